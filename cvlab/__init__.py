@@ -11,8 +11,8 @@ __version__ = "0.1.0"
 
 _VERBS = {
     "photo": ("cvlab.photos", "load"),
-    "show": ("cvlab.show", "show"),
-    "show_many": ("cvlab.show", "show_many"),
+    "show": ("cvlab.draw", "show"),
+    "show_many": ("cvlab.draw", "show_many"),
     "check": ("cvlab.checks", "check"),
     "hint": ("cvlab.checks", "hint"),
     "solution": ("cvlab.checks", "solution"),

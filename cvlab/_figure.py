@@ -1,0 +1,101 @@
+"""How figures are sized, numbered and described: the parts that `cvlab.draw` is made of."""
+
+import numpy as np
+
+__all__ = ["alt_text", "columns", "describe_figures", "figure_size", "pixel_axes", "write_numbers"]
+
+WIDTH = 8.0  # inches: the widest a figure may be
+MOST_NUMBERS = 24  # rows or columns: beyond this, numbers in the pixels can't be read
+
+
+def figure_size(images, cols: int) -> tuple[float, float]:
+    """Choose (width, height) in inches so that the pictures fill their cells."""
+    rows = [images[i : i + cols] for i in range(0, len(images), cols)]
+    width = min(WIDTH, 3.6 * cols)
+    heights = [max(im.shape[0] / im.shape[1] for im in row) * width / cols for row in rows]
+    return width, sum(min(max(h, 0.6), 6.0) + 0.35 for h in heights)
+
+
+def columns(count: int) -> int:
+    """Choose the pictures in a row, up to four, that leave the fewest gaps in the last row."""
+    return min(range(4, 1, -1), key=lambda c: (-(-count // c)) * c - count) if count > 4 else count
+
+
+def pixel_axes(ax, shape, *, ticks: bool) -> None:
+    """Hide the axes of a photo; number the rows and columns of a small grid."""
+    height, width = shape[:2]
+    if not ticks:
+        ax.set_axis_off()
+        return
+    ax.set_xticks(range(width))
+    ax.set_yticks(range(height))
+    ax.tick_params(length=0, labelsize=7)
+    ax.spines[:].set_visible(False)
+    if max(height, width) <= MOST_NUMBERS:
+        ax.set_xticks(np.arange(-0.5, width), minor=True)
+        ax.set_yticks(np.arange(-0.5, height), minor=True)
+        ax.grid(which="minor", color="#8a8a8a", linewidth=0.6)
+        ax.tick_params(which="minor", length=0)
+
+
+def write_numbers(ax, image: np.ndarray, limits, signed: bool) -> None:
+    """Write each pixel's value into it, black or white, whichever is readable."""
+    height, width = image.shape[:2]
+    if max(height, width) > MOST_NUMBERS:
+        raise ValueError(
+            f"numbers=True needs a picture of at most {MOST_NUMBERS} x {MOST_NUMBERS} pixels; "
+            f"got {height} x {width}. Crop a piece: image[:8, :8]"
+        )
+    size = min(9.0, 60.0 / max(height, width)) if image.ndim == 2 else min(8.0, 48.0 / max(height, width))
+    full = 1.0 if image.dtype.kind == "f" or image.dtype == bool else 255.0
+    for row, col in np.ndindex(height, width):
+        value = image[row, col]
+        if image.ndim == 3:
+            words, light = (
+                "\n".join(_number(v) for v in value),
+                float(np.dot(value[:3], (0.3, 0.59, 0.11))) / full,
+            )
+        else:
+            light = (float(value) - limits[0]) / (limits[1] - limits[0])
+            words, light = _number(value), 1 - abs(2 * light - 1) if signed else light
+        ax.text(
+            col, row, words, ha="center", va="center", size=size, color="black" if light > 0.5 else "white"
+        )
+
+
+def _number(value) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return str(int(value))
+    return f"{value:d}" if isinstance(value, (int, np.integer)) else f"{value:.2g}"
+
+
+def describe_figures() -> None:
+    """Give figures shown in a notebook an alternative text made of their titles and labels."""
+    try:
+        from IPython import get_ipython
+        from matplotlib.figure import Figure
+
+        formatter = get_ipython().display_formatter.formatters["image/png"]
+        original = formatter.lookup_by_type(Figure)
+    except (ImportError, AttributeError, KeyError):  # not in a notebook, or figures are not drawn inline
+        return
+    if getattr(original, "describes", False):
+        return
+
+    def png(figure):
+        data = original(figure)
+        data, metadata = data if isinstance(data, tuple) else (data, {})
+        return data, {**metadata, "alt": alt_text(figure)}
+
+    png.describes = True
+    formatter.for_type(Figure, png)
+
+
+def alt_text(figure) -> str:
+    """Describe a figure in words: its title, then each panel's title or axis labels."""
+    panels = []
+    for ax in figure.axes:
+        labels = " against ".join(t for t in (ax.get_ylabel(), ax.get_xlabel()) if t)
+        panels.append(" ".join(t for t in (ax.get_title(), f"({labels})" if labels else "") if t))
+    words = [figure.get_suptitle(), *panels]
+    return "; ".join(" ".join(w.split()) for w in words if w) or f"Figure with {len(figure.axes)} panels"

@@ -1,0 +1,27 @@
+"""Widgets: pictures that answer when you move them. Each is imported when it is first asked for."""
+
+import importlib
+
+_HOME = {
+    "BrightnessSlider": "brightness",
+    "ChannelExplorer": "channels",
+    "JpegQuality": "jpeg",
+    "PixelGrid": "pixels",
+    "PointerWidget": "_pointer",
+    "ResizeExplorer": "resize",
+    "Widget": "_base",
+}
+
+__all__ = ["BrightnessSlider", "ChannelExplorer", "JpegQuality", "PixelGrid", "ResizeExplorer"]
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(
+            f"module 'cvlab.widgets' has no attribute {name!r}; it has: {', '.join(__all__)}"
+        )
+    return getattr(importlib.import_module(f"cvlab.widgets.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,71 @@
+"""What a control allows, and where controls stand: shared by every widget."""
+
+import difflib
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+import ipywidgets
+
+__all__ = ["allowed", "arrange", "check_value", "nearest"]
+
+CHARACTER = 7.5  # pixels a character of a description takes
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Say which names exist and which one was probably meant.
+
+    Example:
+        >>> nearest("qualty", ["quality", "zoom"])
+        "did you mean 'quality'? It has: quality, zoom"
+    """
+    names = list(names)
+    close = difflib.get_close_matches(str(name), names, n=1)
+    guess = f"did you mean {close[0]!r}? " if close else ""
+    return f"{guess}{'It' if guess else 'it'} has: {', '.join(names)}"
+
+
+def allowed(control) -> list[Any] | None:
+    """Return the values of a control with options (a dropdown, a row of buttons); None for the others."""
+    if not hasattr(control, "options"):
+        return None
+    pairs = control.options.items() if isinstance(control.options, dict) else control.options
+    return [pair[1] if isinstance(pair, tuple) and len(pair) == 2 else pair for pair in pairs]
+
+
+def check_value(name: str, control, value: Any) -> None:
+    """Raise a clear error when a control cannot take a value; nothing is clipped silently."""
+    options = allowed(control)
+    if options is not None:
+        if value not in options:
+            raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}; got {value!r}")
+    elif isinstance(control.value, bool):
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be True or False; got {value!r}")
+    elif isinstance(control.value, int | float):
+        _check_number(name, control, value)
+
+
+def _check_number(name: str, control, value: Any) -> None:
+    whole = isinstance(control.value, int)
+    kind = numbers.Integral if whole else numbers.Real
+    article = "a whole number" if whole else "a number"
+    low, high = getattr(control, "min", None), getattr(control, "max", None)
+    span = f" from {low} to {high}" if low is not None else ""
+    good = isinstance(value, kind) and not isinstance(value, bool)
+    if not good or (low is not None and not low <= value <= high):
+        raise ValueError(f"{name} must be {article}{span}; got {value!r}")
+
+
+def arrange(controls: dict[str, Any], *extra) -> ipywidgets.Box:
+    """Put controls in rows that wrap, with descriptions of one width, followed by `extra` buttons."""
+    shown = [control for control in controls.values() if control.layout.display != "none"]
+    letters = max((len(control.description) for control in shown), default=0)
+    for control in shown:
+        if not isinstance(control, ipywidgets.ToggleButtons):
+            control.layout.width = "320px"
+        control.style.description_width = f"{letters * CHARACTER + 12:.0f}px"
+    for button in extra:
+        button.layout.width = "90px"
+    rows = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="0 16px")
+    return ipywidgets.Box([*shown, *extra], layout=rows)

@@ -1,0 +1,62 @@
+"""The `cvlab` command: `cvlab lab`, `build`, `checks`, `progress`, `doctor`, `publish`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+__all__ = ["main", "parser"]
+
+COMMANDS = {
+    "lab": "open JupyterLab on the first lesson (--no-browser: only print the address)",
+    "build": "make the notebooks from notebooks/source (--check: only compare)",
+    "checks": "show which wrong answers each exercise catches, and how",
+    "progress": "show what you have solved (--export FILE: write it as JSON)",
+    "doctor": "look for what is wrong with this environment and name the fix",
+    "publish": "write down where the course lives, for Colab (--repo OWNER/NAME)",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the top level; each command parses the rest itself."""
+    result = argparse.ArgumentParser(prog="cvlab", description="An interactive computer-vision course.")
+    commands = result.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, text in COMMANDS.items():
+        commands.add_parser(name, help=text, add_help=False)
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; what a command needs is imported only now.
+
+    Args:
+        argv: the words after `cvlab`; None takes them from the command line.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    command = parser().parse_known_args(words[:1])[0].command
+    run = {"checks": _checks, "progress": _progress}.get(command)
+    run = run or import_module(f"cvlab.course.{command}").main
+    try:
+        return int(run(words[1:]) or 0)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stderr.close()
+        return 0
+
+
+def _checks(argv: Sequence[str]) -> None:
+    argparse.ArgumentParser(prog="cvlab checks", description=COMMANDS["checks"]).parse_args(argv)
+    import_module("cvlab.checks").table()
+
+
+def _progress(argv: Sequence[str]) -> None:
+    arguments = argparse.ArgumentParser(prog="cvlab progress", description=COMMANDS["progress"])
+    arguments.add_argument("--export", metavar="FILE", help="write your progress to FILE as JSON")
+    chosen = arguments.parse_args(argv)
+    progress = import_module("cvlab.checks").progress
+    _ = progress(export=chosen.export) if chosen.export else progress()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""Serve the course in JupyterLab on this machine only, and open it on the first lesson."""
+
+import argparse
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["command", "course_dir", "environment", "free_port", "main"]
+
+FIRST = "notebooks/00_start_here.ipynb"
+QUIET = {  # JupyterLab asks about news and updates in a popup on its first start: neither is for a lesson
+    "@jupyterlab/apputils-extension/notification.jupyterlab-settings": {
+        "checkForUpdates": False,
+        "fetchNews": "false",
+    },
+}
+
+
+def course_dir() -> Path:
+    """Return the folder that holds `notebooks/`: this one if it does, else the repository of this package."""
+    here, repository = Path.cwd(), Path(__file__).resolve().parents[2]
+    for folder in (here, repository):
+        if (folder / FIRST).is_file():
+            return folder
+    raise FileNotFoundError(
+        f"the lessons must be in this folder as {FIRST}; got {here}\n"
+        "fix: run `cvlab lab` in the course's folder, or build the lessons with `cvlab build`"
+    )
+
+
+def free_port(wanted: int) -> int:
+    """Return `wanted` if nothing on this machine listens there, else the next port that is free."""
+    for port in range(wanted, min(wanted + 100, 65536)):
+        with socket.socket() as trial:
+            if os.name != "nt":  # a server that has just stopped does not block its port
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"port must have a free one among the hundred from {wanted}; fix: name another with --port")
+
+
+def environment(folder: Path, token: str) -> dict[str, str]:
+    """Return this process's environment with JupyterLab's settings kept in `folder`/.lab, popups off.
+
+    The token travels here because a command line can be read by every user of the machine.
+    """
+    home = folder / ".lab"
+    for name, values in QUIET.items():
+        file = home / "settings" / name
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(values))
+    kept = {
+        "JUPYTER_CONFIG_DIR": home / "config",
+        "JUPYTERLAB_SETTINGS_DIR": home / "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
+    }
+    return {**os.environ, **{name: str(path) for name, path in kept.items()}, "JUPYTER_TOKEN": token}
+
+
+def command(folder: Path, port: int, extra: Sequence[str] = ()) -> list[str]:
+    """Return the command that serves `folder` on the loopback address; `extra` goes to Jupyter as it is."""
+    return [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
+        *(
+            f"--IdentityProvider.token={token}",
+            f"--ServerApp.root_dir={folder}",
+            "--ServerApp.port_retries=0",
+        ),
+        *("--LabApp.extension_manager=readonly", "--ServerApp.log_level=WARN"),
+        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),  # in a container
+        *extra,
+    ]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until Ctrl+C; print the address once the server answers. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="cvlab lab", description=__doc__, epilog="Other options go to JupyterLab."
+    )
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    parser.add_argument("--port", type=int, default=8888, help="port to serve on (default 8888)")
+    chosen, extra = parser.parse_known_args(argv)
+    try:
+        folder, port = course_dir(), free_port(chosen.port)
+    except OSError as error:
+        print(f"cvlab lab: {error}", file=sys.stderr)
+        return 1
+    if port != chosen.port:
+        print(f"Port {chosen.port} is in use; taking {port}.", flush=True)
+    token = secrets.token_hex(16)
+    for name in ("SIGTERM", "SIGHUP"):  # a closed terminal must not leave the server behind
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
+    # A session of its own: Ctrl+C reaches this process, which then stops the server and its kernels.
+    process = subprocess.Popen(
+        command(folder, port, extra), env=environment(folder, token), start_new_session=True
+    )
+    try:
+        return _serve(process, port, token, browse=not chosen.no_browser)
+    except KeyboardInterrupt:
+        print("\nStopping JupyterLab.", flush=True)
+        return 0
+    finally:
+        _stop(process)
+
+
+def _serve(process: subprocess.Popen, port: int, token: str, *, browse: bool) -> int:
+    """Wait for the server, announce it, and wait for its end."""
+    while not _answers(port, token):
+        if process.poll() is not None:
+            print("cvlab lab: JupyterLab stopped at once; fix: run `cvlab doctor`", file=sys.stderr)
+            return process.returncode or 1
+        time.sleep(0.1)
+    address = f"http://127.0.0.1:{port}/lab/tree/{FIRST}?token={token}"
+    print(f"The course is open at\n\n    {address}\n\nStop it with Ctrl+C.", flush=True)
+    if browse and _has_screen():
+        webbrowser.open(address)
+    return process.wait()
+
+
+def _answers(port: int, token: str) -> bool:
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({})
+    )  # loopback never goes through a proxy
+    try:
+        opener.open(f"http://127.0.0.1:{port}/api/status?token={token}", timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def _has_screen() -> bool:
+    """Tell whether a browser would open in a window (on Linux without a display it would fill the terminal)."""
+    return not sys.platform.startswith("linux") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+
+
+def _interrupt(*_) -> None:
+    raise KeyboardInterrupt
+
+
+def _stop(process: subprocess.Popen) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()

@@ -1,0 +1,218 @@
+"""Read a lesson's source, and derive the student's and the solved copy of its cells from it.
+
+A source is Python with cells in the percent format: `# %%` starts a code cell, `# %% [markdown]` a
+text cell, `tags=["core"]` in that line gives tags. Lines before the first cell are for authors; one of
+them declares what an honest run has at least: `# minimum: code 20, check 5, widget 2`.
+"""
+
+import ast
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+__all__ = ["Cell", "Lesson", "SourceError", "definitions", "read_lesson", "signature", "solved", "student"]
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+_MARKER = re.compile(r"^# %%(?P<markdown> \[markdown\])?(?: tags=(?P<tags>\[[^\]]*\]))?\s*$")
+_MINIMUM = re.compile(r"^# minimum:(?P<list>( *[a-z]+ \d+,?)+)\s*$")
+
+
+class SourceError(Exception):
+    """A mistake in a lesson's source; its text is `file:line: what is wrong`."""
+
+    def __init__(self, path: Path, line: int, message: str):
+        super().__init__(f"{path}:{line}: {message}")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: `lines[i]` is the line of the source file that the cell's line `i` comes from."""
+
+    kind: str
+    tags: tuple[str, ...]
+    source: str
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson as written: where it is, what it is called (`01_preprocessing`), its cells, its minimum."""
+
+    path: Path
+    name: str
+    cells: tuple[Cell, ...]
+    minimum: dict[str, int]
+
+    def exercises(self) -> dict[str, int]:
+        """Return the names of the exercises and the lines on which their cells start."""
+        found = {}
+        for cell in self.cells:
+            for begin, _ in _solution_spans(cell, self.path):
+                found.setdefault(_owner(cell, begin, self.path), cell.lines[0])
+        return found
+
+
+def read_lesson(path: Path, *, shown: Path | None = None) -> Lesson:
+    """Read and judge one source file.
+
+    Args:
+        path: the file, `notebooks/source/NN_topic.py`.
+        shown: how error messages call the file; its path when absent.
+
+    Raises:
+        SourceError: at the first mistake, with the line it is on.
+    """
+    shown = shown or path
+    lines = path.read_text(encoding="utf-8").split("\n")
+    starts = [i for i, line in enumerate(lines) if line.startswith("# %%")]
+    if not starts:
+        raise SourceError(shown, 1, "no cell: start one with a line '# %%' or '# %% [markdown]'")
+    cells = [_read_cell(lines, a, b, shown) for a, b in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    lesson = Lesson(shown, path.stem, tuple(cells), _read_minimum(lines[: starts[0]], shown))
+    _judge_exercises(lesson)
+    return lesson
+
+
+def _read_minimum(preamble: list[str], path: Path) -> dict[str, int]:
+    for line in preamble:
+        if found := _MINIMUM.match(line):
+            return {key: int(count) for key, count in re.findall(r"([a-z]+) (\d+)", found["list"])}
+    raise SourceError(
+        path,
+        1,
+        "the lesson declares no minimum: write '# minimum: code 20, check 5, widget 2' above the first cell",
+    )
+
+
+def _read_cell(lines: list[str], start: int, stop: int, path: Path) -> Cell:
+    marker = _MARKER.match(lines[start])
+    if not marker:
+        raise SourceError(
+            path, start + 1, f'cell marker not understood: {lines[start]!r}; write # %% tags=["core"]'
+        )
+    try:
+        tags = tuple(json.loads(marker["tags"] or "[]"))
+    except json.JSONDecodeError:
+        raise SourceError(path, start + 1, f'tags must be a list of "words"; got {marker["tags"]}') from None
+    numbered = [(i + 1, lines[i].rstrip()) for i in range(start + 1, stop)]
+    while numbered and not numbered[-1][1]:
+        numbered.pop()
+    while numbered and not numbered[0][1]:
+        numbered.pop(0)
+    if not numbered and "setup" not in tags:
+        raise SourceError(path, start + 1, "empty cell")
+    kind = "markdown" if marker["markdown"] else "code"
+    if kind == "markdown":
+        numbered = [(number, _uncomment(text, number, path)) for number, text in numbered]
+    cell = Cell(kind, tags, "\n".join(text for _, text in numbered), tuple(number for number, _ in numbered))
+    if kind == "code":
+        _tree(cell, path)
+    return cell
+
+
+def _uncomment(text: str, number: int, path: Path) -> str:
+    if text and not re.match(r"#( |$)", text):
+        raise SourceError(path, number, f"a markdown cell has only lines that start with '# '; got {text!r}")
+    return text[2:]
+
+
+def _tree(cell: Cell, path: Path) -> ast.Module:
+    try:
+        return ast.parse(cell.source)
+    except SyntaxError as error:
+        line = cell.lines[min(error.lineno or 1, len(cell.lines)) - 1]
+        raise SourceError(path, line, f"syntax error: {error.msg}") from None
+
+
+def definitions(source: str) -> dict[str, ast.AST]:
+    """Return the top-level functions and classes of a cell, by name."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return {node.name: node for node in ast.parse(source).body if isinstance(node, kinds)}
+
+
+def signature(node: ast.AST) -> str:
+    """Write a function's or a class's signature as it stands in the code, methods included.
+
+    Example:
+        >>> signature(definitions("def crop(image, size=3): ...")["crop"])
+        'crop(image, size=3)'
+    """
+    if isinstance(node, ast.ClassDef):
+        methods = [signature(item) for item in node.body if isinstance(item, ast.FunctionDef)]
+        return f"{node.name}({', '.join(map(ast.unparse, node.bases))}): {'; '.join(methods)}"
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    return f"{node.name}({ast.unparse(node.args)}){returns}"
+
+
+def _judge_exercises(lesson: Lesson) -> None:
+    seen: dict[str, int] = {}
+    for cell in lesson.cells:
+        spans = _solution_spans(cell, lesson.path)
+        if spans and "exercise" not in cell.tags:
+            raise SourceError(
+                lesson.path, cell.lines[spans[0][0]], 'a solution outside a cell with tags=["exercise"]'
+            )
+        if "exercise" not in cell.tags:
+            continue
+        names = [_owner(cell, begin, lesson.path) for begin, _ in spans]
+        if not names:
+            line = cell.lines[0] if cell.lines else 1
+            raise SourceError(
+                lesson.path, line, f"an exercise cell without a function that has {BEGIN} in its body"
+            )
+        for name in dict.fromkeys(names):
+            if name in seen:
+                raise SourceError(
+                    lesson.path,
+                    cell.lines[0],
+                    f"exercise {name!r} appears twice; the first is on line {seen[name]}",
+                )
+            seen[name] = cell.lines[0]
+
+
+def _solution_spans(cell: Cell, path: Path) -> list[tuple[int, int]]:
+    """Return (first, last) line indices of each solution in a code cell, both markers included."""
+    spans, begin = [], None
+    for i, text in enumerate(cell.source.split("\n") if cell.kind == "code" else []):
+        if text.strip() == BEGIN:
+            if begin is not None:
+                raise SourceError(path, cell.lines[i], f"{BEGIN} inside another solution")
+            begin = i
+        elif text.strip() == END:
+            if begin is None:
+                raise SourceError(path, cell.lines[i], f"{END} without {BEGIN}")
+            spans.append((begin, i))
+            begin = None
+    if begin is not None:
+        raise SourceError(path, cell.lines[begin], f"{BEGIN} is never closed by {END} in its cell")
+    return spans
+
+
+def _owner(cell: Cell, begin: int, path: Path) -> str:
+    for name, node in definitions(cell.source).items():
+        if node.lineno <= begin < node.end_lineno:
+            return name
+    raise SourceError(path, cell.lines[begin], f"{BEGIN} must stand in the body of a function or method")
+
+
+def student(lesson: Lesson) -> Lesson:
+    """Return the lesson with every solution replaced by one line that raises NotImplementedError."""
+    return replace(lesson, cells=tuple(_rewrite(cell, lesson.path, stub=True) for cell in lesson.cells))
+
+
+def solved(lesson: Lesson) -> Lesson:
+    """Return the lesson with every solution in place and the markers around it gone."""
+    return replace(lesson, cells=tuple(_rewrite(cell, lesson.path, stub=False) for cell in lesson.cells))
+
+
+def _rewrite(cell: Cell, path: Path, *, stub: bool) -> Cell:
+    numbered = list(zip(cell.source.split("\n"), cell.lines, strict=False))
+    for begin, end in reversed(_solution_spans(cell, path)):
+        text, line = numbered[begin]
+        indent = text[: len(text) - len(text.lstrip())]
+        call = f'{indent}raise NotImplementedError("Your turn: write {_owner(cell, begin, path)}")'
+        numbered[begin : end + 1] = [(call, line)] if stub else numbered[begin + 1 : end]
+    return replace(
+        cell, source="\n".join(text for text, _ in numbered), lines=tuple(number for _, number in numbered)
+    )

@@ -75,7 +75,6 @@ def command(folder: Path, port: int, extra: Sequence[str] = ()) -> list[str]:
     return [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
         *(
-            f"--IdentityProvider.token={token}",
             f"--ServerApp.root_dir={folder}",
             "--ServerApp.port_retries=0",
         ),

@@ -28,8 +28,9 @@ class Widget:
     `super().__init__`. The state is the value of every control, by name.
 
     Args:
-        task: what the learner should reach, one sentence ("Move it until ..."); shown above the controls.
-        goal: tells from the values of `compute` whether the task is done; replaces the method `goal`.
+        task: what the learner should reach, one sentence ("Move it until ..."), shown above the controls;
+            "" for none; without it the class's own `default_task`, judged by its method `goal`.
+        goal: tells from the values of `compute` whether your `task` is done.
         **state: where the controls stand at first.
 
     Example:
@@ -53,11 +54,12 @@ class Widget:
     format = "jpeg"  # "png" for small pixel art, where every pixel must be exact
     quality = 92  # of the JPEG
     alt = ""  # one sentence: what the picture shows
+    default_task = ""
     strict = False  # True raises a move's exception instead of telling the learner about it (tests set it)
 
-    def __init__(self, *, task: str = "", goal=None, **state: Any):
-        self.task = task
-        self._goal = goal or self.goal
+    def __init__(self, *, task: str | None = None, goal=None, **state: Any):
+        self.task = self.default_task if task is None else task
+        self._goal = goal or (self.goal if task is None else lambda values: None)
         self._quiet = False
         self._controls = self.controls()
         self._check_state(state)
@@ -89,7 +91,7 @@ class Widget:
         raise NotImplementedError(f"{type(self).__name__} must define text()")
 
     def goal(self, values: dict[str, Any]) -> bool | None:
-        """Tell whether the task is done; None when there is no task."""
+        """Tell whether `default_task` is done; None when there is none."""
         return None
 
     # What everybody uses ------------------------------------------------------------------------------

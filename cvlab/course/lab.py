@@ -74,11 +74,8 @@ def command(folder: Path, port: int, extra: Sequence[str] = ()) -> list[str]:
     """Return the command that serves `folder` on the loopback address; `extra` goes to Jupyter as it is."""
     return [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
-        *(
-            f"--ServerApp.root_dir={folder}",
-            "--ServerApp.port_retries=0",
-        ),
-        *("--LabApp.extension_manager=readonly", "--ServerApp.log_level=WARN"),
+        *(f"--ServerApp.root_dir={folder}", "--ServerApp.port_retries=0", "--log-level=WARN"),
+        "--LabApp.extension_manager=readonly",  # the other one asks a registry for its list
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),  # in a container
         *extra,
     ]

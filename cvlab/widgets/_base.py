@@ -183,7 +183,7 @@ class Widget:
         try:
             self.reset() if reset else self._update()
         except Exception as error:
-            self._readout_view.value = readout_html(f"⚠ {type(error).__name__}: {error}")
+            self._tell(f"⚠ {type(error).__name__}: {error}")
             if strict:
                 raise
 
@@ -194,8 +194,11 @@ class Widget:
         if done is not None:
             readout += "\n✓ Task done" if done else "\n○ Task not done yet"
         self.values, self.readout = values, readout
-        self._readout_view.value = readout_html(readout)
+        self._tell(readout)
         self._task_view.value = task_html(self.task, done)
+
+    def _tell(self, readout: str) -> None:
+        self._readout_view.value = readout_html(readout)
 
     def _show(self, values: dict[str, Any], readout: str) -> None:
         self.picture = self.draw(values)

@@ -30,7 +30,7 @@ class JpegQuality(Widget):
     """
 
     alt = "A photo saved as JPEG, its error map, and a window of it before and after, enlarged"
-    default_task = "Make the file at least 10 times smaller than PNG, and keep the PSNR at 33 dB or more."
+    default_task = "Make the file at least 10 times smaller than PNG, and keep the PSNR at 30 dB or more."
     quality = 95
 
     def __init__(self, image="coffee", **options):
@@ -96,7 +96,7 @@ class JpegQuality(Widget):
         )
 
     def goal(self, values):
-        return values["png_bytes"] >= 10 * values["bytes"] and values["psnr"] >= 33
+        return values["png_bytes"] >= 10 * values["bytes"] and values["psnr"] >= 30
 
 
 def encoded(image: np.ndarray, kind: str, **options) -> bytes:

@@ -22,7 +22,7 @@ def show(image, *, title=None, numbers=False, signed=False, limits=None, ax=None
             must be in [0, 1]; a (H, W) map may hold any numbers.
         title: text above the picture: what it shows or proves.
         numbers: write each pixel's value into it (at most 24 x 24 pixels).
-        signed: colour a (H, W) map of differences: 0 is white, negative purple, positive orange.
+        signed: colour a (H, W) map of differences: 0 is white, negative blue, positive red.
         limits: (low, high) values drawn black and white; by default 0 to 255 for uint8, 0 to 1 for bool and
             for floats in [0, 1], else the smallest and the largest value.
         ax: where to draw; by default a new figure.
@@ -50,7 +50,7 @@ def show(image, *, title=None, numbers=False, signed=False, limits=None, ax=None
     small = max(image.shape[:2]) <= 64
     ax.imshow(
         image,
-        cmap=None if colour else ("PuOr_r" if signed else "gray"),
+        cmap=None if colour else ("RdBu_r" if signed else "gray"),
         vmin=low,
         vmax=high,
         interpolation="nearest" if small else "auto",

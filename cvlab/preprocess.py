@@ -13,8 +13,11 @@ __all__ = [
     "denormalize",
     "hwc_to_chw",
     "normalize",
+    "pipeline_for",
     "psnr",
+    "resize_bilinear",
     "resize_nearest",
+    "resize_weights",
     "to_rgb",
 ]
 
@@ -52,6 +55,13 @@ def _crop_fits(image, size) -> None:
         raise ValueError(
             f"size must be at most {min(height, width)}, the shorter side of {height} x {width}; got {size}"
         )
+
+
+def _recipe(value, name: str):
+    missing = [key for key in ("input_size", "crop_pct", "interpolation", "mean", "std") if key not in value]
+    if missing:
+        raise ValueError(f"{name} must be a timm pretrained_cfg; it lacks {', '.join(missing)}")
+    return value
 
 
 def _comparable(a, b, peak) -> None:
@@ -102,6 +112,56 @@ def resize_nearest(image: np.ndarray, height: int, width: int) -> np.ndarray:
     rows = (2 * np.arange(height) + 1) * image.shape[0] // (2 * height)
     cols = (2 * np.arange(width) + 1) * image.shape[1] // (2 * width)
     return image[rows[:, None], cols]  # (height, width) or (height, width, C)
+
+
+@_validate.arguments(old=_validate.positive_int, new=_validate.positive_int)
+def resize_weights(old: int, new: int, antialias: bool) -> np.ndarray:
+    """How much each old pixel counts in each new one when a row of pixels is resized bilinearly.
+
+    Args:
+        old: pixels in the row now.
+        new: pixels in the row after.
+        antialias: widen the triangle of weights to the step between new pixels when the row shrinks.
+
+    Returns:
+        (new, old) floats in [0, 1]; every row sums to 1.
+
+    Example:
+        >>> resize_weights(4, 2, antialias=False)
+        array([[0.5, 0.5, 0. , 0. ],
+               [0. , 0. , 0.5, 0.5]])
+
+    Source: OpenCV's INTER_LINEAR (plain) and Pillow's BILINEAR (antialiased).
+    """
+    centers = (np.arange(new) + 0.5) * old / new - 0.5
+    reach = max(old / new, 1) if antialias else 1
+    distance = np.abs(np.arange(old) - centers[:, None]) / reach  # (new, old)
+    weights = np.maximum(0, 1 - distance)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+@_validate.arguments(image=_hwc, height=_validate.positive_int, width=_validate.positive_int)
+def resize_bilinear(image: np.ndarray, height: int, width: int, antialias: bool = True) -> np.ndarray:
+    """Resize by mixing neighbouring pixels, with or without antialiasing.
+
+    Args:
+        image: (H, W, C) picture, any dtype.
+        height: rows of the result, at least 1.
+        width: columns of the result, at least 1.
+        antialias: let every old pixel count when the picture shrinks (as Pillow does; OpenCV does not).
+
+    Returns:
+        (height, width, C) floats on the scale of the input.
+
+    Example:
+        >>> resize_bilinear(np.array([[[1], [2], [3], [4]]]), 1, 2, antialias=False).ravel()
+        array([1.5, 3.5])
+
+    Source: `torchvision.transforms.v2.functional.resize` and its `antialias`.
+    """
+    down = resize_weights(image.shape[0], height, antialias)  # (height, H)
+    across = resize_weights(image.shape[1], width, antialias)  # (width, W)
+    return np.einsum("hH,HWc,wW->hwc", down, image, across, optimize=True)
 
 
 @_validate.arguments(_per_channel, image=_float_image, mean=_validate.floats, std=_validate.floats)
@@ -201,3 +261,33 @@ def psnr(a: np.ndarray, b: np.ndarray, peak: float = 255) -> float:
     """
     error = np.mean((a.astype(float) - b.astype(float)) ** 2)
     return float("inf") if error == 0 else float(10 * np.log10(peak**2 / error))
+
+
+@_validate.arguments(config=_recipe)
+def pipeline_for(config: dict):
+    """Build the preprocessing that a timm model's `pretrained_cfg` asks for.
+
+    Args:
+        config: with `input_size` (C, H, W), `crop_pct`, `interpolation`, `mean`, `std`.
+
+    Returns:
+        A `torchvision.transforms.v2.Compose`: (H, W, 3) uint8 array or Pillow picture in, (3, H, W) float
+        tensor out.
+
+    Source: `timm.data.create_transform`, which gives the same up to rounding.
+    """
+    import torch
+    from torchvision.transforms import InterpolationMode, v2
+
+    size = config["input_size"][1]
+    return v2.Compose(
+        [
+            v2.ToImage(),  # (H, W, C) array or Pillow picture -> (C, H, W) tensor
+            v2.Resize(
+                int(size / config["crop_pct"]), InterpolationMode(config["interpolation"]), antialias=True
+            ),
+            v2.CenterCrop(size),
+            v2.ToDtype(torch.float32, scale=True),  # uint8 -> [0, 1]
+            v2.Normalize(config["mean"], config["std"]),
+        ]
+    )

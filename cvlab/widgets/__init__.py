@@ -9,10 +9,18 @@ _HOME = {
     "PixelGrid": "pixels",
     "PointerWidget": "_pointer",
     "ResizeExplorer": "resize",
+    "SliceExplorer": "slices",
     "Widget": "_base",
 }
 
-__all__ = ["BrightnessSlider", "ChannelExplorer", "JpegQuality", "PixelGrid", "ResizeExplorer"]
+__all__ = [
+    "BrightnessSlider",
+    "ChannelExplorer",
+    "JpegQuality",
+    "PixelGrid",
+    "ResizeExplorer",
+    "SliceExplorer",
+]
 
 
 def __getattr__(name: str):

@@ -1,0 +1,325 @@
+"""`cvlab build`: what it makes from a small source, what it refuses, and that `--check` names what is wrong."""
+
+import json
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from cvlab.course import build, compose
+from cvlab.course.execute import WIDGET
+from cvlab.course.source import SourceError, read_lesson, solved, student
+
+SOURCE = '''\
+# minimum: code 5, output 4, picture 1, widget 1, check 0
+
+# %% [markdown]
+# # Does it run?
+
+# %% tags=["setup"]
+
+# %%
+import os
+
+import matplotlib.pyplot as plt
+
+print(os.listdir("."), os.environ["CVLAB_HOME"] != "", "CVLAB_ONLINE" in os.environ)
+plt.plot([1, 2]);
+
+# %% tags=["nbval-ignore-output"]
+import time
+
+print(time.time_ns())
+
+# %%
+import ipywidgets
+
+ipywidgets.IntSlider()
+
+# %% tags=["exercise"]
+def double(x: int, *, twice=False) -> int:
+    """Return two times x."""
+    y = 2
+    ### BEGIN SOLUTION
+    if twice:
+        y = 4
+    return y * x
+    ### END SOLUTION
+
+# %% tags=["raises-exception"]
+double(3) + 0
+'''
+
+
+def write(root: Path, text: str, name: str = "07_demo") -> Path:
+    path = root / "notebooks" / "source" / f"{name}.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in sorted((root / "notebooks").rglob("*.ipynb"))}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """A small course that was built once; tests that change it take a copy."""
+    root = tmp_path_factory.mktemp("course")
+    write(root, SOURCE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.setenv("CVLAB_ONLINE", "1")  # must not reach the kernel
+        assert build.main([]) == 0
+    return root
+
+
+@pytest.fixture
+def course(built, tmp_path, monkeypatch) -> Path:
+    root = tmp_path / "course"
+    shutil.copytree(built, root)
+    monkeypatch.chdir(root)
+    return root
+
+
+def read(root: Path, kind: str = "student"):
+    return nbformat.read(
+        root / "notebooks" / ("solutions" if kind == "solution" else "") / "07_demo.ipynb", 4
+    )
+
+
+def check(capsys) -> tuple[int, str]:
+    code = build.main(["--check"])
+    return code, capsys.readouterr().err
+
+
+def test_notebooks_are_run_and_slim(built):
+    for kind in ("student", "solution"):
+        notebook = read(built, kind)
+        nbformat.validate(notebook)
+        assert [cell.id for cell in notebook.cells] == [f"07-{n:03d}" for n in range(1, 8)]
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5, 6]
+        assert code[0].source == compose._publishing("07_demo")[0]
+        assert code[1].outputs[0].text == "[] True False\n"  # an empty folder, its own home, no network
+        assert set(notebook.metadata) == {"kernelspec", "language_info"}
+        assert notebook.metadata.kernelspec.name == "python3"
+        assert b"Software" not in json.dumps(notebook).encode()
+        assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
+
+
+def test_student_gets_a_stub_and_solution_an_answer(built):
+    stub, answer = read(built).cells[5].source, read(built, "solution").cells[5].source
+    assert stub.endswith('    y = 2\n    raise NotImplementedError("Your turn: write double")')
+    assert '"""Return two times x."""' in stub
+    assert answer.endswith("    return y * x")
+    assert "SOLUTION" not in stub + answer
+    assert read(built).cells[6].outputs[0].ename == "NotImplementedError"
+    assert read(built, "solution").cells[6].outputs[0].data["text/plain"] == "6"
+
+
+def test_second_build_changes_no_byte(course, capsys):
+    before = contents(course)
+    assert build.main(["7"]) == 0
+    assert contents(course) == before
+    table = capsys.readouterr().out
+    assert table.count("same") == 2
+    assert "seconds  peak MB" in table
+
+
+def test_fresh_renews_only_what_is_not_reproducible(course):
+    before = read(course)
+    assert build.main(["--fresh"]) == 0
+    pairs = list(zip(before.cells, read(course).cells, strict=True))
+    assert [old.id for old, new in pairs if old != new] == ["07-004"]
+    assert any(WIDGET in output.get("data", {}) for output in before.cells[4].outputs)
+
+
+def test_check_agrees_after_a_build(course, capsys):
+    assert check(capsys) == (0, "")
+
+
+def test_check_runs_nothing(course, monkeypatch):
+    monkeypatch.setattr("cvlab.course.build.run_notebook", lambda *a, **k: pytest.fail("a notebook was run"))
+    before = contents(course)
+    assert build.main(["--check"]) == 0
+    assert contents(course) == before
+
+
+def change(course: Path, old: str, new: str) -> None:
+    path = course / "notebooks" / "07_demo.ipynb"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_check_names_a_changed_cell(course, capsys):
+    change(course, "ipywidgets.IntSlider()", "ipywidgets.FloatSlider()")
+    code, error = check(capsys)
+    assert code == 1
+    assert error == (
+        "notebooks/07_demo.ipynb: cell 07-005 (source) differs from notebooks/source/07_demo.py; run: cvlab build 07\n"
+    )
+
+
+def test_check_names_a_drifted_signature(course, capsys):
+    change(course, "twice=False) -> int", "thrice=False) -> int")
+    code, error = check(capsys)
+    assert code == 1
+    assert error == (
+        "notebooks/07_demo.ipynb: the stub double(x: int, *, thrice=False) -> int drifts from "
+        "its solution's signature double(x: int, *, twice=False) -> int\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda nb: nb.metadata.update(widgets={}), "metadata differs from"),
+        (lambda nb: nb.cells[2].update(execution_count=None), "cell 07-003 was never run"),
+        (lambda nb: nb.cells[3].metadata.pop("tags"), "cell 07-004 (metadata) differs from"),
+        (lambda nb: nb.cells[3].update(id="x"), "cell 07-004 (id) differs from"),
+        (lambda nb: nb.cells.pop(), "the number of cells, 6 and not 7, differs from"),
+    ],
+)
+def test_check_names_other_differences(course, capsys, spoil, message):
+    notebook = read(course)
+    spoil(notebook)
+    (course / "notebooks" / "07_demo.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    code, error = check(capsys)
+    assert code == 1
+    assert error.startswith("notebooks/07_demo.ipynb: ")
+    assert message in error
+
+
+def test_check_names_missing_broken_and_orphaned_files(course, capsys):
+    (course / "notebooks" / "solutions" / "07_demo.ipynb").unlink()
+    (course / "notebooks" / "07_demo.ipynb").write_text("{", encoding="utf-8")
+    (course / "notebooks" / "09_gone.ipynb").write_text("{}", encoding="utf-8")
+    code, error = check(capsys)
+    assert code == 1
+    assert "notebooks/solutions/07_demo.ipynb: missing, its source is notebooks/source/07_demo.py" in error
+    assert "notebooks/07_demo.ipynb: not a readable notebook" in error
+    assert "notebooks/09_gone.ipynb: orphaned, there is no notebooks/source/09_gone.py" in error
+
+
+def test_check_names_a_long_core_cell(course, capsys):
+    write(course, SOURCE + '\n# %% tags=["core"]\n' + "x = 1\n" * 26)
+    code, error = check(capsys)
+    assert code == 1
+    assert "notebooks/source/07_demo.py:40: a core cell has at most 25 lines; this one has 26" in error
+
+
+EXERCISE = '# minimum: code 1\n# %% tags=["exercise"]\n'
+BEGIN, END = "    ### BEGIN SOLUTION\n", "    ### END SOLUTION\n"
+BROKEN = {
+    "unclosed": (f"{EXERCISE}def f():\n{BEGIN}    return 1\n", 4, "is never closed by ### END SOLUTION"),
+    "nested": (f"{EXERCISE}def f():\n{BEGIN}{BEGIN}    return 1\n{END}", 5, "inside another solution"),
+    "end alone": (
+        f"{EXERCISE}def f():\n    return 1\n{END}",
+        5,
+        "### END SOLUTION without ### BEGIN SOLUTION",
+    ),
+    "twice": (
+        EXERCISE
+        + f"def f():\n{BEGIN}    return 1\n{END}"
+        + f'# %% tags=["exercise"]\ndef f():\n{BEGIN}    return 1\n{END}',
+        8,
+        "exercise 'f' appears twice; the first is on line 3",
+    ),
+    "no function": (f"{EXERCISE}x = 1\n", 3, "an exercise cell without a function"),
+    "outside": (
+        f"{EXERCISE}### BEGIN SOLUTION\nx = 1\n### END SOLUTION\n",
+        3,
+        "must stand in the body of a function",
+    ),
+    "untagged": (
+        f"# minimum: code 1\n# %%\ndef f():\n{BEGIN}    return 1\n{END}",
+        4,
+        'a cell with tags=["exercise"]',
+    ),
+    "syntax": ("# minimum: code 1\n# %%\nx = 1\n\ny = = 2\n", 5, "syntax error: invalid syntax"),
+    "marker": ('# minimum: code 1\n# %% tags="core"\nx = 1\n', 2, "cell marker not understood"),
+    "tags": ("# minimum: code 1\n# %% tags=[core]\nx = 1\n", 2, 'tags must be a list of "words"; got [core]'),
+    "prose": (
+        "# minimum: code 1\n# %% [markdown]\n# fine\nnot fine\n",
+        4,
+        "has only lines that start with '# '",
+    ),
+    "empty": ("# minimum: code 1\n# %%\n\n# %%\nx = 1\n", 2, "empty cell"),
+    "no cell": ("x = 1\n", 1, "no cell: start one with"),
+    "no minimum": ("# %%\nx = 1\n", 1, "the lesson declares no minimum: write '# minimum: code 20"),
+    "short run": ("# minimum: code 9\n# %%\nx = 1\n", 1, "the student notebook has 1 code, its minimum is 9"),
+    "what minimum": ("# minimum: cat 9\n# %%\nx = 1\n", 1, "minimum of 'cat'; known are code, output"),
+    "fails": ("# minimum: code 1\n# %%\nx = 1\n# %%\ndef f():\n    1 / 0\n\nf()\n", 8, "ZeroDivisionError"),
+    "address": ("# minimum: code 1\n# %%\n\nobject()\n", 4, "shows a memory address (0x"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_source_is_one_clear_error(course, capsys, case):
+    text, line, message = BROKEN[case]
+    write(course, text)
+    before = contents(course)
+    assert build.main([]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"notebooks/source/07_demo.py:{line}: ")
+    assert message in error
+    assert error.count("\n") == 1
+    assert contents(course) == before
+    assert not list(course.rglob("*.partial"))
+
+
+def test_a_solution_that_fails_leaves_both_notebooks(course, capsys):
+    write(
+        course,
+        SOURCE.replace("    return y * x", "    return y * z")
+        .replace(' tags=["raises-exception"]', "")
+        .replace("output 4", "output 3")
+        .replace("double(3) + 0", "try:\n    double(3)\nexcept NotImplementedError:\n    pass"),
+    )
+    before = contents(course)
+    assert build.main([]) == 1
+    assert capsys.readouterr().err == (
+        "notebooks/source/07_demo.py:39: the solution notebook fails here: NameError: name 'z' is not defined\n"
+    )
+    assert contents(course) == before
+
+
+def test_exercise_names_are_unique_in_the_course(course, capsys):
+    write(course, SOURCE, "08_other")
+    assert build.main(["--check"]) == 1
+    assert "exercise 'double' is also in notebooks/source/07_demo.py" in capsys.readouterr().err
+
+
+def test_unknown_lesson_and_no_course(course, capsys, monkeypatch, tmp_path):
+    assert build.main(["3"]) == 1
+    assert "no lesson '03'; known are 07" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert build.main([]) == 1
+    assert "go to your clone" in capsys.readouterr().err
+
+
+def test_badge_goes_under_the_title_of_the_student_copy(course, monkeypatch):
+    monkeypatch.setattr(compose, "_publishing", lambda name: ("import cvlab", f"[badge of {name}](address)"))
+    (lesson,) = compose.read_lessons(course)
+    assert (
+        compose.inputs(lesson, "student").cells[0].source == "# Does it run?\n\n[badge of 07_demo](address)"
+    )
+    assert compose.inputs(lesson, "solution").cells[0].source == "# Does it run?"
+
+
+def test_methods_and_several_solutions_in_one_cell(tmp_path):
+    body = f'class Net:\n    def a(self):\n        """A."""\n    {BEGIN}        return 1\n    {END}\n    def b(self):\n    {BEGIN}        return 2\n    {END}'
+    lesson = read_lesson(write(tmp_path, EXERCISE + body))
+    assert lesson.exercises() == {"Net": 3}
+    (stub,), (answer,) = student(lesson).cells, solved(lesson).cells
+    assert stub.source.count('        raise NotImplementedError("Your turn: write Net")') == 2
+    assert answer.source.count("return") == 2
+    assert len(stub.lines) == len(stub.source.split("\n"))
+
+
+def test_the_error_is_an_exception_with_file_and_line(tmp_path):
+    with pytest.raises(SourceError, match=r"07_demo\.py:1: no cell"):
+        read_lesson(write(tmp_path, "x = 1"))

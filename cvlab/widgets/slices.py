@@ -17,7 +17,7 @@ class SliceExplorer(Widget):
     """Move the four ends of `image[row:row, col:col]` and see which pixels it takes.
 
     Args:
-        image: a (H, W) uint8 picture of at most 12 x 12 pixels; by default 8 x 8, the numbers 0 to 63.
+        image: a (H, W) uint8 picture of at most 12 x 12 pixels; by default 8 x 8, the numbers 0, 4, 8 to 252.
 
     Example:
         >>> explorer = SliceExplorer(rows=(2, 5), cols=(1, 3))
@@ -30,7 +30,7 @@ class SliceExplorer(Widget):
     default_task = "Take the two middle columns of every row."
 
     def __init__(self, image=None, **options):
-        image = np.arange(64, dtype=np.uint8).reshape(8, 8) if image is None else image
+        image = 4 * np.arange(64, dtype=np.uint8).reshape(8, 8) if image is None else image
         self.image = _validate.image(image, "image", channels=None)
         if self.image.dtype != np.uint8 or max(self.image.shape) > 12:
             raise ValueError(
@@ -42,8 +42,8 @@ class SliceExplorer(Widget):
     def controls(self):
         height, width = self.image.shape
         return {
-            "rows": ipywidgets.IntRangeSlider((1, height - 2), min=0, max=height, description="rows"),
-            "cols": ipywidgets.IntRangeSlider((2, width - 1), min=0, max=width, description="columns"),
+            "rows": ipywidgets.IntRangeSlider(value=(1, height - 2), min=0, max=height, description="rows"),
+            "cols": ipywidgets.IntRangeSlider(value=(2, width - 1), min=0, max=width, description="columns"),
         }
 
     def compute(self, rows, cols):

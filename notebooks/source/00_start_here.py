@@ -1,3 +1,4 @@
+# minimum: code 20, check 2, widget 2
 # %% [markdown]
 # # 00 · Start here
 #
@@ -55,7 +56,7 @@ BrightnessSlider(cat)
 # %% tags=["nbval-ignore-output"]
 from cvlab.course import doctor
 
-doctor.report();
+doctor.main([]);
 
 # %% [markdown]
 # ## 4 · Tensors
@@ -156,9 +157,9 @@ x.to(device).shape
 
 # %% tags=["exercise"]
 def mirror(image):
-    """Return a copy of `image`, (H, W) or (H, W, 3), with its columns in reverse order."""
+    """Return `image`, (H, W) or (H, W, 3), with its columns in reverse order."""
     ### BEGIN SOLUTION
-    return image[:, ::-1].copy()
+    return image[:, ::-1]
     ### END SOLUTION
 
 # %%
@@ -172,8 +173,8 @@ check(mirror)
 def to_batch(images):
     """Turn a list of N arrays (H, W) uint8 into one float32 tensor (N, 1, H, W) with values in [0, 1]."""
     ### BEGIN SOLUTION
-    stack = torch.from_numpy(np.stack(images))  # (N, H, W)
-    return stack[:, None].float() / 255         # (N, 1, H, W)
+    batch = torch.from_numpy(np.stack(images))  # (N, H, W) uint8
+    return batch.unsqueeze(1).float() / 255  # (N, 1, H, W) float32
     ### END SOLUTION
 
 # %%
@@ -221,8 +222,8 @@ print(batch.shape, batch.dtype, round(batch.max().item(), 3))
 np.array_equal(np.fliplr(cat), torch.flip(torch.from_numpy(cat), dims=[1]).numpy())
 
 # %% [markdown]
-# **Where it breaks.** NumPy allows negative steps (`image[:, ::-1]`); a tensor does not, which is why `mirror` copies and why
-# `torch.flip` exists. And a picture flipped left to right is not always the same thing: text, traffic signs and hearts
+# **Where it breaks.** NumPy allows negative steps (`image[:, ::-1]`); a tensor does not, and
+# `torch.from_numpy` refuses such a view: copy it first, or use `torch.flip`. And a picture flipped left to right is not always the same thing: text, traffic signs and hearts
 # have a side.
 #
 # **Sources.** [PyTorch: tensors](https://docs.pytorch.org/tutorials/beginner/basics/tensorqs_tutorial.html) ·

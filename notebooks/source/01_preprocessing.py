@@ -1,3 +1,4 @@
+# minimum: code 40, check 7, widget 4
 # %% [markdown]
 # # 01 · Images and preprocessing
 #

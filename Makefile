@@ -7,7 +7,7 @@ lab: setup
 	@.venv/bin/cvlab lab $(ARGS)
 
 test: setup
-	@.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 build: setup
 	@.venv/bin/cvlab build $(ARGS)

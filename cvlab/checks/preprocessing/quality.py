@@ -1,0 +1,174 @@
+"""Lesson 01's exercise on picture quality: psnr."""
+
+import math
+
+import numpy as np
+
+from cvlab import preprocess
+from cvlab.checks._exercise import Case, Exercise, Mistake
+
+__all__ = ["PSNR"]
+
+
+def _mse(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the mean squared difference, computed in floats."""
+    return np.mean((a.astype(float) - b.astype(float)) ** 2)
+
+
+def _psnr_other(a: np.ndarray, b: np.ndarray, peak: float = 255) -> float:
+    """Take root mean square and 20 log10 of a ratio of values instead of powers."""
+    gaps = [float(x) - float(y) for x, y in zip(a.ravel(), b.ravel(), strict=True)]
+    rms = math.sqrt(math.fsum(gap * gap for gap in gaps) / len(gaps))
+    return 20 * math.log10(peak / rms) if rms else math.inf
+
+
+def _psnr_cases() -> list[Case]:
+    rng = np.random.default_rng(2)
+    a, b = rng.integers(0, 256, (2, 4, 5, 3), dtype=np.uint8)
+    b[..., 0] = a[..., 0] // 2  # channels of unequal quality
+    c, d = rng.random((2, 3, 4))
+    return [
+        Case(np.array([[3]], np.uint8), np.array([[5]], np.uint8)),
+        Case(np.array([[10, 200]], np.uint8), np.array([[40, 190]], np.uint8)),
+        Case(np.array([[7, 7]], np.uint8), np.array([[7, 7]], np.uint8)),
+        Case(c, d, peak=1.0),
+        Case(a, b),
+        Case(a, a[:, ::-1].copy(), peak=510),
+    ]
+
+
+def _per_channel(a: np.ndarray, b: np.ndarray, peak: float = 255) -> float:
+    if a.ndim == 2:
+        return preprocess.psnr(a, b, peak)
+    return float(np.mean([preprocess.psnr(a[..., c], b[..., c], peak) for c in range(a.shape[2])]))
+
+
+def _divides_by_zero(a: np.ndarray, b: np.ndarray, peak: float = 255) -> float:
+    return 10 * math.log10(peak**2 / float(_mse(a, b)))
+
+
+def _log(value: np.ndarray, factor: float = 10) -> float:
+    """Return factor * log10(value) without a warning where the value is 0 or infinite."""
+    with np.errstate(all="ignore"):
+        return float(factor * np.log10(value))
+
+
+def _over(peak: float, error: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return np.float64(peak) / error
+
+
+PSNR = Exercise(
+    name="psnr",
+    lesson="01",
+    minutes=7,
+    difficulty="medium",
+    reference=preprocess.psnr,
+    other=_psnr_other,
+    cases=_psnr_cases,
+    mistakes=[
+        Mistake(
+            "uint8 overflow",
+            lambda a, b, peak=255: _log(_over(peak**2, np.mean((a - b) ** 2))),
+            "uint8 wrapped around: 3 - 5 became 254, and its square wrapped again. "
+            "Convert to float before subtracting.",
+        ),
+        Mistake(
+            "converts after subtracting",
+            lambda a, b, peak=255: _log(_over(peak**2, np.mean((a - b).astype(float) ** 2))),
+            "uint8 wrapped around: 3 - 5 became 254. Convert to float before subtracting, not after.",
+        ),
+        Mistake(
+            "differences not squared",
+            lambda a, b, peak=255: _log(_over(peak**2, np.mean(np.abs(a.astype(float) - b.astype(float))))),
+            "You averaged the differences without squaring them. Square each one, then take the mean.",
+        ),
+        Mistake(
+            "peak not squared",
+            lambda a, b, peak=255: _log(_over(peak, _mse(a, b))),
+            "The error is squared, so the peak must be squared too: 10 * log10(peak**2 / mse).",
+        ),
+        Mistake(
+            "natural logarithm",
+            lambda a, b, peak=255: _log(_over(peak**2, _mse(a, b))) * math.log(10),
+            "np.log is the natural logarithm. Decibels use base 10: np.log10.",
+        ),
+        Mistake(
+            "20 instead of 10",
+            lambda a, b, peak=255: _log(_over(peak**2, _mse(a, b)), 20),
+            "The factor is 10 for squared values; 20 counts the square twice.",
+        ),
+        Mistake(
+            "root missing",
+            lambda a, b, peak=255: _log(_over(peak, _mse(a, b)), 20),
+            "20 * log10 needs the root of the mean squared error. Take the root, or use 10 * log10(peak**2 / mse).",
+        ),
+        Mistake(
+            "factor 10 missing",
+            lambda a, b, peak=255: _log(_over(peak**2, _mse(a, b)), 1),
+            "These are bels. Decibels are ten times as many: multiply by 10.",
+        ),
+        Mistake(
+            "ratio upside down",
+            lambda a, b, peak=255: -_log(_over(peak**2, _mse(a, b))),
+            "The ratio is upside down, so better pictures score lower. Divide peak**2 by the error.",
+        ),
+        Mistake(
+            "mean of the channels' psnr",
+            _per_channel,
+            "You averaged one PSNR per channel. Average the squared error over all values, then take one logarithm.",
+        ),
+        Mistake(
+            "sum instead of mean",
+            lambda a, b, peak=255: _log(_over(peak**2, _mse(a, b) * a.size)),
+            "You summed the squared errors, so larger pictures score worse. Take their mean.",
+        ),
+        Mistake(
+            "peak ignored",
+            lambda a, b, peak=255: _log(_over(255**2, _mse(a, b))),
+            "You always use 255. Use the argument peak: pictures in [0, 1] have peak 1.",
+        ),
+        Mistake(
+            "brightest pixel as peak",
+            lambda a, b, peak=255: _log(_over(float(a.max()) ** 2, _mse(a, b))),
+            "You used the brightest pixel as the peak. Use the argument peak: the largest value possible.",
+        ),
+        Mistake(
+            "crashes on equal pictures",
+            _divides_by_zero,
+            "Equal pictures have error 0, and you divide by it. Return float('inf') in that case.",
+        ),
+        Mistake(
+            "100 for equal pictures",
+            lambda a, b, peak=255: 100.0 if np.array_equal(a, b) else preprocess.psnr(a, b, peak),
+            "Equal pictures have no error at all. Return float('inf'), not 100.",
+        ),
+        Mistake(
+            "0 for equal pictures",
+            lambda a, b, peak=255: 0.0 if np.array_equal(a, b) else preprocess.psnr(a, b, peak),
+            "0 dB is terrible, and equal pictures are perfect. Return float('inf').",
+        ),
+        Mistake(
+            "NaN for equal pictures",
+            lambda a, b, peak=255: math.nan if np.array_equal(a, b) else preprocess.psnr(a, b, peak),
+            "Equal pictures give NaN. Test for error 0 first, and return float('inf').",
+        ),
+        Mistake(
+            "small number added",
+            lambda a, b, peak=255: _log(peak**2 / (_mse(a, b) + 1e-10)),
+            "A small number added to the error keeps equal pictures finite. Leave it out, and return float('inf').",
+        ),
+        Mistake(
+            "returns the error",
+            lambda a, b, peak=255: float(_mse(a, b)),
+            "This is the mean squared error. Turn it into decibels: 10 * log10(peak**2 / mse).",
+        ),
+    ],
+    hints=[
+        "First one number for how different the pictures are: the mean of the squared differences. "
+        "What is 3 - 5 in uint8?",
+        "Convert both to float, subtract, square, take the mean: that is mse. Then 10 * log10(peak squared / mse).",
+        "When mse is 0, return float('inf') before dividing; else return float(10 * np.log10(peak**2 / mse)).",
+    ],
+    note="Twice the error costs 6 dB.",
+)

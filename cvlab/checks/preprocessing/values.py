@@ -1,0 +1,243 @@
+"""Lesson 01's exercises on pixel values: normalize, denormalize."""
+
+import numpy as np
+
+from cvlab import preprocess
+from cvlab.checks._exercise import Case, Exercise, Mistake
+
+__all__ = ["DENORMALIZE", "NORMALIZE"]
+
+
+_MEAN, _STD = [0.5, 0.4, 0.3], [0.2, 0.25, 0.5]
+
+
+def _normalize_other(image: np.ndarray, mean, std) -> np.ndarray:
+    """Go channel by channel."""
+    result = np.empty_like(image)
+    for channel in range(image.shape[2]):
+        result[:, :, channel] = image[:, :, channel] / std[channel] - mean[channel] / std[channel]
+    return result
+
+
+def _normalize_cases() -> list[Case]:
+    rng = np.random.default_rng(0)
+    return [
+        Case(np.array([[[0.5, 0.4, 0.3], [0.7, 0.9, 0.8]]]), _MEAN, _STD),
+        Case(rng.random((2, 3, 3)), _MEAN, _STD),
+        Case(rng.random((3, 4, 3), dtype=np.float32), _MEAN, _STD),
+        Case(rng.random((5, 3, 3)), list(preprocess.IMAGENET_MEAN), list(preprocess.IMAGENET_STD)),
+        Case(np.ones((2, 2, 3)), [0.1, 0.2, 0.3], [1.0, 1.0, 0.5]),
+    ]
+
+
+def _normalize_in_place(image: np.ndarray, mean, std) -> np.ndarray:
+    image -= mean
+    image /= std
+    return image
+
+
+NORMALIZE = Exercise(
+    name="normalize",
+    lesson="01",
+    minutes=4,
+    difficulty="easy",
+    reference=preprocess.normalize,
+    other=_normalize_other,
+    cases=_normalize_cases,
+    tolerance=1e-5,
+    any_float=True,
+    mistakes=[
+        Mistake(
+            "the image's own mean and std",
+            lambda image, mean, std: (image - image.mean(axis=(0, 1))) / (image.std(axis=(0, 1)) + 1e-12),
+            "You used this image's own mean and std, so a dark and a bright picture come out the same. "
+            "Use the mean and std that are given.",
+        ),
+        Mistake(
+            "divides by the variance",
+            lambda image, mean, std: (image - mean) / np.square(std),
+            "You divided by the variance. Divide by std itself, not by its square.",
+        ),
+        Mistake(
+            "divides by the root of std",
+            lambda image, mean, std: (image - mean) / np.sqrt(std),
+            "You took the root of std, but std is no variance. Divide by std itself.",
+        ),
+        Mistake(
+            "multiplies by std",
+            lambda image, mean, std: (image - mean) * std,
+            "You multiplied by std. Divide by it, so that the spread becomes 1.",
+        ),
+        Mistake(
+            "forgets the mean",
+            lambda image, mean, std: image / std,
+            "The mean is never subtracted, so the values do not centre on 0. Subtract it first.",
+        ),
+        Mistake(
+            "forgets std",
+            lambda image, mean, std: image - mean,
+            "The mean is gone, but the spread is unchanged. Divide by std as well.",
+        ),
+        Mistake(
+            "mean divided too early",
+            lambda image, mean, std: image - np.divide(mean, std),
+            "Division binds tighter than minus: only the mean was divided. Put brackets around image - mean.",
+        ),
+        Mistake(
+            "one mean for all channels",
+            lambda image, mean, std: (image - np.mean(mean)) / np.mean(std),
+            "You used one mean and one std for all channels. Each channel has its own.",
+        ),
+        Mistake(
+            "wrong axis",
+            lambda image, mean, std: (image - np.reshape(mean, (-1, 1))) / np.reshape(std, (-1, 1)),
+            "Your mean and std lie along the columns. They belong to the last axis, the channels: "
+            "leave them with shape (3,).",
+        ),
+        Mistake(
+            "channels reversed",
+            lambda image, mean, std: (image - mean[::-1]) / std[::-1],
+            "Red gets blue's mean and std. Keep their order: the first belongs to channel 0.",
+        ),
+        Mistake(
+            "mean and std swapped",
+            lambda image, mean, std: (image - std) / mean,
+            "mean and std changed places. Subtract mean, divide by std.",
+        ),
+        Mistake(
+            "added the mean",
+            lambda image, mean, std: (image + mean) / std,
+            "You added the mean. Subtract it, so that an average pixel becomes 0.",
+        ),
+        Mistake(
+            "divides by 255 again",
+            lambda image, mean, std: (image / 255 - mean) / std,
+            "The image is in [0, 1] already, and you divided by 255 once more. Leave that out.",
+        ),
+        Mistake(
+            "whole numbers",
+            lambda image, mean, std: ((image - mean) / std).astype(int),
+            "The result was cut to whole numbers. Keep floats: about every value lies between -3 and 3.",
+        ),
+        Mistake(
+            "clipped",
+            lambda image, mean, std: np.clip((image - mean) / std, 0, 1),
+            "You clipped to [0, 1], so everything darker than the mean is lost. "
+            "Negative values are meant to be there: leave the clip out.",
+        ),
+        Mistake(
+            "changes its input",
+            _normalize_in_place,
+            "-= and /= wrote into the caller's picture. Write image - mean, which makes a new array.",
+        ),
+    ],
+    hints=[
+        "An average pixel should become 0, and a usual distance from the average should become 1.",
+        "Subtract first, then divide. mean has shape (3,) and fits the last axis of (H, W, 3) without a loop.",
+        "(image - ...) / ... : the brackets matter, and both come from the arguments.",
+    ],
+    note="The same numbers serve training and inference; the image's own never do.",
+)
+
+
+def _denormalize_other(image: np.ndarray, mean, std) -> np.ndarray:
+    """Solve (x - mean) / std = image for x, channel by channel."""
+    channels = [(image[..., c] + mean[c] / std[c]) * std[c] for c in range(image.shape[2])]
+    return np.stack(channels, axis=-1)
+
+
+def _denormalize_cases() -> list[Case]:
+    rng = np.random.default_rng(1)
+    return [
+        Case(np.array([[[0.0, 1.0, -1.0], [2.0, 0.5, 0.0]]]), [0.5, 0.4, 0.6], [0.1, 0.2, 0.5]),
+        Case(rng.normal(size=(2, 3, 3)), _MEAN, _STD),
+        Case(rng.normal(size=(3, 4, 3)).astype(np.float32), _MEAN, _STD),
+        Case(rng.normal(size=(5, 3, 3)) * 3, list(preprocess.IMAGENET_MEAN), list(preprocess.IMAGENET_STD)),
+    ]
+
+
+def _denormalize_in_place(image: np.ndarray, mean, std) -> np.ndarray:
+    image *= std
+    image += mean
+    return image
+
+
+DENORMALIZE = Exercise(
+    name="denormalize",
+    lesson="01",
+    minutes=3,
+    difficulty="easy",
+    reference=preprocess.denormalize,
+    other=_denormalize_other,
+    cases=_denormalize_cases,
+    tolerance=1e-5,
+    any_float=True,
+    mistakes=[
+        Mistake(
+            "normalizes again",
+            lambda image, mean, std: (image - mean) / std,
+            "This is normalize once more. To undo it, do the opposite steps: multiply, then add.",
+        ),
+        Mistake(
+            "steps in the old order",
+            lambda image, mean, std: (image + mean) * std,
+            "The last step must be undone first: multiply by std before you add the mean.",
+        ),
+        Mistake(
+            "forgets the mean",
+            lambda image, mean, std: image * std,
+            "The mean is missing, so the picture is too dark. Add it after multiplying.",
+        ),
+        Mistake(
+            "forgets std",
+            lambda image, mean, std: image + mean,
+            "The spread is still that of the normalized picture. Multiply by std before adding the mean.",
+        ),
+        Mistake(
+            "subtracts the mean",
+            lambda image, mean, std: image * std - mean,
+            "normalize subtracted the mean, so here you add it.",
+        ),
+        Mistake(
+            "divides by std",
+            lambda image, mean, std: image / std + mean,
+            "normalize divided by std, so here you multiply by it.",
+        ),
+        Mistake(
+            "multiplies by the variance",
+            lambda image, mean, std: image * np.square(std) + mean,
+            "You multiplied by the variance. Multiply by std itself.",
+        ),
+        Mistake(
+            "mean and std swapped",
+            lambda image, mean, std: image * mean + std,
+            "mean and std changed places. Multiply by std, add mean.",
+        ),
+        Mistake(
+            "channels reversed",
+            lambda image, mean, std: image * std[::-1] + mean[::-1],
+            "Red gets blue's mean and std. Keep their order: the first belongs to channel 0.",
+        ),
+        Mistake(
+            "clipped",
+            lambda image, mean, std: np.clip(image * std + mean, 0, 1),
+            "You clipped to [0, 1]. The inverse must give back every number: clip only where you display.",
+        ),
+        Mistake(
+            "made 0 to 255",
+            lambda image, mean, std: (image * std + mean) * 255,
+            "You multiplied by 255 as well. normalize began at [0, 1], so its inverse ends there.",
+        ),
+        Mistake(
+            "changes its input",
+            _denormalize_in_place,
+            "*= and += wrote into the caller's picture. Write image * std, which makes a new array.",
+        ),
+    ],
+    hints=[
+        "normalize did two steps. Which one came last, and what undoes it?",
+        "Division is undone by multiplication, subtraction by addition, and the last step comes first.",
+        "image * ... + ... : first std, then mean.",
+    ],
+    note="denormalize(normalize(image)) is the image again, up to rounding.",
+)

@@ -1,5 +1,6 @@
 """Unpacking archives from elsewhere: all of it in the folder asked for, or nothing."""
 
+import errno
 import shutil
 import stat
 import tarfile
@@ -52,7 +53,7 @@ def extract(archive: str | Path, folder: str | Path, *, max_bytes: int = 4 * 2**
     except (FileExistsError, NotADirectoryError) as error:
         raise ValueError(f"archive {archive.name} is refused: two members want one path ({error})") from error
     except (*BROKEN, OSError) as error:
-        if getattr(error, "errno", None):  # a full disk, say: not the archive's fault
+        if getattr(error, "errno", None) not in (None, errno.EINVAL):  # a full disk, say: not its fault
             raise
         raise ValueError(f"archive {archive.name} is damaged or incomplete: {error}") from error
     finally:
@@ -70,7 +71,10 @@ def _opened(archive: Path) -> Iterator[list]:
             ]
     elif tarfile.is_tarfile(archive):
         with tarfile.open(archive) as tarred:
-            yield [(m.name, _tar_kind(m), m.size, lambda m=m: tarred.extractfile(m)) for m in tarred]
+            members = [(m.name, _tar_kind(m), m.size, lambda m=m: tarred.extractfile(m)) for m in tarred]
+            while tarred.fileobj.read(1 << 20):  # to the very end, where gzip keeps its checksum
+                pass
+            yield members
     else:
         raise ValueError(
             f"archive must be a zip or tar file; got {archive.name}, which is neither (or damaged)"

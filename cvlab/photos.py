@@ -13,7 +13,7 @@ import numpy as np
 __all__ = ["Photo", "info", "load", "names"]
 
 MAX_PIXELS = 90_000_000  # a larger picture is refused before it is unpacked (a "decompression bomb")
-FORMATS = "PNG JPEG MPO GIF BMP TIFF WEBP PPM ICO AVIF JPEG2000".split()
+FORMATS = ["PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "AVIF", "JPEG2000"]
 UNSTATED = "not stated (shipped with scikit-image, BSD-3-Clause)"
 MIDDLEBURY = "N. Nesic, P. Westling, X. Wang, Y. Kitajima, G. Krathwohl, D. Scharstein (Middlebury 2014)"
 
@@ -228,13 +228,13 @@ def _to_rgb(image) -> tuple[np.ndarray, list[str]]:
     """Convert an opened Pillow image; also return what was lost on the way."""
     from PIL import Image, ImageOps
 
-    frames, deep = getattr(image, "n_frames", 1), any("16" in str(tile[3]) for tile in image.tile)
+    frames, deep = getattr(image, "n_frames", 1), any(_is_deep(tile) for tile in image.tile)
     losses = [f"first of {frames} frames kept"] if frames > 1 else []
     try:
         image = ImageOps.exif_transpose(image)
     except Exception:  # a broken rotation note is no reason to refuse the pixels
         image.load()
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM", None) and deep):
+    if image.mode.startswith("I;16") or (image.mode == "I" and deep):
         image, deep = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)), True
     if image.mode in ("I", "F"):
         raise ValueError(
@@ -248,3 +248,12 @@ def _to_rgb(image) -> tuple[np.ndarray, list[str]]:
             losses.append("see-through parts laid on white")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return np.array(image.convert("RGB")), losses
+
+
+def _is_deep(tile: tuple) -> bool:
+    """Tell whether a tile of a file, as Pillow describes it, stores more than 8 bits a channel."""
+    decoder, *_, arguments = tile
+    first, *rest = (arguments,) if isinstance(arguments, str) else arguments or ("",)
+    if decoder.startswith("ppm"):
+        return isinstance(rest[-1], int) and rest[-1] > 255
+    return ";16" in str(first)

@@ -1,0 +1,182 @@
+"""COCO's format and category numbers, so that `pycocotools` reads our scenes as it reads COCO."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from cvlab.scenes import Scene
+
+__all__ = ["CATEGORIES", "VOC_CLASSES", "category_id", "coco_name", "rle", "save", "to_coco", "write_json"]
+
+# supercategory: (id, name) ...; ids run from 1 to 90 with ten gaps.
+_TREE = {
+    "person": "1 person",
+    "vehicle": "2 bicycle, 3 car, 4 motorcycle, 5 airplane, 6 bus, 7 train, 8 truck, 9 boat",
+    "outdoor": "10 traffic light, 11 fire hydrant, 13 stop sign, 14 parking meter, 15 bench",
+    "animal": "16 bird, 17 cat, 18 dog, 19 horse, 20 sheep, 21 cow, 22 elephant, 23 bear, 24 zebra, 25 giraffe",
+    "accessory": "27 backpack, 28 umbrella, 31 handbag, 32 tie, 33 suitcase",
+    "sports": "34 frisbee, 35 skis, 36 snowboard, 37 sports ball, 38 kite, 39 baseball bat, 40 baseball glove, "
+              "41 skateboard, 42 surfboard, 43 tennis racket",
+    "kitchen": "44 bottle, 46 wine glass, 47 cup, 48 fork, 49 knife, 50 spoon, 51 bowl",
+    "food": "52 banana, 53 apple, 54 sandwich, 55 orange, 56 broccoli, 57 carrot, 58 hot dog, 59 pizza, 60 donut, 61 cake",
+    "furniture": "62 chair, 63 couch, 64 potted plant, 65 bed, 67 dining table, 70 toilet",
+    "electronic": "72 tv, 73 laptop, 74 mouse, 75 remote, 76 keyboard, 77 cell phone",
+    "appliance": "78 microwave, 79 oven, 80 toaster, 81 sink, 82 refrigerator",
+    "indoor": "84 book, 85 clock, 86 vase, 87 scissors, 88 teddy bear, 89 hair drier, 90 toothbrush",
+}  # fmt: skip
+CATEGORIES: tuple[dict, ...] = tuple(
+    {"id": int(entry.split()[0]), "name": entry.split(maxsplit=1)[1], "supercategory": supercategory}
+    for supercategory, entries in _TREE.items()
+    for entry in entries.split(", ")
+)
+VOC_CLASSES = (
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
+    "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+)  # fmt: skip
+_VOC_SPELLING = {
+    "aeroplane": "airplane", "diningtable": "dining table", "motorbike": "motorcycle",
+    "pottedplant": "potted plant", "sofa": "couch", "tvmonitor": "tv",
+}  # fmt: skip
+_IDS = {category["name"]: category["id"] for category in CATEGORIES}
+
+
+def coco_name(voc_name: str) -> str:
+    """Return COCO's name of a Pascal VOC class; six of the twenty are spelt differently.
+
+    Example:
+        >>> coco_name("tvmonitor"), coco_name("cat")
+        ('tv', 'cat')
+    """
+    if voc_name not in VOC_CLASSES:
+        raise ValueError(f"voc_name must be one of {', '.join(VOC_CLASSES)}; got {voc_name!r}")
+    return _VOC_SPELLING.get(voc_name, voc_name)
+
+
+def category_id(name: str) -> int:
+    """Return COCO's number of a category, from 1 to 90 (not its position among the 80).
+
+    Example:
+        >>> category_id("cat"), category_id("toothbrush")
+        (17, 90)
+    """
+    if name not in _IDS:
+        slip = f"; COCO says {_VOC_SPELLING[name]!r}" if name in _VOC_SPELLING else ""
+        raise ValueError(f"name must be one of COCO's 80 categories; got {name!r}{slip}")
+    return _IDS[name]
+
+
+def rle(mask: np.ndarray) -> dict:
+    """Write a mask as COCO's run lengths: down the columns, zeros first.
+
+    Args:
+        mask: (H, W) bool.
+
+    Returns:
+        {"size": [H, W], "counts": [zeros, ones, zeros, ...]}.
+
+    Example:
+        >>> rle(np.array([[0, 1], [1, 1]], bool))
+        {'size': [2, 2], 'counts': [1, 3]}
+    """
+    mask = np.asarray(mask)
+    if mask.ndim != 2 or mask.dtype != bool:
+        raise ValueError(f"mask must have shape (H, W) and dtype bool; got {mask.shape}, {mask.dtype}")
+    flat = np.concatenate([[False], mask.ravel(order="F")])  # so that the first run is of zeros
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    return {"size": list(mask.shape), "counts": np.diff(edges, prepend=0, append=mask.size).tolist()}
+
+
+def to_coco(scenes: Iterable[Scene], *, first_image_id: int = 1) -> dict:
+    """Describe scenes in COCO's format.
+
+    Boxes become x, y, width, height; masks become run lengths; labels become COCO's category numbers.
+    Beyond COCO's own keys, each annotation holds `visibility` and `depth`.
+
+    Args:
+        scenes: scenes that share their `class_names`, all of them names of COCO categories.
+        first_image_id: number of the first picture; the others follow.
+
+    Returns:
+        A dict of plain lists and numbers, ready for `write_json`.
+
+    Example:
+        >>> from cvlab.scenes import make_scenes
+        >>> coco = to_coco(make_scenes(2))
+        >>> sorted(coco), coco["images"][0]["file_name"]
+        (['annotations', 'categories', 'images', 'info', 'licenses'], '000000000001.png')
+
+    Source: https://cocodataset.org/#format-data
+    """
+    scenes = [scenes] if isinstance(scenes, Scene) else list(scenes)
+    for scene in scenes:
+        if not isinstance(scene, Scene):
+            raise TypeError(f"scenes must be Scene objects; got {type(scene).__name__}")
+        if scene.class_names != scenes[0].class_names:
+            raise ValueError("scenes must share their class_names; got two different lists")
+    ids = [category_id(name) for name in scenes[0].class_names] if scenes else []
+    images, annotations = [], []
+    for image_id, scene in enumerate(scenes, start=first_image_id):
+        height, width = scene.image.shape[:2]
+        images.append({"id": image_id, "file_name": f"{image_id:012d}.png", "height": height, "width": width})
+        annotations += _annotations(scene, image_id, ids, first=len(annotations) + 1)
+    return {
+        "info": {"description": "cvlab sticker scenes", "version": "1"},
+        "licenses": [],
+        "images": images,
+        "annotations": annotations,
+        "categories": [dict(c) for c in CATEGORIES if c["id"] in ids],
+    }
+
+
+def _annotations(scene: Scene, image_id: int, ids: list[int], first: int) -> list[dict]:
+    found = []
+    for k, (mask, box) in enumerate(zip(scene.masks, scene.boxes.tolist(), strict=True)):
+        x0, y0, x1, y1 = box
+        found.append(
+            {
+                "id": first + k,
+                "image_id": image_id,
+                "category_id": ids[scene.labels[k]],
+                "bbox": [x0, y0, x1 - x0, y1 - y0],
+                "area": int(mask.sum()),
+                "iscrowd": 0,
+                "segmentation": rle(mask),
+                "visibility": round(float(scene.visibility[k]), 4),
+                "depth": int(scene.depth[k]),
+            }
+        )
+    return found
+
+
+def write_json(data: dict | list, path: str | Path) -> Path:
+    """Write JSON so that the file is either complete or not there at all."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"path must lie in a folder that exists; got {str(path)!r}")
+    text = json.dumps(data, allow_nan=False)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def save(scenes: Iterable[Scene], folder: str | Path) -> Path:
+    """Write scenes as a COCO data set: `images/*.png` and `annotations.json`, whose path is returned."""
+    from PIL import Image
+
+    scenes = list(scenes)
+    coco = to_coco(scenes)
+    pictures = Path(folder) / "images"
+    pictures.mkdir(parents=True, exist_ok=True)
+    for record, scene in zip(coco["images"], scenes, strict=True):
+        Image.fromarray(scene.image).save(pictures / record["file_name"])
+    return write_json(coco, Path(folder) / "annotations.json")

@@ -11,7 +11,7 @@ import nbformat
 import nbval.kernel
 import nbval.plugin
 
-from cvlab.course.execute import kernel_environment, peak_memory
+from cvlab.course.execute import kernel_environment, memory_of
 
 SHOWN = ("stream", "display_data", "execute_result")
 NOT_COMPARED = ("stderr", "image/svg+xml", "application/vnd.jupyter.widget-state+json")
@@ -42,8 +42,9 @@ class CourseKernel(nbval.kernel.RunningKernel):
     def stop(self):
         """Write down what the run took, then stop."""
         if report := os.environ.get("CVLAB_FIGURES"):
-            memory = peak_memory(self.km.provisioner.pid)
-            figures = {"cells": self._cells, "seconds": time.perf_counter() - self._started, "memory": memory}
+            memory, peak = memory_of(self.km.provisioner.pid)
+            seconds = time.perf_counter() - self._started
+            figures = {"cells": self._cells, "seconds": seconds, "memory": memory, "peak": peak}
             Path(report).write_text(json.dumps(figures), encoding="utf-8")
         super().stop()
         self._folder.cleanup()

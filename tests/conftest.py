@@ -3,19 +3,19 @@
 import pytest
 
 collect_ignore = ["_network_guard"]
-SPREAD = ("test_notebooks.py", "test_colab.py")  # each of their notebooks may go to another worker
+FIRST = ("test_colab.py", "test_browser.py", "test_notebooks.py")  # the slow files
 _rows: list[dict] = []
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """With `--dist loadgroup`: a file's tests stay together, except that notebooks are shared out; they start first."""
+    """With `--dist loadgroup`: a file's tests stay together, except that notebooks are shared out; slow files first."""
     for item in items:
-        alone = item.path.name in SPREAD and "name" in getattr(getattr(item, "callspec", None), "params", {})
+        alone = item.path.name == "test_notebooks.py" and hasattr(item, "callspec")
         group = f"{item.path.name}-{item.callspec.id}" if alone else item.path.name
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.path.name not in SPREAD)
+    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
 
 
 def pytest_runtest_logreport(report):
@@ -30,7 +30,10 @@ def pytest_terminal_summary(terminalreporter):
         return
     terminalreporter.section("notebooks")
     width = max(len(row["name"]) for row in _rows)
-    terminalreporter.line(f"{'notebook':<{width}}  code cells  checks  seconds  peak MB")
+    terminalreporter.line(f"{'notebook':<{width}}  code cells  checks  seconds  end MB  peak MB")
     for row in sorted(_rows, key=lambda row: row["name"]):
-        figures = f"{row['cells']:>10}  {row['checks']:>6}  {row['seconds']:>7.1f}  {row['memory']:>7.0f}"
+        memory, peak = (f"{row[key]:.0f}" if key in row else "" for key in ("memory", "peak"))
+        figures = (
+            f"{row['cells']:>10}  {row['checks']:>6}  {row['seconds']:>7.1f}  {memory:>6}  {peak:>7}".rstrip()
+        )
         terminalreporter.line(f"{row['name']:<{width}}  {figures}")

@@ -49,7 +49,6 @@ def run_sealed(
     """
     log, figures = folder / "attempts.log", folder / "figures.json"
     environment = os.environ | {"CVLAB_NETWORK_LOG": str(log), "CVLAB_FIGURES": str(figures)} | variables
-    environment.pop("CVLAB_ONLINE", None)
     environment.pop("PYTEST_ADDOPTS", None)
     if guard:
         environment["PYTHONPATH"] = str(GUARD)

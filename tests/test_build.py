@@ -125,7 +125,7 @@ def test_second_build_changes_no_byte(course, capsys):
     assert contents(course) == before
     table = capsys.readouterr().out
     assert table.count("same") == 2
-    assert "seconds  peak MB" in table
+    assert "seconds  end MB  peak MB" in table
 
 
 def test_fresh_renews_only_what_is_not_reproducible(course):

@@ -160,9 +160,9 @@ def _write(path: Path, text: str) -> str:
 def table(rows: list[Row]) -> str:
     """Lay the rows out as text: what was run, how long it took, how much memory the kernel needed."""
     width = max(len(row.name) for row in rows)
-    lines = [f"{'notebook':<{width}}  {'  '.join(COUNTED)}  seconds  peak MB  size MB"]
+    lines = [f"{'notebook':<{width}}  {'  '.join(COUNTED)}  seconds  end MB  peak MB  size MB"]
     for row in rows:
         cells = "  ".join(f"{row.counts[what]:>{len(what)}}" for what in COUNTED)
-        figures = f"{row.run.seconds:>7.1f}  {row.run.memory:>7.0f}  {row.size:>7.2f}"
+        figures = f"{row.run.seconds:>7.1f}  {row.run.memory:>6.0f}  {row.run.peak:>7.0f}  {row.size:>7.2f}"
         lines.append(f"{row.name:<{width}}  {cells}  {figures}  {row.outcome}".rstrip())
     return "\n".join(lines)

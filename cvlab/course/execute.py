@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CellError", "Run", "kernel_environment", "peak_memory", "run_notebook", "stable_outputs"]
+__all__ = ["CellError", "Run", "kernel_environment", "memory_of", "run_notebook", "stable_outputs"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 THREADS = "1"  # several kernels share two cores in the tests, and sums then add up in one order
@@ -26,11 +26,12 @@ class CellError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """What a run was: code cells executed, seconds, and the kernel's peak memory in MB."""
+    """What a run was: code cells executed, seconds, the kernel's memory at the end and at its peak in MB."""
 
     cells: int
     seconds: float
     memory: float
+    peak: float
 
 
 def kernel_environment(folder: Path) -> dict[str, str]:
@@ -80,9 +81,9 @@ def run_notebook(notebook, *, timeout: float = 120) -> Run:
             pid = client.km.provisioner.pid
             for index, cell in enumerate(notebook.cells):
                 _run_cell(client, cell, index)
-            memory = peak_memory(pid)
+            memory, peak = memory_of(pid)
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
-    return Run(cells, time.perf_counter() - started, memory)
+    return Run(cells, time.perf_counter() - started, memory, peak)
 
 
 def _kernel_manager():
@@ -121,13 +122,13 @@ def _failing_line(cell) -> int:
     return own[0] if own else 1
 
 
-def peak_memory(pid: int) -> float:
-    """Return the most memory (resident, in MB) that a running process has used; 0 where unknown."""
+def memory_of(pid: int) -> tuple[float, float]:
+    """Return the memory (resident, in MB) that a running process has now, and its peak; zeros where unknown."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
-        return 0.0
-    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-    return int(found[1]) / 1024 if found else 0.0
+        return 0.0, 0.0
+    sizes = dict(re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", status.read_text()))
+    return int(sizes.get("VmRSS", 0)) / 1024, int(sizes.get("VmHWM", 0)) / 1024
 
 
 def stable_outputs(notebook, name: str) -> None:

@@ -18,13 +18,18 @@ COLAB_LACKS = (
 BEGIN, END = "<!-- lessons: written by `cvlab publish` -->", "<!-- lessons: end -->"
 BADGE = "docs/pictures/open-in-colab.svg"
 
-MISSING = """\
-if not find_spec("cvlab"):
-    raise ModuleNotFoundError("cvlab is not in this kernel: run `make lab` in the course's folder, open the lesson there")
+# A folder called cvlab (a clone, say) also has a spec, but no origin: it is not the package.
+START = """\
+import sys  # in Colab this cell installs the course and leaves torch and NumPy alone; elsewhere it installs nothing
+from importlib.util import find_spec
 """
 INSTALL = """\
-if "google.colab" in sys.modules and not find_spec("cvlab"):  # Colab keeps its own torch and NumPy
+if "google.colab" in sys.modules and not getattr(find_spec("cvlab"), "origin", None):
     %pip install -q --no-deps "{source}" {packages}
+"""
+MISSING = """\
+if not getattr(find_spec("cvlab"), "origin", None):
+    raise ModuleNotFoundError("cvlab is not in this kernel: run `make lab` in the course's folder, open the lesson there")
 """
 
 
@@ -80,9 +85,8 @@ def setup_cell(place: Setting | None = None) -> str:
     """
     source = (place or setting()).source
     if not source:
-        return "from importlib.util import find_spec\n" + MISSING
-    install = INSTALL.format(source=source, packages=COLAB_LACKS)
-    return "import sys\nfrom importlib.util import find_spec\n" + install + MISSING
+        return START.splitlines(keepends=True)[1] + MISSING
+    return START + INSTALL.format(source=source, packages=COLAB_LACKS) + MISSING
 
 
 def badge(notebook: str | Path, place: Setting | None = None, *, picture: str = "") -> str:

@@ -251,7 +251,7 @@ def make(tmp_path):
 
 
 def test_make_passes_over_a_python_that_exists_but_does_not_run(make):
-    run = make(python3="echo shim: not found >&2; exit 127", python3_13=f'exec {sys.executable} "$@"')
+    run = make(python3="echo shim: not found >&2; exit 127", python3_13=f'exec "{sys.executable}" "$@"')
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("set up with")
 

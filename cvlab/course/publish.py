@@ -113,13 +113,13 @@ def lessons(root: Path = ROOT) -> list[Lesson]:
 
 
 def table(root: Path = ROOT, place: Setting | None = None) -> str:
-    """Return the README's table of lessons; a picture or a notebook is linked only if its file is there."""
+    """Return the README's table of lessons; a picture is shown only if its file is there."""
     place = place or setting()
     head = ["Lesson", "It answers", "Minutes", "You make"] + (["Colab"] if place.repo else [])
     rows = [head, ["---"] * len(head)]
     for lesson in lessons(root):
         notebook, picture = f"notebooks/{lesson.name}.ipynb", f"docs/pictures/{lesson.name[:2]}.png"
-        title = f"[{lesson.title}]({notebook})" if (root / notebook).is_file() else lesson.title
+        title = f"[{lesson.title}]({notebook})"
         image = (
             f'<img src="{picture}" width="240" alt="{lesson.title}">' if (root / picture).is_file() else ""
         )

@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from cvlab import _paint, stickers
+from cvlab._validate import one_of, positive_int
 from cvlab.scenes import SPLITS, make_scene
 
 __all__ = ["StickerScenes", "Stickers10"]
@@ -136,13 +137,7 @@ def _position(index: int, n: int) -> int:
 
 
 def _checked(split: str, n: int, seed: int, transform) -> tuple:
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
-    for name, value, low in (("n", n, 1), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise TypeError(f"{name} must be a whole number, {low} or more; got {value!r}")
-        if value < low:
-            raise ValueError(f"{name} must be {low} or more; got {value}")
+    split, n, seed = one_of(split, "split", SPLITS), positive_int(n, "n"), positive_int(seed, "seed", least=0)
     if transform is not None and not callable(transform):
         raise TypeError(f"transform must be a function or None; got {type(transform).__name__}")
-    return split, int(n), int(seed), transform
+    return split, n, seed, transform

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvlab import _paint, stickers
+from cvlab._validate import one_of, positive_int
 
 __all__ = ["MIN_VISIBLE", "SPLITS", "Scene", "make_scene", "make_scenes"]
 
@@ -73,8 +74,10 @@ def make_scene(
 
     Source: Dwibedi, Misra, Hebert, "Cut, Paste and Learn", ICCV 2017.
     """
-    index, seed, size = _whole(index, "index", 0), _whole(seed, "seed", 0), _whole(size, "size", 32, 256)
-    number = _split_number(split)
+    index, seed = positive_int(index, "index", least=0), positive_int(seed, "seed", least=0)
+    number, size = SPLITS.index(one_of(split, "split", SPLITS)), positive_int(size, "size", least=32)
+    if size > 256:
+        raise ValueError(f"size must be 32 to 256, so that the photos fill it; got {size}")
     names = _class_names(classes)
     fewest, most = _range(objects)
     dice = _paint.Dice(seed, number, index, size)
@@ -102,7 +105,7 @@ def make_scenes(n: int, **options) -> list[Scene]:
         >>> [scene.image.shape for scene in make_scenes(2, size=64)]
         [(64, 64, 3), (64, 64, 3)]
     """
-    return [make_scene(index, **options) for index in range(_whole(n, "n", 1))]
+    return [make_scene(index, **options) for index in range(positive_int(n, "n"))]
 
 
 @dataclass
@@ -167,8 +170,8 @@ def _tight_box(mask: np.ndarray) -> tuple[int, int, int, int]:
 def _class_names(classes) -> tuple[str, ...]:
     if classes is None:
         return stickers.COCO_VOC
-    if isinstance(classes, str) or not len(classes):
-        raise ValueError(f"classes must be a sequence of names such as ('cat', 'dog'); got {classes!r}")
+    if not isinstance(classes, list | tuple) or not classes:
+        raise ValueError(f"classes must be a list of names such as ('cat', 'dog'); got {classes!r}")
     for name in classes:
         stickers.styles(name)  # raises for an unknown name
     if len(set(classes)) < len(classes):
@@ -176,27 +179,12 @@ def _class_names(classes) -> tuple[str, ...]:
     return tuple(classes)
 
 
-def _split_number(split: str) -> int:
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
-    return SPLITS.index(split)
-
-
-def _whole(value, name: str, low: int, high: int | None = None) -> int:
-    limits = f"{low} or more" if high is None else f"{low} to {high}"
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be a whole number, {limits}; got {value!r}")
-    if value < low or (high is not None and value > high):
-        raise ValueError(f"{name} must be {limits}; got {value}")
-    return int(value)
-
-
 def _range(objects) -> tuple[int, int]:
     try:
-        fewest, most = (_whole(n, "objects", 0, 40) for n in objects)
+        fewest, most = (positive_int(n, "objects", least=0) for n in objects)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"objects must be two whole numbers, fewest and most, from 0 to 40; got {objects!r}"
+            f"objects must be two whole numbers, fewest and most, 0 or more; got {objects!r}"
         ) from error
     if fewest > most:
         raise ValueError(f"objects must be fewest, then most; got {objects!r}: swapped?")

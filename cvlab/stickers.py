@@ -1,12 +1,12 @@
 """Stickers: small drawings of things with exact outlines, several a class, in several styles."""
 
-import difflib
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from cvlab import settings
+from cvlab._validate import one_of
 
 __all__ = ["CIFAR10", "COCO_VOC", "STYLES", "classes", "drawings", "load", "styles"]
 
@@ -36,7 +36,7 @@ def styles(cls: str) -> list[str]:
         >>> styles("frog")
         ['fluent3d', 'noto', 'noto2017', 'twemoji']
     """
-    _known("class", cls, classes())
+    one_of(cls, "cls", classes())
     return [style for style in STYLES if drawings(cls, style)]
 
 
@@ -48,8 +48,8 @@ def drawings(cls: str, style: str) -> tuple[Path, ...]:
         >>> [path.name for path in drawings("deer", "noto")]
         ['deer_1.webp', 'deer_2.webp']
     """
-    _known("class", cls, classes())
-    _known("style", style, STYLES)
+    one_of(cls, "cls", classes())
+    one_of(style, "style", STYLES)
     folder = settings.data_dir() / "stickers" / style
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -83,10 +83,3 @@ def load(cls: str, style: str = "noto", n: int = 1) -> np.ndarray:
         raise ValueError(f"n must be 1 to {len(files)} for {cls!r} in {style!r}; got {n!r}")
     with Image.open(files[n - 1]) as image:
         return np.array(image.convert("RGBA"))
-
-
-def _known(kind: str, name: object, known) -> None:
-    if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"{kind} must be one of {', '.join(known)}; got {name!r}{hint}")

@@ -8,12 +8,13 @@ WIDTH = 8.0  # inches: the widest a figure may be
 MOST_NUMBERS = 24  # rows or columns: beyond this, numbers in the pixels can't be read
 
 
-def figure_size(images, cols: int) -> tuple[float, float]:
-    """Choose (width, height) in inches so that the pictures fill their cells."""
+def figure_size(images, cols: int) -> tuple[float, list[float]]:
+    """Choose a figure's width and the height of each of its rows, in inches, so that pictures fill their cells."""
     rows = [images[i : i + cols] for i in range(0, len(images), cols)]
-    width = min(WIDTH, 3.6 * cols)
+    widest = max(im.shape[1] / im.shape[0] for im in images)
+    width = min(WIDTH, cols * (3.6 if widest < 2 else WIDTH))
     heights = [max(im.shape[0] / im.shape[1] for im in row) * width / cols for row in rows]
-    return width, sum(min(max(h, 0.6), 6.0) + 0.35 for h in heights)
+    return width, [min(max(height, 0.5), 6.0) + 0.3 for height in heights]
 
 
 def columns(count: int) -> int:

@@ -39,7 +39,8 @@ def show(image, *, title=None, numbers=False, signed=False, limits=None, ax=None
 
     image = _drawable(image)
     if ax is None:
-        _, ax = plt.subplots(figsize=figure_size([image], 1), layout="constrained", dpi=90)
+        width, heights = figure_size([image], 1)
+        _, ax = plt.subplots(figsize=(width, heights[0]), layout="constrained", dpi=80)
     describe_figures()
     colour = image.ndim == 3
     if colour and signed:
@@ -47,7 +48,7 @@ def show(image, *, title=None, numbers=False, signed=False, limits=None, ax=None
             f"signed=True draws a (H, W) map; got {image.shape}. Pass one channel: image[..., 0]"
         )
     low, high = (None, None) if colour else _limits(image, signed, limits)
-    small = max(image.shape[:2]) <= 64
+    small = max(image.shape[:2]) <= 200  # drawn larger than it is: keep its pixels square
     ax.imshow(
         image,
         cmap=None if colour else ("RdBu_r" if signed else "gray"),
@@ -91,8 +92,15 @@ def show_many(images, *, titles=None, cols=None, numbers=False, signed=False, li
     cols = _validate.positive_int(cols, "cols") if cols is not None else columns(len(images))
     cols = min(cols, len(images))
     rows = -(-len(images) // cols)
-    figure, grid = plt.subplots(
-        rows, cols, figsize=figure_size(images, cols), layout="constrained", dpi=90, squeeze=False
+    width, heights = figure_size(images, cols)
+    _, grid = plt.subplots(
+        rows,
+        cols,
+        figsize=(width, sum(heights)),
+        height_ratios=heights,
+        layout="constrained",
+        dpi=80,
+        squeeze=False,
     )
     axes = grid.ravel()
     for i, image in enumerate(images):
@@ -167,8 +175,8 @@ def draw_masks(masks, *, labels=None, alpha=0.5, ax=None):
     return ax
 
 
-def theme(name: str) -> None:
-    """Choose the background of the figures drawn from now on.
+def theme(name: str = "light") -> None:
+    """Choose how the figures drawn from now on look: one palette, small titles, no frame at top and right.
 
     Args:
         name: "light" (dark text on white, readable on any page) or "dark".
@@ -177,17 +185,21 @@ def theme(name: str) -> None:
 
     _validate.one_of(name, "name", ("light", "dark"))
     paper, ink = ("white", "#222222") if name == "light" else ("#1b1b1b", "#e8e8e8")
-    plt.rcParams.update({f"{part}.facecolor": paper for part in ("figure", "axes", "savefig")})
-    inked = [
+    parts = (
         "text.color",
         "axes.labelcolor",
         "axes.edgecolor",
         "axes.titlecolor",
         "xtick.color",
         "ytick.color",
-    ]
-    plt.rcParams.update(dict.fromkeys(inked, ink))
-    plt.rcParams["axes.prop_cycle"] = plt.cycler(color=PALETTE)
+    )
+    plt.rcParams.update({f"{part}.facecolor": paper for part in ("figure", "axes", "savefig")})
+    plt.rcParams.update(dict.fromkeys(parts, ink))
+    plt.rcParams.update(
+        {"axes.titlesize": 10, "axes.labelsize": 9, "xtick.labelsize": 8, "ytick.labelsize": 8}
+    )
+    plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 90})
+    plt.rcParams["axes.prop_cycle"] = plt.cycler(color=[PALETTE[i] for i in (4, 5, 2, 0, 6, 1)])
 
 
 def _drawable(image, name="image") -> np.ndarray:

@@ -280,12 +280,11 @@ def pipeline_for(config: dict):
     from torchvision.transforms import InterpolationMode, v2
 
     size = config["input_size"][1]
+    method = InterpolationMode(config["interpolation"])
     return v2.Compose(
         [
             v2.ToImage(),  # (H, W, C) array or Pillow picture -> (C, H, W) tensor
-            v2.Resize(
-                int(size / config["crop_pct"]), InterpolationMode(config["interpolation"]), antialias=True
-            ),
+            v2.Resize(int(size / config["crop_pct"]), method, antialias=True),
             v2.CenterCrop(size),
             v2.ToDtype(torch.float32, scale=True),  # uint8 -> [0, 1]
             v2.Normalize(config["mean"], config["std"]),

@@ -1,4 +1,4 @@
-# minimum: code 20, check 2, widget 2
+# minimum: code 18, check 2, widget 2
 # %% [markdown]
 # # 00 · Start here
 #
@@ -7,12 +7,12 @@
 # In this first lesson you do all three. You also ask your machine whether it is ready, and you warm up with
 # tensors, the arrays that every later lesson computes with.
 #
-# *20 minutes. You need a little Python: lists, functions, `import`.*
+# *25 minutes. You need a little Python: lists, functions, `import`.*
 
 # %% tags=["setup"]
 
 # %% [markdown]
-# ## 1 · Run a cell
+# ## 1 · Run a cell *(3 min)*
 #
 # Click the cell below and press **Shift + Enter**. The number in brackets says how many cells ran before it.
 # Run the cells of a lesson from top to bottom: each builds on the ones above.
@@ -31,7 +31,7 @@ show(cat, title="A cat to you, an array to Python");
 cat.shape, cat.dtype, cat.min(), cat.max()
 
 # %% [markdown]
-# ## 2 · Move a slider
+# ## 2 · Move a slider *(3 min)*
 #
 # This is a *widget*: a picture that answers. Drag a slider, or click it and use the arrow keys. Under the picture
 # stands what you see, in numbers.
@@ -48,7 +48,7 @@ BrightnessSlider(cat)
 # value, and no later step can tell them apart again. Lesson 01 shows what happens when nobody clips.
 
 # %% [markdown]
-# ## 3 · Is this machine ready?
+# ## 3 · Is this machine ready? *(1 min)*
 #
 # The *doctor* checks versions, the device, write access, and whether downloads are allowed. Each problem comes with
 # its fix. Everything in the course runs offline on a plain processor.
@@ -59,7 +59,7 @@ from cvlab.course import doctor
 doctor.main([]);
 
 # %% [markdown]
-# ## 4 · Tensors
+# ## 4 · Tensors *(7 min)*
 #
 # A **tensor** is PyTorch's array. It works like NumPy's, can live on a graphics card, and remembers how it was
 # computed, so that a network can learn. Here are the ways to make one.
@@ -95,13 +95,13 @@ except RuntimeError as error:
 # %% [markdown]
 # ### Index: rows first, then columns
 #
-# `x[row, col]` counts from 0, and a *slice* `start:stop` leaves `stop` out. Move the four sliders and watch which
-# pixels the slice takes.
+# `x[row, col]` counts from 0, and a *slice* `start:stop` leaves `stop` out. Move the ends of both sliders and
+# watch which pixels the slice takes.
 
 # %%
 from cvlab.widgets import SliceExplorer
 
-SliceExplorer(cat[108:116, 170:178, 0])
+SliceExplorer(cat[52:60, 200:208, 0])
 
 # %%
 x = torch.arange(12).reshape(3, 4)
@@ -147,7 +147,7 @@ except RuntimeError as error:
 x.to(device).shape
 
 # %% [markdown]
-# ## 5 · Pass a check
+# ## 5 · Pass a check *(8 min)*
 #
 # Now you write. Replace the `raise` line, run the cell, then run the check under it. A wrong answer costs nothing: the
 # check shows the smallest case that fails, and what probably happened. Stuck? `hint(mirror)`, and again for the next
@@ -191,8 +191,8 @@ progress()
 #
 # | Lesson | The question | Minutes |
 # |---|---|---|
-# | **00** Start here | What happens when I run a cell, move a slider, pass a check? | 20 |
-# | **01** Images and preprocessing | What is a picture to a program, and why do two libraries disagree about the same file? | 75 |
+# | **00** Start here | What happens when I run a cell, move a slider, pass a check? | 25 |
+# | **01** Images and preprocessing | What is a picture to a program, and why do two libraries disagree about the same file? | 90 |
 # | 02 Convolutions | How can nine numbers find an edge anywhere in a picture? | *in preparation* |
 # | 03 Training a CNN | Can a network find those nine numbers by itself, and what does it still not understand? | *in preparation* |
 # | 04 Transfer learning | How do you train a good model with eight pictures a class? | *in preparation* |

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from cvlab.course import build, compose
+from cvlab.course import build, compose, publish
 from cvlab.course.execute import WIDGET
 from cvlab.course.source import SourceError, read_lesson, solved, student
 
@@ -101,7 +101,7 @@ def test_notebooks_are_run_and_slim(built):
         assert [cell.id for cell in notebook.cells] == [f"07-{n:03d}" for n in range(1, 8)]
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5, 6]
-        assert code[0].source == compose._publishing("07_demo")[0]
+        assert code[0].source == publish.setup_cell().rstrip()
         assert code[1].outputs[0].text == "[] True False\n"  # an empty folder, its own home, no network
         assert set(notebook.metadata) == {"kernelspec", "language_info"}
         assert notebook.metadata.kernelspec.name == "python3"
@@ -302,7 +302,7 @@ def test_unknown_lesson_and_no_course(course, capsys, monkeypatch, tmp_path):
 
 
 def test_badge_goes_under_the_title_of_the_student_copy(course, monkeypatch):
-    monkeypatch.setattr(compose, "_publishing", lambda name: ("import cvlab", f"[badge of {name}](address)"))
+    monkeypatch.setattr(publish, "badge", lambda name: f"[badge of {name}](address)")
     (lesson,) = compose.read_lessons(course)
     assert (
         compose.inputs(lesson, "student").cells[0].source == "# Does it run?\n\n[badge of 07_demo](address)"

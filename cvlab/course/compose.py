@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from cvlab.course import publish
 from cvlab.course.source import Lesson, SourceError, read_lesson, solved, student
 
 __all__ = ["KINDS", "copy_of", "find_root", "inputs", "notebook_path", "read_lessons"]
 
 KINDS = ("student", "solution")
-SETUP = "import cvlab"
 
 
 def find_root() -> Path:
@@ -55,9 +55,8 @@ def inputs(lesson: Lesson, kind: str):
     """Return the lesson's `"student"` or `"solution"` notebook with ids and tags, not yet run."""
     import nbformat.v4 as v4
 
-    setup, badge = _publishing(lesson.name)
-    if kind == "solution":
-        badge = ""
+    setup = publish.setup_cell().rstrip()
+    badge = publish.badge(lesson.name) if kind == "student" else ""
     notebook = v4.new_notebook()
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = {"name": "python"}
@@ -70,12 +69,3 @@ def inputs(lesson: Lesson, kind: str):
         metadata = {"tags": list(cell.tags)} if cell.tags else {}
         notebook.cells.append(make(text, id=f"{lesson.name[:2]}-{number:03d}", metadata=metadata))
     return notebook
-
-
-def _publishing(name: str) -> tuple[str, str]:
-    """Return the set-up cell and the lesson's Colab badge (empty until `cvlab publish` has set it)."""
-    try:
-        from cvlab.course import publish
-    except ImportError:
-        return SETUP, ""
-    return publish.setup_cell().rstrip(), publish.badge(name) or ""

@@ -166,9 +166,12 @@ class Widget:
             display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="0 20px"
         )
         stage = ipywidgets.Box([self._picture_view(), self._readout_view], layout=box)
-        return ipywidgets.VBox([self._task_view, controls, stage])
+        view = ipywidgets.VBox([self._task_view, controls, stage])
+        view.add_class("cvlab-widget").add_class(f"cvlab-{type(self).__name__}")
+        return view
 
     def _picture_view(self) -> ipywidgets.Widget:
+        # No tooltip: in ipywidgets 8.1 an Image that has one cannot be shown. The readout carries the alt text.
         self._image = ipywidgets.Image(
             format=self.format, layout=ipywidgets.Layout(max_width="100%", margin="6px 0")
         )
@@ -198,14 +201,12 @@ class Widget:
         self._task_view.value = task_html(self.task, done)
 
     def _tell(self, readout: str) -> None:
-        self._readout_view.value = readout_html(readout)
+        self._readout_view.value = readout_html(readout, self.alt)
 
     def _show(self, values: dict[str, Any], readout: str) -> None:
         self.picture = self.draw(values)
         self._image.layout.width = f"{self.picture.shape[1]}px"
         self._image.value = encode(self.picture, self.format, self.quality)
-        if self._image.has_trait("tooltip"):  # ipywidgets 8: becomes the picture's accessible name
-            self._image.tooltip = self.alt or type(self).__name__
 
 
 def encode(picture: np.ndarray, kind: str, quality: int = 92) -> bytes:

@@ -9,7 +9,7 @@ import ipywidgets
 
 __all__ = ["allowed", "arrange", "check_value", "nearest"]
 
-CHARACTER = 7.5  # pixels a character of a description takes
+CHARACTER = 7  # pixels a character of a description takes
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -43,11 +43,17 @@ def check_value(name: str, control, value: Any) -> None:
         if not isinstance(value, bool):
             raise ValueError(f"{name} must be True or False; got {value!r}")
     elif isinstance(control.value, int | float):
-        _check_number(name, control, value)
+        _check_number(name, control, value, control.value)
+    elif isinstance(control.value, tuple):
+        if not isinstance(value, tuple) or len(value) != 2 or value[0] > value[1]:
+            raise ValueError(f"{name} must be two numbers, the smaller first, as (2, 5); got {value!r}")
+        for end, now in zip(value, control.value, strict=True):
+            _check_number(name, control, end, now)
 
 
-def _check_number(name: str, control, value: Any) -> None:
-    whole = isinstance(control.value, int)
+def _check_number(name: str, control, value: Any, now: Any) -> None:
+    """Check one number against what the control holds `now` (whole or not) and its ends."""
+    whole = isinstance(now, int)
     kind = numbers.Integral if whole else numbers.Real
     article = "a whole number" if whole else "a number"
     low, high = getattr(control, "min", None), getattr(control, "max", None)
@@ -60,11 +66,12 @@ def _check_number(name: str, control, value: Any) -> None:
 def arrange(controls: dict[str, Any], *extra) -> ipywidgets.Box:
     """Put controls in rows that wrap, with descriptions of one width, followed by `extra` buttons."""
     shown = [control for control in controls.values() if control.layout.display != "none"]
-    letters = max((len(control.description) for control in shown), default=0)
+    beside = [control for control in shown if not isinstance(control, ipywidgets.Checkbox)]
+    letters = max((len(control.description) for control in beside), default=0)
     for control in shown:
         if not isinstance(control, ipywidgets.ToggleButtons):
-            control.layout.width = "320px"
-        control.style.description_width = f"{letters * CHARACTER + 12:.0f}px"
+            control.layout.width = "340px"
+        control.style.description_width = f"{letters * CHARACTER + 8:.0f}px"
     for button in extra:
         button.layout.width = "90px"
     rows = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center", grid_gap="0 16px")

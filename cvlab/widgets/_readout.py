@@ -10,18 +10,22 @@ FONT = (
 )
 GRID = "display:grid;grid-template-columns:max-content minmax(0, 1fr);column-gap:14px;margin:6px 0;white-space:normal;"
 DIM = "color:var(--jp-ui-font-color2, inherit)"
+UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
 WHOLE = "grid-column:1 / -1"
 
 
-def readout_html(text: str) -> str:
+def readout_html(text: str, alt: str = "") -> str:
     """Lay out "name: value" lines in two columns and other lines across both; the text is escaped.
+
+    `alt` says what the picture beside it shows: unseen, but read by a screen reader, and not again each move.
 
     Example:
         >>> "role='status'" in readout_html("mean: 3 < 4") and "3 &lt; 4" in readout_html("mean: 3 < 4")
         True
     """
     cells = "".join(_line(line) for line in text.splitlines())
-    return f"<div class='cvlab-readout' role='status' aria-live='polite' style='{FONT}{GRID}'>{cells}</div>"
+    picture = f"<div style='{UNSEEN}'>Picture: {html.escape(alt)}.</div>" if alt else ""
+    return f"{picture}<div class='cvlab-readout' role='status' aria-live='polite' style='{FONT}{GRID}'>{cells}</div>"
 
 
 def _line(line: str) -> str:

@@ -1,0 +1,139 @@
+"""A real JupyterLab on loopback and a real browser in it, for `test_browser.py`."""
+
+import base64
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+IDLE = """() => {
+  const panel = window.jupyterapp && window.jupyterapp.shell.currentWidget;
+  const kernel = panel && panel.context && panel.context.sessionContext.session?.kernel;
+  return !!kernel && kernel.status === 'idle';
+}"""
+RUN = """() => {
+  window.ran = null;
+  window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.ran = true }, e => { window.ran = String(e) });
+}"""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SETTINGS = {
+    "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
+    "notebook-extension/tracker": '{"windowingMode": "none"}',
+}
+
+
+@contextlib.contextmanager
+def serve(root: Path, home: Path):
+    """Serve the notebooks in `root` from a JupyterLab that keeps all of its own files in `home`; yield its address."""
+    for name, text in SETTINGS.items():
+        path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+        "CVLAB_HOME": "cvlab",
+    }
+    env = os.environ | {name: str(home / folder) for name, folder in folders.items()}
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--allow-root",
+    ]
+    command += ["--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={root}"]
+    command += ["--LabApp.expose_app_in_browser=True", "--ServerApp.terminals_enabled=False"]
+    log = home / "lab.log"
+    with log.open("w") as out:
+        server = subprocess.Popen(command, env=env, cwd=root, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        wait_until_up(f"http://127.0.0.1:{port}", server, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def wait_until_up(address: str, server: subprocess.Popen, log: Path) -> None:
+    """Wait until the server answers; when it ends instead, show what it said."""
+    for _ in range(600):
+        if server.poll() is not None:
+            raise RuntimeError(f"JupyterLab ended at once:\n{log.read_text()[-3000:]}")
+        try:
+            urllib.request.urlopen(f"{address}/api/status", timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not answer within a minute:\n{log.read_text()[-3000:]}")
+
+
+class Notebook:
+    """One notebook open in JupyterLab; everything that went wrong in the page is kept in its lists."""
+
+    def __init__(self, browser, address: str, name: str):
+        self.page = browser.new_page(viewport={"width": 1300, "height": 1500})
+        self.page.set_default_timeout(30_000)
+        self.errors: list[str] = []
+        self.requests: set[str] = set()
+        self.page.on("pageerror", lambda error: self.errors.append(f"page error: {error}"))
+        self.page.on("console", self._console)
+        self.page.on("request", lambda request: self.requests.add(request.url))
+        self.page.goto(f"{address}/doc/tree/{quote(name)}?reset")
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.page.wait_for_function(IDLE, timeout=90_000)
+
+    def _console(self, message) -> None:
+        if message.type == "error":
+            self.errors.append(f"console: {message.text} ({message.location.get('url', '')})")
+
+    def run(self, timeout: float = 240) -> "Notebook":
+        """Run all cells and wait until the kernel is idle again; do not await the command, poll a flag."""
+        self.page.evaluate(RUN)
+        self.page.wait_for_function("() => window.ran !== null", timeout=timeout * 1000)
+        self.page.wait_for_function(IDLE, timeout=timeout * 1000)
+        assert self.page.evaluate("window.ran") is True
+        return self
+
+    def theme(self, name: str) -> None:
+        """Change JupyterLab's theme, "JupyterLab Light" or "JupyterLab Dark"."""
+        change = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+        self.page.evaluate(change, name)
+        light = "true" if "Light" in name else "false"
+        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
+        self.page.wait_for_timeout(500)  # its style sheet arrives a little later
+
+    def bytes_of(self, image) -> bytes:
+        """Return the encoded picture that an <img> shows."""
+        script = """async img => {
+          const data = new Uint8Array(await (await fetch(img.src)).arrayBuffer());
+          return btoa(Array.from(data, b => String.fromCharCode(b)).join(''));
+        }"""
+        return base64.b64decode(image.evaluate(script))
+
+    def strangers(self) -> list[str]:
+        """The addresses asked for that are not on this machine."""
+        parts = {url: urlsplit(url) for url in self.requests}
+        return [
+            url
+            for url, part in parts.items()
+            if part.scheme in ("http", "https", "ws", "wss") and part.hostname not in LOOPBACK
+        ]

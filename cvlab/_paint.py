@@ -99,7 +99,7 @@ def sticker(path: Path, length: int, angle: int, flip: bool = False, gain: int =
     from_x = (x * cos - y * sin >> 9) + (width + 1) * 128
     pixels = _sample(lanes, from_y.clip(0, (height + 1) * 256 - 1), from_x.clip(0, (width + 1) * 256 - 1))
     if gain != 256:
-        pixels[..., :3] = np.minimum(pixels[..., :3] * np.uint32(gain) >> 8, pixels[..., 3:])
+        pixels[..., :3] = np.minimum(pixels[..., :3].astype(np.uint32) * gain >> 8, pixels[..., 3:])
     return pixels.astype(np.uint8)
 
 

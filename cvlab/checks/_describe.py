@@ -16,7 +16,7 @@ _SMALL = 27  # arrays with more elements are described, not printed
 def is_tensor(value: Any) -> bool:
     """Tell whether `value` is a torch tensor, without importing torch for it."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
+    return torch is not None and issubclass(type(value), torch.Tensor)
 
 
 def cut(text: str, length: int = 200) -> str:
@@ -63,6 +63,8 @@ def kind(value: Any) -> str:
     name = type(value).__name__
     if name == "module":
         return "a module"
+    if "function" in name.lower():  # written in C, or wrapped by NumPy
+        return "a function"
     if name == "str":
         return "a text (str)"
     return f"{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"

@@ -1,23 +1,21 @@
 """Judge a learner's function: not attempted, wrong (and why), or right."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cvlab.checks import _exercise, _progress
+from cvlab.checks import _progress
 from cvlab.checks._compare import difference, shares_memory
-from cvlab.checks._describe import cut, describe, is_tensor, kind
+from cvlab.checks._describe import cut, describe, is_tensor
 from cvlab.checks._exercise import Case, Exercise
+from cvlab.checks._lookup import NOTHING, lookup, next_step, signature_slip
 from cvlab.checks._result import Result
 from cvlab.checks._run import Outcome, Problem, run
 
-__all__ = ["check", "grade", "lookup"]
-
-_NOTHING = object()
+__all__ = ["check", "grade"]
 
 
-def check(function: Any = _NOTHING, /, *others: Any) -> Result:
+def check(function: Any = NOTHING, /, *others: Any) -> Result:
     """Judge your function; the exercise is found by the function's name.
 
     Args:
@@ -33,7 +31,7 @@ def check(function: Any = _NOTHING, /, *others: Any) -> Result:
             complaint = "check takes one function at a time, as in check(mirror)."
         if complaint:
             return Result("not checked", "check", complaint)
-        result = _signature(exercise, function)
+        result = signature_slip(exercise, function)
         if result is None:
             result = grade(exercise, function)
     except Exception as error:  # whatever a learner passes, the notebook goes on
@@ -57,85 +55,12 @@ def _recorded(result: Result) -> Result:
     return Result(**fields | {"notes": (*result.notes, remark)})
 
 
-def lookup(value: Any, verb: str) -> tuple[Exercise | None, str]:
-    """Return the exercise meant by a function (for hints also by a name), or what is wrong with the value."""
-    by_name = verb != "check" and isinstance(value, str)
-    name = value if by_name else getattr(value, "__name__", None)
-    if not by_name and (not callable(value) or not isinstance(name, str)):
-        return None, _not_a_function(value, verb)
-    if name == "<lambda>":
-        return None, f"{verb} finds the exercise by the function's name, and a lambda has none: write def."
-    known = _exercise.names()
-    if name in known:
-        return _exercise.find(name), ""
-    near = difflib.get_close_matches(name.lower(), known, n=2, cutoff=0.5)
-    meant = f" Did you mean {' or '.join(near)}?" if near else ""
-    return (
-        None,
-        f"There is no exercise called {cut(name, 60)!r}.{meant} The exercises are: {', '.join(known)}.",
-    )
-
-
-def _not_a_function(value: Any, verb: str) -> str:
-    example = f"{verb}({_exercise.names()[0]})"
-    if value is _NOTHING:
-        return f"{verb} wants your function: {example}."
-    if isinstance(value, str):
-        name = value if value.isidentifier() and len(value) < 40 else _exercise.names()[0]
-        return f"{verb} wants the function itself, not its name in quotes: {verb}({name})."
-    if callable(value):
-        return f"{verb} wants a function that you wrote with def, as in {example}; got {kind(value)}."
-    given = describe(value) if not isinstance(value, type) else kind(value)
-    return f"{verb} wants the function itself, without brackets: {example}. You gave a value: {given}."
-
-
-def _signature(exercise: Exercise, function: Callable) -> Result | None:
-    """Tell before running when the parameters differ; more of them are fine when they have defaults."""
-    if inspect.isclass(exercise.reference) != inspect.isclass(function):
-        wanted = "class" if inspect.isclass(exercise.reference) else "function"
-        return Result("wrong", exercise.name, f"{exercise.name} must be a {wanted}; got {kind(function)}.")
-    try:
-        wanted = list(inspect.signature(exercise.reference).parameters.values())
-        found = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # written in C: nothing to compare
-        return None
-    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in found):
-        return None
-    message = _parameter_slip(wanted, found)
-    if not message:
-        return None
-    header = f"{exercise.name}({', '.join(map(_bare, wanted))})"
-    yours = f"{exercise.name}({', '.join(map(_bare, found))})"
-    rows = (("Expected", f"def {header}"), ("Got", f"def {yours}"))
-    return Result("wrong", exercise.name, message, rows=rows, notes=(_next(exercise),))
-
-
-def _parameter_slip(wanted: Sequence[inspect.Parameter], found: Sequence[inspect.Parameter]) -> str:
-    for index, parameter in enumerate(wanted):
-        if index >= len(found):
-            return f"The parameter {parameter.name} is missing."
-        if found[index].name != parameter.name:
-            names = [p.name for p in found]
-            swapped = parameter.name in names
-            what = "The parameters are in another order" if swapped else "A parameter has another name"
-            return f"{what}: number {index + 1} is called {found[index].name}, expected {parameter.name}."
-        if parameter.default is not parameter.empty and found[index].default is parameter.empty:
-            return f"The parameter {parameter.name} needs its default: write {parameter.name}={parameter.default!r}."
-    extra = [p.name for p in found[len(wanted) :] if p.default is p.empty]
-    return f"The parameter {extra[0]} is one too many." if extra else ""
-
-
-def _bare(parameter: inspect.Parameter) -> str:
-    has_default = parameter.default is not parameter.empty
-    return parameter.name + (f"={cut(repr(parameter.default), 30)}" if has_default else "")
-
-
 def grade(exercise: Exercise, function: Callable) -> Result:
     """Run all cases and judge, without recording anything."""
     outcomes = outcomes_of(exercise, function)
     if _is_stub(exercise, outcomes[0].problem):
         message = outcomes[0].problem.message or "The function still raises NotImplementedError."
-        return Result("not attempted", exercise.name, message, notes=(_next(exercise),))
+        return Result("not attempted", exercise.name, message, notes=(next_step(exercise),))
     wanted = expected(exercise)
     texts = [_fault(exercise, *pair) for pair in zip(wanted, outcomes, strict=False)]
     failing = next((index for index, text in enumerate(texts) if text), None)
@@ -286,7 +211,7 @@ def _wrong(exercise: Exercise, index: int, message: str, outcome: Outcome) -> Re
     if outcome.printed:
         rows.append(("Printed", outcome.printed))
     title = f"{exercise.name}, case {index + 1} of {total}"
-    return Result("wrong", exercise.name, message, title, tuple(rows), (_next(exercise),), shown)
+    return Result("wrong", exercise.name, message, title, tuple(rows), (next_step(exercise),), shown)
 
 
 def _call(exercise: Exercise, case: Case) -> list[tuple[str, str]]:
@@ -299,7 +224,3 @@ def _call(exercise: Exercise, case: Case) -> list[tuple[str, str]]:
             text = name
         parts.append(f"{name}={text}" if name in case.kwargs else text)
     return [("Call", case.text or f"{exercise.name}({', '.join(parts)})"), *rows]
-
-
-def _next(exercise: Exercise) -> str:
-    return f"Stuck? hint({exercise.name})"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cvlab.checks import _progress
-from cvlab.checks._grade import lookup
+from cvlab.checks._lookup import lookup
 from cvlab.checks._result import Result, card
 
 __all__ = ["Hint", "Solution", "hint", "solution", "source"]

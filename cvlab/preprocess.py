@@ -1,5 +1,6 @@
 """From a decoded picture to the array a network takes: the functions that lesson 01 writes by hand."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -58,6 +59,8 @@ def _crop_fits(image, size) -> None:
 
 
 def _recipe(value, name: str):
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a timm pretrained_cfg, a dict; got {type(value).__name__}")
     missing = [key for key in ("input_size", "crop_pct", "interpolation", "mean", "std") if key not in value]
     if missing:
         raise ValueError(f"{name} must be a timm pretrained_cfg; it lacks {', '.join(missing)}")
@@ -107,7 +110,8 @@ def resize_nearest(image: np.ndarray, height: int, width: int) -> np.ndarray:
         >>> resize_nearest(np.array([[1, 2, 3, 4]]), 1, 2).tolist()
         [[2, 4]]
 
-    Source: half-pixel centres, as Pillow's NEAREST and OpenCV's INTER_NEAREST_EXACT.
+    Source: half-pixel centres, as Pillow's NEAREST and OpenCV's INTER_NEAREST_EXACT, which may break ties
+        (a centre exactly on the border of two pixels) the other way; here the right one wins.
     """
     rows = (2 * np.arange(height) + 1) * image.shape[0] // (2 * height)
     cols = (2 * np.arange(width) + 1) * image.shape[1] // (2 * width)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from numbers import Number
 from typing import Any
 
 from cvlab.checks import _progress
@@ -218,7 +219,7 @@ def _call(exercise: Exercise, case: Case) -> list[tuple[str, str]]:
     """Write the call with short values in it, and the arrays by name below."""
     arguments, rows, parts = _arguments(exercise, case), [], []
     for name, value in arguments.items():
-        text = describe(value)
+        text = number(value) if isinstance(value, Number) else describe(value)
         if hasattr(value, "shape") or len(text) > 40:
             rows.append((name, text))
             text = name

@@ -148,9 +148,10 @@ def build(folder: Path | None) -> None:
 
 def files() -> list[Path]:
     """Every data file that the README must list, in order."""
-    skip = {"README.md", "make_stickers.py"}
     found = (
-        p for p in DATA.rglob("*") if p.is_file() and p.name not in skip and "__pycache__" not in p.parts
+        p
+        for p in DATA.rglob("*")
+        if p.is_file() and p.name != "README.md" and p.suffix not in (".py", ".pyc")
     )
     return sorted(found, key=lambda p: p.relative_to(DATA).as_posix())
 

@@ -115,7 +115,7 @@ def test_with_cvlab_there_the_cell_does_nothing(tmp_path, colab):
 def test_elsewhere_a_missing_cvlab_is_explained(tmp_path, place):
     said, words = run_cell(tmp_path, place, colab=False)
     assert said.splitlines()[-1].startswith(
-        "ERROR ModuleNotFoundError cvlab is not in this kernel: run `make lab`"
+        "ERROR ModuleNotFoundError cvlab is not in this kernel: start the course with `make lab`"
     )
     assert words == []
 

@@ -20,7 +20,7 @@ BADGE = "docs/pictures/open-in-colab.svg"
 
 # A folder called cvlab (a clone, say) also has a spec, but no origin: it is not the package.
 START = """\
-import sys  # in Colab this cell installs the course and leaves torch and NumPy alone; elsewhere it installs nothing
+import sys  # in Colab: install the course, keep Colab's torch and NumPy; elsewhere: nothing
 from importlib.util import find_spec
 """
 INSTALL = """\
@@ -29,7 +29,7 @@ if "google.colab" in sys.modules and not getattr(find_spec("cvlab"), "origin", N
 """
 MISSING = """\
 if not getattr(find_spec("cvlab"), "origin", None):
-    raise ModuleNotFoundError("cvlab is not in this kernel: run `make lab` in the course's folder, open the lesson there")
+    raise ModuleNotFoundError("cvlab is not in this kernel: start the course with `make lab`")
 """
 
 

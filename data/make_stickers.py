@@ -151,7 +151,7 @@ def files() -> list[Path]:
     found = (
         p
         for p in DATA.rglob("*")
-        if p.is_file() and p.name != "README.md" and p.suffix not in (".py", ".pyc")
+        if p.is_file() and p != DATA / "README.md" and p.suffix not in (".py", ".pyc")
     )
     return sorted(found, key=lambda p: p.relative_to(DATA).as_posix())
 

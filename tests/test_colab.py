@@ -13,6 +13,7 @@ import pytest
 from sealed import ROOT, run_sealed
 
 from cvlab.course.build import count
+from cvlab.course.execute import kernel_environment
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks" / "source").glob("*.py"))
 REQUIREMENTS = ROOT / "tests" / "colab_requirements.txt"
@@ -100,8 +101,7 @@ def test_notebook_runs_alone(colab, tmp_path, name, record_property):
     command = [colab, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120"]
     command += ["-p", "no:cacheprovider", "-q", "--color=no", f"{name}.ipynb"]
     started = time.perf_counter()
-    variables = {"CVLAB_HOME": str(tmp_path / "home"), "CVLAB_CACHE": str(tmp_path / "cache")}
-    done = run_sealed([str(word) for word in command], tmp_path, cwd=alone, **variables)
+    done = run_sealed([str(word) for word in command], tmp_path, cwd=alone, **kernel_environment(tmp_path))
     counts = count(nbformat.read(alone / f"{name}.ipynb", as_version=4))
     figures = {"name": f"{name} colab", "cells": counts["code"], "checks": counts["check"]}
     record_property("notebook", figures | {"seconds": time.perf_counter() - started})

@@ -7,7 +7,7 @@ from typing import Any
 
 from cvlab.checks import _progress
 from cvlab.checks._compare import difference, shares_memory
-from cvlab.checks._describe import cut, describe, is_tensor
+from cvlab.checks._describe import cut, describe, is_tensor, number
 from cvlab.checks._exercise import Case, Exercise
 from cvlab.checks._lookup import NOTHING, lookup, next_step, signature_slip
 from cvlab.checks._result import Result

@@ -40,7 +40,10 @@ PAIR = (
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found: `status` is "ok", "warn" or "FAIL"; a failure carries its `fix`."""
+    """What one check found: `status` is "ok", "warn" or "FAIL"; a failure carries its `fix`.
+
+    What is fine is said without the names of folders: lesson 00 keeps the report in its notebook.
+    """
 
     status: str
     name: str
@@ -53,7 +56,7 @@ def python() -> list[Finding]:
     wanted = metadata.metadata("cvlab")["Requires-Python"]
     found = "{}.{}.{}".format(*sys.version_info[:3])
     if _within(found, wanted):
-        return [Finding("ok", "python", f"{found} at {sys.executable}")]
+        return [Finding("ok", "python", found)]
     fix = "install Python 3.12, then `make clean lab PYTHON=python3.12`"
     return [Finding("FAIL", "python", f"{found}, but cvlab needs {wanted}", fix)]
 
@@ -129,7 +132,7 @@ def data() -> list[Finding]:
     """Are the course's own pictures here?"""
     folder = _settings().data_dir()
     if (folder / "stickers").is_dir():
-        return [Finding("ok", "data", str(folder))]
+        return [Finding("ok", "data", "the course's pictures are here")]
     return [
         Finding(
             "FAIL",
@@ -170,7 +173,7 @@ def kernel() -> list[Finding]:
         return [Finding("FAIL", "kernel", f"python3 starts {program}, which is not there", fix)]
     if Path(found).absolute().parent != Path(sys.executable).absolute().parent:
         return [Finding("warn", "kernel", f"python3 starts {found}, not {sys.executable}", fix)]
-    return [Finding("ok", "kernel", f"python3 starts {found}")]
+    return [Finding("ok", "kernel", "a notebook runs this same Python")]
 
 
 def widgets() -> list[Finding]:
@@ -201,7 +204,7 @@ def disk() -> list[Finding]:
                 "make room, or set CVLAB_CACHE to a folder elsewhere",
             )
         ]
-    return [Finding("warn" if free < 2 else "ok", "disk", f"{free:.1f} GB free at {place}")]
+    return [Finding("warn" if free < 2 else "ok", "disk", f"{free:.1f} GB free for downloads")]
 
 
 CHECKS = (python, packages, imports, torch_pair, device, widgets, kernel, data, folders, network, disk)
@@ -275,7 +278,7 @@ def _folder(name: str, folder: Path, variable: str) -> Finding:
     except OSError as error:
         fix = f"set {variable} to a folder that you may write to"
         return Finding("FAIL", name, f"{folder}: {error.strerror or error}", fix)
-    return Finding("ok", name, str(folder))
+    return Finding("ok", name, "can be written")
 
 
 def _settings():

@@ -93,7 +93,7 @@ def _describe(value: Any) -> str:
         return _describe_array(plain(value), "torch tensor", dtype)
     if isinstance(value, numbers.Number):
         name = type(value).__name__
-        return number(value) if name in ("float", "float64", "bool") else f"{number(value)}, {name}"
+        return number(value) if name in ("int", "float", "float64", "bool") else f"{number(value)}, {name}"
     if isinstance(value, str):
         return cut(repr(value))
     if isinstance(value, list | tuple):

@@ -15,6 +15,18 @@ LESSONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "preprocessing",
         ("to_rgb", "resize_nearest", "normalize", "denormalize", "hwc_to_chw", "center_crop", "psnr"),
     ),
+    "02": (
+        "convolutions",
+        (
+            "moving_average",
+            "correlate2d",
+            "output_size",
+            "conv_parameters",
+            "receptive_field",
+            "conv1d_grad",
+            "max_pool2d",
+        ),
+    ),
 }
 
 

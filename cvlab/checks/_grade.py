@@ -2,12 +2,11 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from numbers import Number
 from typing import Any
 
 from cvlab.checks import _progress
 from cvlab.checks._compare import difference, shares_memory
-from cvlab.checks._describe import cut, describe, is_tensor, number
+from cvlab.checks._describe import cut, describe, is_tensor
 from cvlab.checks._exercise import Case, Exercise
 from cvlab.checks._lookup import NOTHING, lookup, next_step, signature_slip
 from cvlab.checks._result import Result
@@ -219,7 +218,7 @@ def _call(exercise: Exercise, case: Case) -> list[tuple[str, str]]:
     """Write the call with short values in it, and the arrays by name below."""
     arguments, rows, parts = _arguments(exercise, case), [], []
     for name, value in arguments.items():
-        text = number(value) if isinstance(value, Number) else describe(value)
+        text = describe(value)
         if hasattr(value, "shape") or len(text) > 40:
             rows.append((name, text))
             text = name

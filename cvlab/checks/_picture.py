@@ -13,6 +13,7 @@ __all__ = ["pictures"]
 
 _SIDE = 144  # pixels of the longer side, about
 _NUMBERS = 6  # numbers are written into pictures of at most this many rows and columns
+_DARK = 64  # a uint8 picture below this would be black to the eye: its brightest pixel is shown white
 _BLUE, _WHITE, _RED = np.array([[0, 114, 178], [255, 255, 255], [213, 94, 0]], float)  # Okabe-Ito
 
 
@@ -23,7 +24,8 @@ def pictures(given: Any, expected: Any, got: Any, to_image: Callable | None = No
         return ()
     given = _image(given, None)
     low, high = _range(expected, got)
-    found = [] if given is None else [_picture("Input", given, *_range(given, None))]
+    scale = (low, high) if given is not None and given.dtype == expected.dtype else _range(given, None)
+    found = [] if given is None else [_picture("Input", given, *scale)]
     found.append(_picture("Expected", expected, low, high))
     if got is not None:
         found.append(_picture("Got", got, low, high))
@@ -45,10 +47,13 @@ def _image(value: Any, to_image: Callable | None) -> np.ndarray | None:
     return value if is_image and value[..., None].shape[0] * value.shape[1] > 1 else None
 
 
-def _range(image: np.ndarray, other: np.ndarray | None) -> tuple[float, float]:
+def _range(image: np.ndarray | None, other: np.ndarray | None) -> tuple[float, float]:
     """Return the values shown as black and white: 0 to 255, 0 to 1, or what both arrays span."""
+    if image is None:
+        return 0.0, 1.0
     if image.dtype == np.uint8:
-        return 0.0, 255.0
+        brightest = max(int(a.max()) for a in (image, other) if a is not None and a.dtype == np.uint8)
+        return 0.0, 255.0 if brightest >= _DARK else max(brightest, 1.0)
     values = np.concatenate(
         [a[np.isfinite(a)].ravel() for a in (image, other) if a is not None] or [image.ravel()]
     )
@@ -76,7 +81,7 @@ def _difference(expected: np.ndarray, got: np.ndarray) -> Picture:
     pixels = _WHITE + amount * (np.where(gap[..., None] < 0, _BLUE, _RED) - _WHITE)
     share = np.mean(gap != 0)
     alt = f"Difference, got minus expected: {share:.0%} of the pixels differ, {_span(gap)}"
-    return Picture("Got minus expected: blue below, red above", alt, _png(pixels.astype(np.uint8), gap))
+    return Picture("Got minus expected: blue is below, red above", alt, _png(pixels.astype(np.uint8), gap))
 
 
 def _span(image: np.ndarray) -> str:

@@ -102,5 +102,5 @@ def _figure(picture: Picture) -> str:
     return (
         f'<figure style="margin: 0"><img alt="{_safe(picture.alt)}" src="data:image/png;base64,{source}" '
         'style="image-rendering: pixelated; border: 1px solid var(--jp-border-color1, #888)">'
-        f"<figcaption>{_safe(picture.caption)}</figcaption></figure>"
+        f'<figcaption style="max-width: 11em">{_safe(picture.caption)}</figcaption></figure>'
     )

@@ -72,7 +72,7 @@ def run(call: Callable[[], Any], seconds: float) -> Outcome:
         worker.begin()
         try:
             worker.wait(seconds)
-            outcome.timed_out = worker.is_alive()
+            outcome.timed_out = not worker.over.is_set()
         finally:
             outcome.stopped = worker.stop()
     outcome.printed = printed.text()
@@ -90,6 +90,7 @@ class _Worker(threading.Thread):
         super().__init__(name="cvlab-check", daemon=True)
         self.call, self.value, self.error = call, None, None
         self.lock, self.finished = threading.Lock(), False
+        self.over = threading.Event()  # not join(): in Python 3.11 an interrupted join calls the thread dead
 
     def begin(self) -> None:
         """Start with a large stack where the system grants one."""
@@ -114,6 +115,8 @@ class _Worker(threading.Thread):
                 self.finished = True  # from here on no stop is sent
         except _Stop:
             self.finished = True
+        finally:
+            self.over.set()
 
     def wait(self, seconds: float) -> None:
         """Wait in short steps: on Windows a long one would hold back the user's interrupt.
@@ -122,8 +125,7 @@ class _Worker(threading.Thread):
         """
         left, last = min(seconds, 1e6), time.monotonic()
         end = last + left + _IMPORTS
-        while self.is_alive() and left > 0 and last < end:
-            self.join(0.05)
+        while not self.over.wait(0.05) and left > 0 and last < end:
             now = time.monotonic()
             left -= 0 if self._is_importing() else now - last
             last = now
@@ -143,15 +145,15 @@ class _Worker(threading.Thread):
         interval = sys.getswitchinterval()
         raise_in_thread = ctypes.pythonapi.PyThreadState_SetAsyncExc
         try:
-            while self.is_alive() and time.monotonic() < end:
+            while not self.over.is_set() and time.monotonic() < end:
                 with self.lock:
                     if not self.finished and not self._is_importing():
                         raise_in_thread(ctypes.c_ulong(self.ident), ctypes.py_object(_Stop))
-                self.join(0.005)
+                self.over.wait(0.005)
                 sys.setswitchinterval(1e-5 if random.random() < 0.5 else interval)
         finally:
             sys.setswitchinterval(interval)
-        return not self.is_alive()
+        return self.over.is_set()
 
 
 class _Shortened(io.TextIOBase):

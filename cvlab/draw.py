@@ -135,9 +135,10 @@ def draw_boxes(boxes, *, labels=None, scores=None, color=None, ax=None):
         corner = (x0 - 0.5, y0 - 0.5)  # imshow puts a pixel's centre, not its corner, at whole numbers
         ax.add_patch(Rectangle(corner, x1 - x0, y1 - y0, fill=False, edgecolor="black", linewidth=3))
         ax.add_patch(Rectangle(corner, x1 - x0, y1 - y0, fill=False, edgecolor=edge, linewidth=1.8))
-        words = " ".join([str(label)] * (label is not None) + [f"{100 * score:.0f} %"] * (score is not None))
+        words = [str(label)] if label is not None else []
+        words += [f"{100 * score:.0f} %"] if score is not None else []
         if words:
-            _tag(ax, words, corner, edge)
+            _tag(ax, " ".join(words), corner, edge)
     return ax
 
 
@@ -238,7 +239,9 @@ def _limits(image: np.ndarray, signed: bool, limits) -> tuple[float, float]:
     if image.dtype == np.uint8:
         return 0, 255
     low, high = float(image.min()), float(image.max())
-    return (0, 1) if low >= 0 and high <= 1 else (low, high)
+    if low >= 0 and high <= 1:
+        return 0, 1
+    return (low, high) if low < high else (low - 1, high + 1)  # one value everywhere: mid grey
 
 
 def _boxes(boxes) -> np.ndarray:

@@ -47,7 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _checks(argv: Sequence[str]) -> None:
     argparse.ArgumentParser(prog="cvlab checks", description=COMMANDS["checks"]).parse_args(argv)
-    import_module("cvlab.checks").table()
+    table = import_module("cvlab.checks").table()
+    print(table)
+    if table.caught < len(table.rows):
+        sys.exit(1)
 
 
 def _progress(argv: Sequence[str]) -> None:
@@ -55,7 +58,10 @@ def _progress(argv: Sequence[str]) -> None:
     arguments.add_argument("--export", metavar="FILE", help="write your progress to FILE as JSON")
     chosen = arguments.parse_args(argv)
     progress = import_module("cvlab.checks").progress
-    _ = progress(export=chosen.export) if chosen.export else progress()
+    try:
+        print(progress(export=chosen.export))
+    except OSError as error:
+        sys.exit(f"cvlab progress: {error}")
 
 
 if __name__ == "__main__":

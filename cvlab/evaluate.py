@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvlab import _validate, metrics
+from cvlab import _validate
 from cvlab.boxes import box_overlap, xywh_to_xyxy
 from cvlab.cocofile import Results, Truth, read_results, read_truth
 from cvlab.metrics import THRESHOLDS, ap, match_image
@@ -78,6 +78,8 @@ def coco_map(classes: dict) -> float:
 
     Source: Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, and pycocotools.
     """
+    from cvlab import metrics
+
     values = []
     for scores, ious in classes.values():
         if ious.shape[1] == 0:

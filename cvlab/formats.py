@@ -37,7 +37,7 @@ def _known(names, categories) -> None:
 
 
 @_validate.arguments(_known, categories=_categories)
-def voc_to_coco(names: Sequence[str], categories: Sequence[dict]) -> dict[str, int]:
+def voc_to_coco(names: list[str], categories: list[dict]) -> dict[str, int]:
     """Find the COCO id of each Pascal VOC class; six of the twenty are spelt differently.
 
     Args:

@@ -27,6 +27,18 @@ LESSONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "max_pool2d",
         ),
     ),
+    "07": (
+        "map",
+        (
+            "precision_recall",
+            "iou",
+            "match_detections",
+            "pr_curve",
+            "average_precision",
+            "coco_map",
+            "voc_to_coco",
+        ),
+    ),
 }
 
 

@@ -1,0 +1,125 @@
+"""Lesson 07: `pr_curve`."""
+
+import numpy as np
+
+from cvlab import metrics
+from cvlab.checks._exercise import Case, Exercise, Mistake
+
+__all__ = ["PR_CURVE"]
+
+
+def _curve_other(scores: np.ndarray, correct: np.ndarray, n_truths: int) -> tuple[np.ndarray, np.ndarray]:
+    """Count one detection after the other."""
+    tp, precision, recall = 0, [], []
+    for seen, d in enumerate(sorted(range(len(scores)), key=lambda i: -scores[i]), start=1):
+        tp += bool(correct[d])
+        precision.append(tp / seen)
+        recall.append(tp / n_truths if n_truths else 0.0)
+    return np.array(precision, dtype=float), np.array(recall, dtype=float)
+
+
+def _curve_cases() -> list[Case]:
+    rng = np.random.default_rng(3)
+    return [
+        Case(np.zeros(0), np.zeros(0, bool), 3),
+        Case(np.array([0.9, 0.8]), np.array([True, False]), 2),
+        Case(np.array([0.6, 0.9, 0.7]), np.array([False, True, True]), 4),
+        Case(np.array([0.5, 0.4]), np.array([False, False]), 0),  # no truths at all
+        Case(rng.permutation(10) / 10, rng.random(10) < 0.6, 9),
+    ]
+
+
+def _curve(
+    *, order=1, top=np.cumsum, over=lambda n: np.arange(1, n + 1), of=lambda truths, tp: max(truths, 1)
+):
+    """Return a curve whose slips can be chosen."""
+
+    def curve(scores, correct, n_truths):
+        tp = top(correct[np.argsort(-order * scores, kind="stable")] if order else correct)
+        return tp / over(len(tp)), tp / of(n_truths, tp)
+
+    return curve
+
+
+def _cumulated_first(scores, correct, n_truths):
+    tp = np.cumsum(correct)[np.argsort(-scores, kind="stable")]
+    return tp / np.arange(1, len(tp) + 1), tp / max(n_truths, 1)
+
+
+def _with_start(scores, correct, n_truths):
+    precision, recall = metrics.pr_curve(scores, correct, n_truths)
+    return np.concatenate([[1.0], precision]), np.concatenate([[0.0], recall])
+
+
+PR_CURVE = Exercise(
+    name="pr_curve",
+    lesson="07",
+    minutes=8,
+    difficulty="medium",
+    reference=metrics.pr_curve,
+    other=_curve_other,
+    cases=_curve_cases,
+    mistakes=[
+        Mistake(
+            "not sorted",
+            _curve(order=0),
+            "You count in the order of the list. Sort by score first, best at the top: np.argsort(-scores).",
+        ),
+        Mistake(
+            "sorted upwards",
+            _curve(order=-1),
+            "You start with the lowest score. The curve begins with the best: np.argsort(-scores).",
+        ),
+        Mistake(
+            "counted before sorting",
+            _cumulated_first,
+            "You count first and sort afterwards. Sort correct first, then take its cumulative sum.",
+        ),
+        Mistake(
+            "recall over detections",
+            _curve(of=lambda truths, tp: max(len(tp), 1)),
+            "You divided the recall by the number of detections. Recall is a share of the truths: n_truths.",
+        ),
+        Mistake(
+            "recall over the found ones",
+            _curve(of=lambda truths, tp: max(tp[-1] if len(tp) else 1, 1)),
+            "Your recall always ends at 1, because you divide by what was found. Truths that were missed count: n_truths.",
+        ),
+        Mistake(
+            "precision over all",
+            _curve(over=lambda n: max(n, 1)),
+            "You divided the precision by all detections. At place i only i detections have been seen so far.",
+        ),
+        Mistake(
+            "counting from zero",
+            _curve(over=lambda n: np.maximum(np.arange(n), 1)),
+            "At the first place one detection has been seen, not none. Count from 1: np.arange(1, n + 1).",
+        ),
+        Mistake(
+            "not cumulated",
+            _curve(top=lambda correct: correct.astype(float)),
+            "Each place looks at its own detection only. Count all down to it: np.cumsum.",
+        ),
+        Mistake(
+            "swapped",
+            lambda *args: metrics.pr_curve(*args)[::-1],
+            "Precision and recall changed places. Return precision first.",
+        ),
+        Mistake(
+            "starting point added",
+            _with_start,
+            "You added a point at recall 0. Return one point a detection; the plot may add what it likes.",
+        ),
+        Mistake(
+            "no truths: divides by zero",
+            _curve(of=lambda truths, tp: truths),
+            "Without truths you divide by zero. Divide by max(n_truths, 1).",
+        ),
+    ],
+    hints=[
+        "Put the flags in the order of the scores, best first. How many are right down to each place?",
+        "tp = np.cumsum(correct[order]). The number of detections down to each place is 1, 2, 3, ...",
+        "precision = tp / np.arange(1, len(tp) + 1), recall = tp / max(n_truths, 1).",
+    ],
+    note="The threshold on the score is nothing but the place where you stop on this curve.",
+)

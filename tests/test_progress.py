@@ -197,3 +197,11 @@ def test_export_is_never_half_written(tmp_path, monkeypatch):
         progress(export=target)
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["p.json"]
+
+
+def test_progress_of_one_lesson_counts_only_its_exercises():
+    text = repr(progress("00"))
+    assert text.splitlines()[-1] == "0 of 2 exercises solved."
+    assert "to_rgb" not in text
+    with pytest.raises(ValueError, match="lesson must be one of '00'"):
+        progress("0")

@@ -5,11 +5,11 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from cvlab import settings
+from cvlab import _validate, settings
 from cvlab.checks._exercise import LESSONS
 
 __all__ = ["ProgressTable", "entry", "path", "progress", "read", "record"]
@@ -153,13 +153,14 @@ def _reason(error: OSError) -> str:
 class ProgressTable:
     """How far the learner is: prints as a table."""
 
-    def __init__(self, records: dict[str, dict], remark: str = ""):
-        self.records, self.remark = records, remark
+    def __init__(self, records: dict[str, dict], remark: str = "", lessons: Sequence[str] = tuple(LESSONS)):
+        self.records, self.remark, self.lessons = records, remark, lessons
 
     def __repr__(self) -> str:
         lines = ["lesson  done   attempts  hints"]
         done = total = 0
-        for lesson, (_, names) in LESSONS.items():
+        for lesson in self.lessons:
+            names = LESSONS[lesson][1]
             own = [self.records.get(name, _EMPTY) for name in names]
             solved = sum(r["solved"] for r in own)
             done, total = done + solved, total + len(names)
@@ -171,15 +172,19 @@ class ProgressTable:
         return "\n".join(lines + ([self.remark] if self.remark else []))
 
 
-def progress(export: str | Path | None = None) -> ProgressTable:
+def progress(lesson: str | None = None, *, export: str | Path | None = None) -> ProgressTable:
     """Show how far you are; with `export`, also write it to a JSON file, to hand in or to keep.
 
     Args:
+        lesson: show this lesson only, as in "01".
         export: path of the JSON file to write; it is replaced if it exists.
 
     Raises:
+        ValueError: there is no such lesson.
         OSError: the file cannot be written there.
     """
+    if lesson is not None:
+        _validate.one_of(lesson, "lesson", tuple(LESSONS))
     records, remark = read()
     if export is not None:
         target = Path(export).expanduser()
@@ -195,4 +200,4 @@ def progress(export: str | Path | None = None) -> ProgressTable:
         write_json(
             target.absolute(), {"version": 1, "lessons": lessons, "exercises": dict(sorted(records.items()))}
         )
-    return ProgressTable(records, remark)
+    return ProgressTable(records, remark, tuple(LESSONS) if lesson is None else (lesson,))

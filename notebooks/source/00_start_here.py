@@ -181,10 +181,10 @@ def to_batch(images):
 check(to_batch)
 
 # %% [markdown]
-# Your results are kept in one small file on this machine and sent nowhere.
+# Your results are kept in one small file on this machine and sent nowhere. `progress()` shows every lesson.
 
 # %%
-progress()
+progress("00")
 
 # %% [markdown]
 # ## The map

@@ -50,15 +50,16 @@ def browser_path():
 
 
 @pytest.fixture
-def chromium(browser_path, request):
-    """Skip by name, or fail on CI, where there is no browser."""
+def opened(browser_path, request):
+    """The function that opens a notebook; without a browser, skip by name, or fail on CI."""
     if browser_path is None:
         message = f"NOT TESTED: {request.node.name}: no browser found; {_chromium.HOW}"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
+    return request.getfixturevalue("in_lab")
 
 
 @pytest.fixture(scope="module")
-def opened(browser_path, tmp_path_factory):
+def in_lab(browser_path, tmp_path_factory):
     """Open and run a notebook by name, once; all in one browser on one server, from a copy."""
     from playwright.sync_api import sync_playwright
 
@@ -73,10 +74,11 @@ def opened(browser_path, tmp_path_factory):
     with _lab.serve(root, tmp_path_factory.mktemp("lab")) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=options)
 
-        def open_notebook(name):
+        def open_notebook(name, run=True):
             if name not in notebooks:
                 notebooks[name] = _lab.Notebook(browser, address, name)
-                notebooks[name].run()
+                if run:
+                    notebooks[name].run()
             return notebooks[name]
 
         yield open_notebook
@@ -84,7 +86,7 @@ def opened(browser_path, tmp_path_factory):
 
 
 @pytest.fixture
-def gallery(chromium, opened):
+def gallery(opened):
     return opened(GALLERY)
 
 
@@ -299,14 +301,26 @@ def test_an_exception_is_shown_and_the_widget_lives_on(gallery):
         assert live.readout() == expected
 
 
+def test_a_wrong_chromium_is_named(monkeypatch):
+    monkeypatch.setenv("CHROMIUM", "/no/such/browser")
+    with pytest.raises(
+        FileNotFoundError, match="CHROMIUM must be the path of a browser that can run; got '/no/such"
+    ):
+        _chromium.find()
+
+
 def test_nothing_leaves_this_machine(gallery):
     assert len(gallery.requests) > 20
     assert gallery.strangers() == []
 
 
 @pytest.mark.parametrize("lesson", [path.name for path in LESSONS])
-def test_a_lesson_runs_and_its_widgets_move(chromium, opened, lesson):
-    notebook = opened(lesson)
+def test_a_lesson_shows_pictures_then_runs_and_its_widgets_move(opened, lesson):
+    notebook = opened(lesson, run=False)
+    output = notebook.page.locator(".jp-OutputArea-output")
+    assert output.locator("img").count() > 0, "before it is run, a lesson shows the pictures that were kept"
+    assert output.get_by_text("Error displaying widget").count() == 0
+    notebook.run()
     widgets = notebook.page.locator(".cvlab-widget")
     for index in range(widgets.count()):
         live = Shown(notebook, widgets.nth(index))

@@ -21,9 +21,13 @@ LARGEST = 450_000  # bytes of a static picture that a notebook carries
 DONE = {
     "BrightnessSlider": {"brightness": 90},
     "ChannelExplorer": {"order": "RGB", "normalise": "this photo's mean and std"},
+    "IouBoxes": {"box_x": 137, "box_y": 13, "box_w": 189, "box_h": 234},
+    "IouThreshold": {"iou": 0.55},
     "JpegQuality": {"quality": 60, "subsampling": "4:2:0"},
     "PixelGrid": {"row": 130, "col": 140},
+    "RankingGame": {"score_10": 100},
     "ResizeExplorer": {"source": "stripes", "library": "OpenCV", "method": "area", "size": 60},
+    "ScoreThreshold": {"detector": "B", "score": 95},
     "SliceExplorer": {"rows": (0, 8), "cols": (3, 5)},
 }
 _made = {}

@@ -5,10 +5,14 @@ import importlib
 _HOME = {
     "BrightnessSlider": "brightness",
     "ChannelExplorer": "channels",
+    "IouBoxes": "iou_boxes",
+    "IouThreshold": "iou_to_ap",
     "JpegQuality": "jpeg",
     "PixelGrid": "pixels",
     "PointerWidget": "_pointer",
+    "RankingGame": "ranking",
     "ResizeExplorer": "resize",
+    "ScoreThreshold": "pr_threshold",
     "SliceExplorer": "slices",
     "Widget": "_base",
 }
@@ -16,9 +20,13 @@ _HOME = {
 __all__ = [
     "BrightnessSlider",
     "ChannelExplorer",
+    "IouBoxes",
+    "IouThreshold",
     "JpegQuality",
     "PixelGrid",
+    "RankingGame",
     "ResizeExplorer",
+    "ScoreThreshold",
     "SliceExplorer",
 ]
 

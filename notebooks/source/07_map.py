@@ -1,0 +1,812 @@
+# minimum: code 55, check 7, widget 4
+# %% [markdown]
+# # 07 · mAP
+#
+# **Detector A or detector B?**
+#
+# Two detectors looked at the same 120 scenes. One draws tight boxes, the other finds more. You build the number that the field compares
+# detectors by, from counting apples to COCO's twelve figures, find out what it hides, and end with an answer that is not luck.
+#
+# *110 minutes, or two sittings of 55: section 5 ends the first. You need lesson 01; lesson 06 is not required.*
+
+# %% tags=["setup"]
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from cvlab import boxes, check, hint, metrics, show, solution
+from cvlab.detectors import recorded
+from cvlab.draw import draw_boxes
+from cvlab.scenes import make_scene
+
+# %% [markdown]
+# Here is one of the scenes. **Whom would you hire?** Write your choice down; at the end you will know what it was worth.
+
+# %%
+truth = recorded("truth")
+names = {category["id"]: category["name"] for category in truth["categories"]}
+images = {image["id"]: image for image in truth["images"]}
+
+
+def look(image_id, found, title, ax):
+    """Draw the boxes of one image over its scene."""
+    show(make_scene(**images[image_id]["scene"]).image, title=title, ax=ax)
+    here = [r for r in found if r["image_id"] == image_id]
+    corners = boxes.xywh_to_xyxy([r["bbox"] for r in here])
+    draw_boxes(corners, labels=[names[r["category_id"]] for r in here], scores=[r["score"] for r in here], ax=ax)
+
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 4.2), layout="constrained", dpi=90)
+look(98, recorded("A"), "Detector A: careful", left)
+look(98, recorded("B"), "Detector B: eager", right)
+
+# %% [markdown]
+# ## 1 · Count *(10 min)*
+#
+# An apple detector looks at 20 photos. Ten show one apple each. It finds 7 of them, misses 3, sees an apple in 4 photos that have none,
+# and is rightly silent about 6.
+#
+# | | apple there | no apple |
+# |---|---|---|
+# | **says apple** | 7 true positives, TP | 4 false positives, FP |
+# | **is silent** | 3 false negatives, FN | 6 true negatives, TN |
+#
+# **Precision**: of the 11 alarms, how many are right? 7 / 11 = 0.64. **Recall**: of the 10 apples, how many are found? 7 / 10 = 0.70.
+#
+# **Exercise 1 · `precision_recall`** *(3 minutes, easy)*. A share of nothing is 0.0 here.
+
+# %% tags=["exercise"]
+def precision_recall(tp, fp, fn):
+    """Return precision and recall as two floats; where there is nothing to divide by, 0.0."""
+    ### BEGIN SOLUTION
+    precision = tp / (tp + fp) if tp + fp else 0.0
+    recall = tp / (tp + fn) if tp + fn else 0.0
+    return precision, recall
+    ### END SOLUTION
+
+# %%
+check(precision_recall)
+
+# %% [markdown]
+# ### Trap: accuracy
+#
+# Why not simply count right answers? (7 + 6) / 20 = 65 %. Now let apples be rare: 10 in 1000 photos. **Predict** the accuracy of a
+# detector that never says anything.
+
+# %%
+for name, (tp, fp, fn, tn) in {"ours, 20 photos": (7, 4, 3, 6), "silent, 1000 photos": (0, 0, 10, 990)}.items():
+    precision, recall = metrics.precision_recall(tp, fp, fn)
+    print(f"{name:20} accuracy {(tp + tn) / (tp + fp + fn + tn):.2f}  precision {precision:.2f}  recall {recall:.2f}")
+
+# %% [markdown]
+# Silence is 99 % accurate. With boxes it is worse: how many boxes did a detector rightly *not* draw? Nobody can count them. So detection
+# works without true negatives.
+
+# %% [markdown]
+# ## 2 · How well does a box fit? *(15 min)*
+#
+# "Found" needs a meaning. This apple's true box starts at (75, 80) and is 450 wide, 440 high; the detector said (90, 120), 500 wide, 310
+# high. On paper: the overlap runs in x from 90 to 525 and in y from 120 to 430.
+
+# %%
+y, x = np.mgrid[:600, :640]
+apple = np.full((600, 640, 3), (236, 240, 228), np.uint8)
+apple[((x - 300) / 222) ** 2 + ((y - 310) / 208) ** 2 < 1] = (200, 40, 46)
+apple[((x - 220) / 50) ** 2 + ((y - 210) / 36) ** 2 < 1] = (232, 120, 118)
+apple[(np.abs(x - 300 - (140 - y) / 4) < 7) & (y > 82) & (y < 140)] = (96, 66, 40)
+said = boxes.xywh_to_xyxy([[75, 80, 450, 440], [90, 120, 500, 310]])
+draw_boxes(said, labels=["truth", "detection"], ax=show(apple, title="Is this apple found?"));
+
+# %%
+overlap = (525 - 90) * (430 - 120)
+union = 450 * 440 + 500 * 310 - overlap
+print(f"overlap {overlap}, union {union}, overlap / union = {overlap / union:.3f}")
+
+# %% [markdown]
+# **Intersection over union**, IoU: the area both cover, as a part of the area either covers. 1 is the same box, 0 is apart. The usual
+# demand is 0.5; this apple is found.
+#
+# **Exercise 2 · `iou`** *(8 minutes, medium)*. Mind two boxes that are apart: the notes' own function returns `None` there, and many a
+# shorter one says that boxes far apart *diagonally* overlap.
+
+# %% tags=["exercise"]
+def iou(a, b):
+    """Return the IoU of two boxes, each x0, y0, x1, y1, as a float; 0.0 for two empty boxes."""
+    ### BEGIN SOLUTION
+    width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
+    height = max(0, min(a[3], b[3]) - max(a[1], b[1]))
+    overlap = width * height
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - overlap
+    return overlap / union if union > 0 else 0.0
+    ### END SOLUTION
+
+# %%
+check(iou)
+
+# %% [markdown]
+# **Task:** drag the orange box onto the cup. What surprises most people is how *strict* IoU is: how good do boxes look at 0.5, 0.75, 0.95?
+
+# %%
+from cvlab.widgets import IouBoxes
+
+IouBoxes()
+
+# %% [markdown]
+# A detector makes hundreds of boxes, so we want all pairs at once: shape (N, 1, 2) against (1, M, 2) gives (N, M, 2).
+
+# %% tags=["core"]
+def box_overlap(a, b):
+    """Return the (N, M) areas that boxes `a`, (N, 4), share with boxes `b`, (M, 4)."""
+    top_left = np.maximum(a[:, None, :2], b[None, :, :2])  # (N, M, 2)
+    bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])  # (N, M, 2)
+    return (bottom_right - top_left).clip(min=0).prod(axis=2)  # (N, M); negative means apart
+
+
+def box_iou(a, b):
+    """Return the (N, M) IoU of boxes as x0, y0, x1, y1."""
+    inter = box_overlap(a, b)  # (N, M)
+    union = box_area(a)[:, None] + box_area(b)[None, :] - inter
+    return np.divide(inter, union, out=np.zeros(inter.shape), where=inter > 0)
+
+# %%
+import torch
+import torchvision
+
+from cvlab.boxes import box_area
+
+rng = np.random.default_rng(0)
+corners = rng.uniform(0, 100, (500, 2, 2))
+many = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)  # (500, 4)
+library = torchvision.ops.box_iou(torch.from_numpy(many), torch.from_numpy(many)).numpy()
+print(library.shape, "largest difference below 1e-12:", np.abs(box_iou(many, many) - library).max() < 1e-12)
+
+# %% [markdown]
+# ## 3 · Right or wrong? *(15 min)*
+#
+# Two detections lie on one apple, with IoU 0.8 and 0.7. Is that two right answers? No: one truth counts once, the second is a
+# **duplicate**, and wrong. Who gets the truth? The rule of the field is *greedy*:
+#
+# 1. sort the detections by score, best first;
+# 2. each takes the free truth it overlaps most, if the IoU reaches the threshold: **right**;
+# 3. otherwise it is **wrong**. Truths that nobody took are **missed**.
+#
+# **Predict:** detections with scores 0.6 and 0.9 and IoU 0.8 and 0.7 on one truth. Which one is right?
+
+# %%
+metrics.match_detections(np.array([0.6, 0.9]), np.array([[0.8], [0.7]]), threshold=0.5)
+
+# %% [markdown]
+# The more confident one, though its box is worse.
+#
+# **Exercise 3 · `match_detections`** *(12 minutes, hard)*. One image, one class: `scores` (N,), `ious` (N, M). Answer in the order you were
+# given.
+
+# %% tags=["exercise"]
+def match_detections(scores, ious, threshold=0.5):
+    """Return (N,) bool: which detections are right."""
+    ### BEGIN SOLUTION
+    correct = np.zeros(len(scores), dtype=bool)
+    free = np.ones(ious.shape[1], dtype=bool)
+    for d in np.argsort(-scores, kind="stable"):
+        candidates = np.flatnonzero(free & (ious[d] >= threshold))
+        if len(candidates):
+            best = candidates[ious[d, candidates].argmax()]
+            correct[d], free[best] = True, False
+    return correct
+    ### END SOLUTION
+
+# %%
+check(match_detections)
+
+# %% [markdown]
+# ## 4 · The curve *(25 min)*
+#
+# A score threshold would settle which detections to believe, but which threshold? Look at all of them. Ten detections on the apple photos,
+# best score first, with the IoU each has with its apple:
+
+# %%
+table = np.array([0.6, 0.98, 0.4, 0.3, 0.1, 0.96, 0.7, 0.3, 0.2, 0.8])  # IoU, best score first
+correct = table >= 0.5
+n_truths = 5
+print("place  IoU   right  precision      recall")
+for place in range(1, 11):
+    tp = correct[:place].sum()
+    print(f"{place:5}  {table[place - 1]:.2f}  {'yes' if correct[place - 1] else 'no ':5}  {tp:2} / {place:2} = {tp / place:.2f}  {tp} / {n_truths} = {tp / n_truths:.1f}")
+
+# %% [markdown]
+# Do three lines by hand. A right detection moves recall up; a wrong one leaves it and pulls precision down: a zigzag. (The notes speak of ten
+# apples, but their recall reaches 1 with five right: their table has five.)
+#
+# **Exercise 4 · `pr_curve`** *(8 minutes, medium)*. From scores and flags, in any order, to the two columns.
+
+# %% tags=["exercise"]
+def pr_curve(scores, correct, n_truths):
+    """Return precision (N,) and recall (N,), best score first; without truths the recall is 0."""
+    ### BEGIN SOLUTION
+    order = np.argsort(-scores, kind="stable")
+    tp = np.cumsum(correct[order])
+    return tp / np.arange(1, len(tp) + 1), tp / max(n_truths, 1)
+    ### END SOLUTION
+
+# %%
+check(pr_curve)
+
+# %% [markdown]
+# **Task:** move the threshold along detector B's curve. What does a precision of 0.9 cost?
+
+# %%
+from cvlab.widgets import ScoreThreshold
+
+ScoreThreshold()
+
+# %% [markdown]
+# ### From curve to number
+#
+# **Average precision**, AP, is the area under that curve, after one repair. At recall 0.6 the table has precision 0.5, yet going on to
+# recall 0.8 gives 0.57. Nobody would stop at 0.6, so each level gets the best precision *still to come*: the **envelope**.
+
+# %%
+scores = np.linspace(0.95, 0.05, 10)
+precision, recall = metrics.pr_curve(scores, correct, n_truths)
+envelope = np.maximum.accumulate(precision[::-1])[::-1]
+
+figure, ax = plt.subplots(figsize=(8, 3), layout="constrained", dpi=90)
+ax.plot([0, *recall], [1, *precision], "o-", color="C0", markersize=4, label="zigzag")
+ax.step([0, *recall], [envelope[0], *envelope], where="pre", color="C1", linewidth=2, label="envelope")
+ax.fill_between([0, *recall], [envelope[0], *envelope], step="pre", color="C1", alpha=0.15)
+ax.set(xlabel="recall", ylabel="precision", ylim=(0.3, 1.05), title="The envelope never rises: its area is the AP")
+ax.legend();
+
+# %% [markdown]
+# On paper: precision 1 up to recall 0.4, then 4/7 up to 0.8, then 1/2 up to 1: 0.4 · 1 + 0.4 · 0.571 + 0.2 · 0.5 = 0.729.
+#
+# **Exercise 5 · `average_precision`** *(10 minutes, hard)*. COCO does not take the area, but the mean of the envelope at 101 levels of
+# recall: 0, 0.01, ..., 1. At each level it reads the first place whose recall is at least that; a level that is never reached counts 0.
+
+# %% tags=["exercise"]
+def average_precision(precision, recall):
+    """Return COCO's AP, a float; precision and recall are (N,), recall never falls."""
+    ### BEGIN SOLUTION
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]  # (N,) the best that is still to come
+    found = np.searchsorted(recall, np.linspace(0, 1, 101))  # (101,) first place with at least this recall
+    return float(np.append(envelope, 0)[found].mean())
+    ### END SOLUTION
+
+# %%
+check(average_precision)
+
+# %% [markdown]
+# Three conventions are in use. VOC2007 read 11 levels, VOC2010 took the exact area, COCO reads 101.
+
+# %% tags=["core"]
+def ap(precision, recall, convention="coco"):
+    """Return the AP as "voc07", "voc10" or "coco" defines it."""
+    envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0)  # (N + 1,)
+    if convention == "voc10":
+        return float((np.diff(recall, prepend=0) * envelope[:-1]).sum())
+    levels = np.linspace(0, 1, {"voc07": 11, "coco": 101}[convention])
+    return float(envelope[np.searchsorted(recall, levels)].mean())
+
+# %%
+from sklearn.metrics import auc
+
+for convention in ("voc07", "voc10", "coco"):
+    print(f"{convention:12} {ap(precision, recall, convention):.4f}")
+print(f"the notes    {auc(recall, envelope):.4f}   sklearn's auc: slopes for steps, and nothing before recall 0.2")
+
+# %% [markdown]
+# One curve, four numbers. They part most where there are few truths: one object found out of three is an AP of 0.364, 0.333 or 0.337. An AP
+# without its convention is not a number you can compare.
+
+# %%
+for convention in ("voc07", "voc10", "coco"):
+    print(f"{convention}: one of three found {ap(np.array([1.0]), np.array([1 / 3]), convention):.3f}")
+
+# %% [markdown]
+# **Task:** reach an AP of 0.8 by moving *one* detection. Then find moves that change nothing at all. What does the AP not see?
+
+# %%
+from cvlab.widgets import RankingGame
+
+RankingGame()
+
+# %% [markdown]
+# AP sees the *order* of the scores, never their values. Whether "90 %" is right nine times in ten is another question: section 8.
+
+# %% [markdown]
+# ## 5 · Ten thresholds, all classes: mAP *(15 min)*
+#
+# Why 0.5? COCO asks ten times, at IoU 0.50, 0.55, ..., 0.95, and takes the mean: tight boxes are rewarded. Then the mean over
+# classes. That is the **mAP**, which COCO simply calls AP.
+#
+# ### Trap: the curve does not stay
+#
+# The notes keep the precision and recall of threshold 0.5 and drop the rows whose IoU is too small. But a detection that fails a stricter
+# threshold does not vanish: it stays in the list, as a false one. **Predict** which way the shortcut errs.
+
+# %%
+thresholds = np.linspace(0.5, 0.95, 10)
+with_auc = [auc(recall[table >= t], np.maximum.accumulate(precision[table >= t][::-1])[::-1]) for t in thresholds]
+shortcut = [ap(precision[table >= t], recall[table >= t]) for t in thresholds]
+right_way = [ap(*metrics.pr_curve(scores, table >= t, n_truths)) for t in thresholds]
+print(f"the notes, with sklearn's auc:      mAP {np.mean(with_auc):.3f}")
+print(f"the same shortcut, with COCO's AP:  mAP {np.mean(shortcut):.3f}")
+print(f"matched again at every threshold:   mAP {np.mean(right_way):.3f}")
+
+# %%
+figure, ax = plt.subplots(figsize=(8, 2.8), layout="constrained", dpi=90)
+ax.plot(thresholds, shortcut, "o--", color="C1", label=f"shortcut, mean {np.mean(shortcut):.3f}")
+ax.plot(thresholds, right_way, "o-", color="C0", label=f"matched again, mean {np.mean(right_way):.3f}")
+ax.set(xlabel="IoU threshold", ylabel="AP", ylim=(0, 0.8), title="The shortcut forgets the boxes that became wrong")
+ax.legend();
+
+# %%
+assert np.isclose(shortcut[0], right_way[0]) and all(a >= b for a, b in zip(shortcut, right_way, strict=True))
+strict = metrics.pr_curve(scores, table >= 0.95, n_truths)
+print("at 0.95 only two detections are right; precision down the list:", strict[0].round(2).tolist())
+print("the shortcut reads at those two places:                       ", precision[table >= 0.95].round(2).tolist())
+
+# %% [markdown]
+# At 0.95 the first detection has become wrong, so nothing after it can have precision 1, and recall ends at 0.4. The shortcut still reads
+# the old precision 1 and the old recall up to 0.6. So it errs upwards; sklearn's slopes err downwards, and hide part of that.
+#
+# **Exercise 6 · `coco_map`** *(12 minutes, hard)*. One image. `classes` maps a class to `(scores, ious)`; `ious` is (N, M) for M truths.
+# Match anew at each threshold. A class without truths has no AP and does not count; when there is none, return -1.0. The pieces are in
+# `metrics`.
+
+# %% tags=["exercise"]
+def coco_map(classes):
+    """Return the mean AP over ten thresholds and all classes that have a truth."""
+    ### BEGIN SOLUTION
+    values = []
+    for scores, ious in classes.values():
+        if ious.shape[1] == 0:
+            continue  # an absent class has no average precision
+        for threshold in np.linspace(0.5, 0.95, 10):
+            correct = metrics.match_detections(scores, ious, threshold)
+            precision, recall = metrics.pr_curve(scores, correct, ious.shape[1])
+            values.append(metrics.average_precision(precision, recall))
+    return float(np.mean(values)) if values else -1.0
+    ### END SOLUTION
+
+# %%
+check(coco_map)
+
+# %% [markdown]
+# **Task:** who leads at 0.5, and where does it turn?
+
+# %%
+from cvlab.widgets import IouThreshold
+
+IouThreshold()
+
+# %% [markdown]
+# ## 6 · COCO's evaluator, whole *(20 min)*
+#
+# A data set has many images, sizes from a coin to a bus, and regions marked **crowd** ("many people, not outlined one by one"). The matching
+# grows by two flags. A truth to *ignore* counts neither as found nor as missed; a crowd may be matched again and again.
+
+# %% tags=["core"]
+def match_image(ious, threshold, crowd, ignore):
+    """Return (N,) the truth that each detection gets, -1 for none; rows of `ious` (N, M) are sorted by score."""
+    matched, taken = np.full(len(ious), -1), np.zeros(len(ignore), dtype=bool)
+    for d in range(len(ious)):
+        best = min(threshold, 1 - 1e-10)
+        for t in np.argsort(ignore, kind="stable"):  # those that count first
+            if taken[t] and not crowd[t]:
+                continue  # one truth once; a crowd takes any number
+            if matched[d] >= 0 and ignore[t] and not ignore[matched[d]]:
+                break  # a truth that counts is better than any ignored one
+            if ious[d, t] >= best:
+                best, matched[d] = ious[d, t], t
+        if matched[d] >= 0:
+            taken[matched[d]] = True
+    return matched
+
+# %% [markdown]
+# Sizes work through the same flag: to measure *small* objects, ignore the truths of other sizes, and the unmatched detections of other
+# sizes too.
+
+# %% tags=["core"]
+def judge(matchup, threshold, area_range):
+    """Return right (N,), counted (N,), and how many truths count, for one image and class."""
+    low, high = area_range
+    ignore = matchup.crowd | (matchup.truth_areas < low) | (matchup.truth_areas > high)  # (M,)
+    matched = match_image(matchup.ious, threshold, matchup.crowd, ignore)  # (N,)
+    right = matched >= 0
+    counted = (matchup.areas >= low) & (matchup.areas <= high)  # if it matched nothing
+    counted[right] = ~ignore[matched[right]]
+    return right, counted, int((~ignore).sum())
+
+# %% [markdown]
+# Then one class over all its images: the detections of *all* images go into one list, sorted by score, and make one curve.
+
+# %% tags=["core"]
+def evaluate_class(matchups, threshold, area_range, max_dets):
+    """Return AP and final recall of one class; (-1, -1) when it has no truth."""
+    judged = [judge(matchup, threshold, area_range) for matchup in matchups]
+    n_truths = sum(count for _, _, count in judged)
+    if n_truths == 0:
+        return -1.0, -1.0  # absent: no AP, not an AP of 0
+    scores = np.concatenate([matchup.scores[:max_dets] for matchup in matchups])
+    right = np.concatenate([right[:max_dets] for right, _, _ in judged])
+    counted = np.concatenate([counted[:max_dets] for _, counted, _ in judged])
+    order = np.argsort(-scores, kind="stable")  # equal scores: the earlier image, then the earlier line of the file
+    tp, seen = np.cumsum((right & counted)[order]), np.cumsum(counted[order])
+    precision, recall = tp / np.maximum(seen, 1), tp / n_truths
+    return ap(precision, recall, "coco"), float(recall[-1]) if len(recall) else 0.0
+
+# %% [markdown]
+# Last, the loop over settings, thresholds and classes, and twelve means.
+
+# %% tags=["core"]
+def evaluate_tables(classes):
+    """Return AP and recall, both (6 settings, 10 thresholds, K classes)."""
+    aps, recalls = -np.ones((2, len(SETTINGS), len(THRESHOLDS), len(classes)))
+    for s, (area, max_dets) in enumerate(SETTINGS):
+        for t, threshold in enumerate(THRESHOLDS):
+            for k, matchups in enumerate(classes):
+                aps[s, t, k], recalls[s, t, k] = evaluate_class(matchups, threshold, AREAS[area], max_dets)
+    return aps, recalls
+
+
+def summarize(aps, recalls):
+    """Return the twelve numbers by name; -1 where nothing could be measured."""
+    def mean(table):
+        return float(table[table > -1].mean()) if (table > -1).any() else -1.0
+
+    of_ap = [aps[0], aps[0, 0], aps[0, 5], aps[1], aps[2], aps[3]]  # all, at 0.50, at 0.75, by size
+    of_ar = [recalls[s] for s in (4, 5, 0, 1, 2, 3)]  # 1, 10, 100 detections, by size
+    return dict(zip(NUMBERS, map(mean, of_ap + of_ar), strict=True))
+
+# %% [markdown]
+# That is all of it. Now from files to numbers: `pair_up` sorts annotations and results by class and image and computes the IoUs.
+
+# %%
+from cvlab.cocofile import read_results, read_truth
+from cvlab.evaluate import AREAS, NUMBERS, SETTINGS, evaluate, pair_up
+from cvlab.metrics import THRESHOLDS
+
+checked = read_truth(truth)
+ours = {}
+for detector in "AB":
+    classes = pair_up(checked, read_results(recorded(detector), checked))
+    ours[detector] = summarize(*evaluate_tables(classes))
+    print(detector, {name: round(value, 3) for name, value in ours[detector].items()})
+
+# %% [markdown]
+# | Number | Question |
+# |---|---|
+# | AP | mean over ten thresholds and all classes: *the* mAP |
+# | AP50, AP75 | at one threshold: found at all? found tightly? |
+# | APs, APm, APl | truths below 32², from 32² to 96², above 96² square pixels |
+# | AR1, AR10, AR100 | mean final recall, with that many detections an image and class: what could better ranking still win? |
+# | ARs, ARm, ARl | the same by size, with 100 detections |
+#
+# ### The library
+#
+# `pycocotools` is what everyone quotes. Same files, same numbers?
+
+# %%
+import contextlib
+import copy
+import io
+
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+
+def by_library(truth, results, kind="bbox"):
+    """Return pycocotools' twelve numbers."""
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints a lot
+        gt = COCO()
+        gt.dataset = copy.deepcopy(truth)  # it writes into what it is given
+        gt.createIndex()
+        judge = COCOeval(gt, gt.loadRes(copy.deepcopy(results)), kind)
+        judge.evaluate(), judge.accumulate(), judge.summarize()
+    return judge.stats
+
+# %%
+for detector in "AB":
+    gap = np.abs(by_library(truth, recorded(detector)) - list(ours[detector].values())).max()
+    print(f"{detector}, boxes: largest difference from pycocotools below 1e-12: {gap < 1e-12}")
+masks = recorded("A masks")
+gap = np.abs(by_library(truth, masks, "segm") - list(evaluate(truth, masks, kind="segm").numbers.values())).max()
+print(f"A, masks: largest difference below 1e-12: {gap < 1e-12}")
+evaluate(truth, masks, kind="segm")
+
+# %% [markdown]
+# Masks only change where the IoU comes from: pixels instead of corners. `cvlab.evaluate.evaluate` is the same algorithm on flat arrays, for
+# large files. How fast? Your numbers will differ; read the ratios.
+
+# %% tags=["nbval-ignore-output"]
+from time import perf_counter
+
+
+def seconds(run):
+    start = perf_counter()
+    run()
+    return perf_counter() - start
+
+
+results = recorded("A")
+runs = {
+    "the cells above": lambda: evaluate_tables(pair_up(checked, read_results(results, checked))),
+    "pycocotools": lambda: by_library(truth, results),
+    "cvlab.evaluate": lambda: evaluate(truth, results),
+}
+for name, run in runs.items():
+    print(f"{name:16} {1000 * np.median([seconds(run) for _ in range(3)]):7.1f} ms")
+
+# %% [markdown]
+# ### Six things that surprise people
+#
+# A tiny world to try them in: one image, a truth of 40 x 40, and results that you can change.
+
+# %%
+def world(*annotations, categories=(1,)):
+    """Return a COCO truth with one image; annotations are changes to one of 40 x 40 pixels."""
+    one = {"image_id": 1, "category_id": 1, "bbox": [10, 10, 40, 40], "area": 1600, "iscrowd": 0}
+    kinds = [{"id": c, "name": f"class {c}"} for c in categories]
+    return {"images": [{"id": 1, "width": 200, "height": 200}], "categories": kinds, "annotations": [one | a for a in annotations]}
+
+
+hit = {"image_id": 1, "category_id": 1, "bbox": [10, 10, 40, 40], "score": 0.5}
+away = hit | {"bbox": [120, 120, 40, 40]}
+
+# %% [markdown]
+# **1 · Ties.** Two detections with the same score, one right, one wrong. The order of the lines in your file decides.
+
+# %%
+print("right one first:", round(evaluate(world({"id": 1}), [hit, away]).numbers["AP"], 3))
+print("wrong one first:", round(evaluate(world({"id": 1}), [away, hit]).numbers["AP"], 3))
+
+# %% [markdown]
+# **2 · Absent is not zero.** A class without truths gets -1 and stays out of the mean, however much is detected. A class with truths and no
+# detection gets 0, and counts.
+
+# %%
+two = world({"id": 1}, categories=(1, 2))
+print("nothing of class 2 there: ", evaluate(two, [hit]).per_class, "mAP", round(evaluate(two, [hit]).numbers["AP"], 3))
+two = world({"id": 1}, {"id": 2, "category_id": 2}, categories=(1, 2))
+print("class 2 there, not found: ", evaluate(two, [hit]).per_class, "mAP", round(evaluate(two, [hit]).numbers["AP"], 3))
+
+# %% [markdown]
+# **3 · Crowds.** Against a crowd, "IoU" is the share of the *detection* that lies inside. Three boxes in a crowd are three times forgiven: neither
+# right nor wrong.
+
+# %%
+crowd = world({"id": 1}, {"id": 2, "iscrowd": 1, "bbox": [100, 100, 90, 90], "area": 8100})
+inside = [away | {"score": 0.9}, away | {"score": 0.8}, away | {"score": 0.7}]
+print("three boxes in a crowd:     AP", round(evaluate(crowd, [*inside, hit]).numbers["AP"], 3))
+print("the same, no crowd marked:  AP", round(evaluate(world({"id": 1}), [*inside, hit]).numbers["AP"], 3))
+
+# %% [markdown]
+# **4 · `ignore` in the file is thrown away.** pycocotools reads it, and in the next line overwrites it with `iscrowd`.
+
+# %%
+ignored = world({"id": 1}, {"id": 2, "ignore": 1, "bbox": [120, 120, 40, 40]})
+print("pycocotools:", round(by_library(ignored, [hit])[0], 3), "| ours, the same:", round(evaluate(ignored, [hit]).numbers["AP"], 3))
+
+# %% [markdown]
+# **5 · 32² is small *and* medium.** Both ends belong to a range. And the size is the annotation's `area`, for COCO the area of the mask, not of the
+# box.
+
+# %%
+edge = evaluate(world({"id": 1, "area": 32**2}), [hit]).numbers
+print({name: round(edge[name], 3) for name in ("APs", "APm", "APl")})
+
+# %% [markdown]
+# **6 · Never number an annotation 0.** pycocotools marks "unmatched" with 0, so that object can be found only in vain. Here we differ from it on
+# purpose.
+
+# %%
+zero = world({"id": 0})
+print("pycocotools:", round(by_library(zero, [hit])[0], 3), "| ours:", round(evaluate(zero, [hit]).numbers["AP"], 3))
+
+# %% [markdown]
+# ## 7 · Formats *(10 min)*
+#
+# The same box, four ways. Each is four numbers, so nothing but the result tells you that you mixed them up.
+
+# %%
+box = np.array([[10.0, 20.0, 110.0, 70.0]])  # x0, y0, x1, y1 in a picture of 100 rows and 200 columns
+written = {
+    "ours and torchvision: x0, y0, x1, y1": box,
+    "COCO: x, y, w, h": boxes.xyxy_to_xywh(box),
+    "VOC: first and last pixel, from 1": boxes.xyxy_to_voc(box),
+    "YOLO: centre and size, in shares": boxes.xyxy_to_yolo(box, height=100, width=200),
+}
+for name, numbers in written.items():
+    print(f"{name:38} {numbers[0].tolist()}")
+
+# %%
+back = [boxes.xywh_to_xyxy(written["COCO: x, y, w, h"]), boxes.voc_to_xyxy(written["VOC: first and last pixel, from 1"])]
+back.append(boxes.yolo_to_xyxy(written["YOLO: centre and size, in shares"], height=100, width=200))
+print("all come back:", all(np.allclose(b, box) for b in back))
+wrong = [r | {"bbox": boxes.xywh_to_xyxy([r["bbox"]])[0].tolist()} for r in recorded("A")]
+print(f"A with x0, y0, x1, y1 in a COCO file: AP {evaluate(truth, wrong).numbers['AP']:.3f}, and no error")
+
+# %% [markdown]
+# What our reader does catch, it names by record and field.
+
+# %%
+for slip in ({"bbox": [10, 10, -5, 40]}, {"score": float("nan")}, {"image_id": 999}, {"category_id": 12}):
+    try:
+        evaluate(truth, [recorded("A")[0], recorded("A")[1] | slip])
+    except ValueError as error:
+        print(error)
+
+# %% [markdown]
+# A **mask** becomes run lengths, counted down the columns, off first: the mask below is 1 off, 3 on. Packed into text it travels in the
+# results file.
+
+# %%
+from cvlab import coco, formats, rle
+
+small = np.array([[False, True], [True, True]])
+print(rle.mask_to_rle(small), "->", rle.rle_to_mask(rle.mask_to_rle(small)).tolist())
+records = formats.to_results(7, [17], [0.9], masks=make_scene(0, split="test").masks[:1])
+print(records[0]["segmentation"]["counts"][:40], "...")
+np.array_equal(formats.from_results(records), make_scene(0, split="test").masks[:1])
+
+# %% [markdown]
+# ### Trap: equal names
+#
+# A detector trained on Pascal VOC, judged on COCO: match the classes by name, and nothing complains.
+
+# %%
+known = {category["name"] for category in coco.CATEGORIES}
+lost = [name for name in coco.VOC_CLASSES if name not in known]
+print(f"{20 - len(lost)} of 20 match; silently lost: {', '.join(lost)}")
+
+# %% [markdown]
+# **Exercise 7 · `voc_to_coco`** *(6 minutes, easy)*. `categories` is COCO's list of dicts with `id` and `name`. Return a dict from
+# VOC name to COCO id. A sofa is a *couch*; the ids have holes.
+
+# %% tags=["exercise"]
+def voc_to_coco(names, categories):
+    """Return {VOC name: COCO id}."""
+    ### BEGIN SOLUTION
+    spelling = {"aeroplane": "airplane", "diningtable": "dining table", "motorbike": "motorcycle"}
+    spelling |= {"pottedplant": "potted plant", "sofa": "couch", "tvmonitor": "tv"}
+    ids = {category["name"]: category["id"] for category in categories}
+    return {name: ids[spelling.get(name, name)] for name in names}
+    ### END SOLUTION
+
+# %%
+check(voc_to_coco)
+
+# %% [markdown]
+# ## 8 · Why, and how sure? *(15 min)*
+#
+# B has the better AP50, A the better mAP. The number does not say why. So give each error a kind, and each kind a price: by how much would the
+# mAP rise if only that kind were mended? **Predict** the largest bar of each detector.
+
+# %%
+from cvlab.diagnose import confusion_matrix, error_costs, label_errors
+
+counts = {d: label_errors(truth, recorded(d)).counts for d in "AB"}
+costs = {d: error_costs(truth, recorded(d)) for d in "AB"}
+for kind in counts["A"]:
+    print(f"{kind:15} A: {counts['A'][kind]:3} errors, costs {costs['A'][kind]:.3f}   B: {counts['B'][kind]:3}, {costs['B'][kind]:.3f}")
+
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained", dpi=90, sharey=True)
+for ax, what, title in zip(axes, (counts, costs), ("How many, at IoU 0.5", "What each kind costs in mAP"), strict=True):
+    for offset, detector, color in ((-0.2, "A", "C0"), (0.2, "B", "C1")):
+        ax.barh(np.arange(6) + offset, list(what[detector].values()), 0.4, color=color, label=detector)
+    ax.set(yticks=range(6), yticklabels=list(what["A"]), title=title)
+axes[0].invert_yaxis()
+axes[1].legend(title="detector");
+
+# %%
+assert max(costs["A"], key=costs["A"].get) == "missed" and max(costs["B"], key=costs["B"].get) == "localisation"
+assert counts["B"]["duplicate"] > 4 * counts["A"]["duplicate"] and costs["B"]["duplicate"] < 0.02
+
+# %% [markdown]
+# Numerous is not expensive. Most of B's duplicates and ghosts come later in the list than its right boxes, where the envelope does not mind
+# them. Its loose boxes cost a third of the scale. A should look harder; B should draw better.
+
+# %%
+b_scores, b_kinds = np.array([r["score"] for r in recorded("B")]), label_errors(truth, recorded("B")).kinds
+for kind in ("right", "duplicate", "background"):
+    print(f"B, {kind:10} median score {np.median(b_scores[b_kinds == kind]):.2f}")
+
+# %% [markdown]
+# Which class is taken for which? Unlike AP, this needs one score threshold: here 0.5. The last column counts misses, the last row ghosts
+# and duplicates.
+
+# %%
+matrix = confusion_matrix(truth, recorded("B"), score=0.5)
+words = [*checked.category_names, "background"]
+figure, ax = plt.subplots(figsize=(6.6, 5.6), layout="constrained", dpi=90)
+ax.imshow(np.sqrt(matrix), cmap="Blues")
+for row, col in zip(*np.nonzero(matrix), strict=True):
+    ax.text(col, row, matrix[row, col], ha="center", va="center", size=8, color="white" if matrix[row, col] > 9 else "black")
+ax.set(xticks=range(18), yticks=range(18), yticklabels=words, xlabel="detected as", ylabel="is", title="B confuses little, but says too much (last row)")
+ax.set_xticks(range(18), words, rotation=90);
+
+# %% [markdown]
+# ### Is "90 %" right nine times in ten?
+
+# %%
+from cvlab.certainty import bootstrap_difference, calibration
+
+figure, ax = plt.subplots(figsize=(4.4, 3.6), layout="constrained", dpi=90)
+ax.plot([0, 1], [0, 1], ":", color="gray", label="honest")
+for detector, color in (("A", "C0"), ("B", "C1")):
+    said = calibration(truth, recorded(detector))
+    ax.plot(said.scores, said.right, "o-", color=color, label=f"{detector}, error {said.error:.2f}")
+ax.set(xlabel="score", ylabel="share that is right", title="A is nearly honest, B boasts")
+ax.legend();
+
+# %% [markdown]
+# AP cannot see this: squeezing all of B's scores into 0.9 to 1 would change no order. A program that acts on scores sees it very well.
+#
+# ### Could it be luck?
+#
+# Other scenes would have given other numbers. Draw 120 scenes from our 120, with replacement, and judge both detectors on them; again, a
+# thousand times. This is the **bootstrap**; drawing the *same* scenes for both is what makes it sharp.
+
+# %%
+gaps = {
+    "mAP": bootstrap_difference(truth, recorded("A"), recorded("B")),
+    "AP50": bootstrap_difference(truth, recorded("A"), recorded("B"), thresholds=[0.5]),
+}
+for name, gap in gaps.items():
+    print(f"{name:5} A minus B: {gap}; A ahead in {(gap.samples > 0).mean():.1%} of the draws")
+
+# %%
+figure, ax = plt.subplots(figsize=(8, 2.6), layout="constrained", dpi=90)
+for (name, gap), color in zip(gaps.items(), ("C0", "C1"), strict=True):
+    ax.hist(gap.samples, bins=40, color=color, alpha=0.6, label=f"{name}: {gap.low:+.2f} to {gap.high:+.2f}")
+ax.axvline(0, color="gray", linestyle=":")
+ax.set(xlabel="A minus B", yticks=[], title="By mAP A is better; by AP50 these 120 scenes cannot tell")
+ax.legend();
+
+# %%
+assert gaps["mAP"].low > 0 and gaps["AP50"].low < 0 < gaps["AP50"].high
+
+# %% [markdown]
+# **The answer.** By mAP, A is better, and not by luck: the whole interval lies above 0. By AP50 nobody can say, not even which one leads: that
+# interval holds 0. If you need to *know that something is there*, both will do. If you need to *grasp it*, hire A.
+
+# %% [markdown]
+# ## Recap
+#
+# - IoU says how well two boxes fit; clip at 0. Match greedily by score, one truth once.
+# - AP is the area under the envelope of the precision-recall curve; name the convention.
+# - A new IoU threshold means matching again. mAP: ten thresholds, then classes that exist.
+# - AP sees only the order of scores. Look at error costs, confusions and calibration too.
+# - Report a difference with its interval.
+#
+# **In the library.** `COCOeval(COCO("truth.json"), gt.loadRes("results.json"), "bbox")`; `torchvision.ops.box_iou`;
+# `torchmetrics.detection.MeanAveragePrecision` inside a training loop; `faster-coco-eval` where pycocotools is too slow; `tidecv` for error kinds.
+#
+# **Your own detector.** `evaluate("truth.json", "results.json")` takes any two COCO files, `formats.from_voc` and `formats.from_yolo` read
+# the other two formats.
+
+# %% [markdown]
+# **Where it breaks.** A mean over classes hides the one you care about: look at `per_class`. Unlabelled objects make good detections "wrong".
+# Classes with few truths make AP jump. mAP never asks at which score you will run. And ten thresholds up to 0.95 trust annotators to a few
+# pixels: move every true edge by one pixel and see what a perfect detector would get.
+
+# %%
+shaken = []
+for annotation in truth["annotations"]:
+    x, y, w, h = annotation["bbox"]
+    record = {"image_id": annotation["image_id"], "category_id": annotation["category_id"], "score": 0.9}
+    shaken.append(record | {"bbox": [x + 1, y + 1, max(w - 2, 0), max(h - 2, 0)]})
+for name in ("AP", "APs", "APm", "APl"):
+    print(f"{name}: {evaluate(truth, shaken).numbers[name]:.3f}", end="  ")
+
+# %% [markdown]
+# **Sources.** Everingham et al., [The Pascal VOC Challenge](https://doi.org/10.1007/s11263-009-0275-4), IJCV 2010 · Lin et al.,
+# [Microsoft COCO](https://arxiv.org/abs/1405.0312), ECCV 2014, and [its evaluation page](https://cocodataset.org/#detection-eval) ·
+# [pycocotools](https://github.com/cocodataset/cocoapi) · Bolya et al., [TIDE](https://arxiv.org/abs/2008.08115), ECCV 2020 · Guo et al.,
+# [On Calibration of Modern Neural Networks](https://arxiv.org/abs/1706.04599), ICML 2017 · Efron, Bootstrap Methods, 1979. The coffee cup: Rachel Michetti
+# (CC0).
+#
+# **In one line:** sort by score, match each truth once, take the area under what remains, and say how sure you are.

@@ -126,8 +126,11 @@ def gradient_field(features, images) -> np.ndarray:
     """
     import torch
 
-    images = images.clone().requires_grad_()
-    maps = features(images)  # (B, C, h, w)
-    middle = maps[:, :, maps.shape[2] // 2, maps.shape[3] // 2]  # (B, C)
-    (gradient,) = torch.autograd.grad(middle.sum(), images)
-    return gradient.abs().sum(dim=1).mean(dim=0).numpy()  # (B, 3, H, W) -> (H, W)
+    total = torch.zeros(images.shape[2:])  # (H, W)
+    for image in images:  # one at a time, to save memory
+        pixels = image[None].clone().requires_grad_()  # (1, 3, H, W)
+        maps = features(pixels)  # (1, C, h, w)
+        middle = maps[0, :, maps.shape[2] // 2, maps.shape[3] // 2]  # (C,)
+        (gradient,) = torch.autograd.grad(middle.sum(), pixels)
+        total += gradient[0].abs().sum(dim=0)
+    return (total / len(images)).numpy()

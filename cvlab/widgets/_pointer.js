@@ -5,6 +5,8 @@
 //   drag(from, to, s) -> changes or null  points are {x, y} in CSS pixels; changes go into the state
 //   key(key, shift, s) -> changes or null for keys the scene understands; arrows by default
 //   grab(point, s) -> any                 optional: what a press takes hold of, kept in s.grab while dragging
+//   tell(s) -> lines                      optional: the readout made here; Python then hears of a pause, not of a step
+//   start({el, now, change})              optional: called once, to add buttons; may return what to do at the end
 function cvlabTheme(el) {
   const style = getComputedStyle(el);
   const pick = (name, other) => style.getPropertyValue(name).trim() || other;
@@ -16,6 +18,23 @@ function cvlabTheme(el) {
     focus: pick("--jp-brand-color1", "#0072b2"),
     colours: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"],
   };
+}
+
+// Put lines "name: value" into the readout that Python laid out, in its style.
+function cvlabTell(box, lines) {
+  if (!box) return;
+  const part = (text, style) => {
+    const div = document.createElement("div");
+    div.textContent = text;
+    div.style.cssText = style;
+    return div;
+  };
+  box.replaceChildren(...lines.flatMap((line) => {
+    if ("✓○⚠".includes(line[0])) return [part(line, "grid-column:1 / -1;font-weight:600;margin-top:4px")];
+    const at = line.indexOf(": ");
+    if (at < 0) return [part(line, "grid-column:1 / -1")];
+    return [part(line.slice(0, at + 1), "color:var(--jp-ui-font-color2, inherit)"), part(line.slice(at + 2), "")];
+  }));
 }
 
 function cvlabMount(scene) {
@@ -33,6 +52,7 @@ function cvlabMount(scene) {
       el.append(canvas, readout);
       let grab = null;
       let last = null;
+      let later = null;
 
       const now = () => ({ state: model.get("state"), data: model.get("data"), theme: cvlabTheme(el), grab });
       const paint = () => {
@@ -47,14 +67,21 @@ function cvlabMount(scene) {
         ctx.imageSmoothingEnabled = false;
         ctx.font = "13px system-ui, sans-serif";
         scene.draw(ctx, { ...s, width, height });
+        canvas.dataset.state = JSON.stringify(s.state); // for tests
       };
-      const tell = () => { readout.innerHTML = model.get("readout"); };
+      const tell = () => {
+        readout.innerHTML = model.get("readout");
+        if (scene.tell) cvlabTell(readout.firstElementChild, scene.tell(now()));
+      };
       const name = () => canvas.setAttribute("aria-label", model.get("label"));
       const change = (changes) => {
         if (!changes) return;
         model.set("state", { ...model.get("state"), ...changes });
-        model.save_changes();
         paint();
+        if (!scene.tell) return model.save_changes();
+        tell();
+        clearTimeout(later);
+        later = setTimeout(() => model.save_changes(), 300);
       };
       const point = (event) => {
         const box = canvas.getBoundingClientRect();
@@ -88,13 +115,14 @@ function cvlabMount(scene) {
       canvas.addEventListener("blur", () => { canvas.style.outline = "none"; });
       const themes = new MutationObserver(paint);
       themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
-      model.on("change:state change:data", paint);
+      model.on("change:state change:data", () => { paint(); if (scene.tell) tell(); });
       model.on("change:readout", tell);
       model.on("change:label", name);
       tell();
       name();
       requestAnimationFrame(paint); // once it is in the page, so that the theme's colours are known
-      return () => themes.disconnect();
+      const stop = scene.start ? scene.start({ el, now, change }) : null;
+      return () => { themes.disconnect(); clearTimeout(later); if (stop) stop(); };
     },
   };
 }

@@ -20,11 +20,11 @@ LESSONS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "moving_average",
             "correlate2d",
-            "output_size",
             "conv_parameters",
+            "output_size",
+            "max_pool2d",
             "receptive_field",
             "conv1d_grad",
-            "max_pool2d",
         ),
     ),
     "07": (

@@ -5,29 +5,37 @@ import importlib
 _HOME = {
     "BrightnessSlider": "brightness",
     "ChannelExplorer": "channels",
+    "ConvArithmetic": "arithmetic",
     "IouBoxes": "iou_boxes",
     "IouThreshold": "iou_to_ap",
     "JpegQuality": "jpeg",
+    "KernelLab": "kernel_lab",
     "PixelGrid": "pixels",
     "PointerWidget": "_pointer",
     "RankingGame": "ranking",
+    "ReceptiveField": "field",
     "ResizeExplorer": "resize",
     "ScoreThreshold": "pr_threshold",
     "SliceExplorer": "slices",
+    "SlidingKernel": "sliding",
     "Widget": "_base",
 }
 
 __all__ = [
     "BrightnessSlider",
     "ChannelExplorer",
+    "ConvArithmetic",
     "IouBoxes",
     "IouThreshold",
     "JpegQuality",
+    "KernelLab",
     "PixelGrid",
     "RankingGame",
+    "ReceptiveField",
     "ResizeExplorer",
     "ScoreThreshold",
     "SliceExplorer",
+    "SlidingKernel",
 ]
 
 

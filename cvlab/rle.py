@@ -124,7 +124,9 @@ def segmentation_to_mask(segmentation, height: int, width: int) -> np.ndarray:
     if isinstance(segmentation, dict):
         mask = rle_to_mask(segmentation)
         if mask.shape != (height, width):
-            raise ValueError(f"size must be that of the picture, {[height, width]}; got {list(mask.shape)}")
+            raise ValueError(
+                f"size must be that of the picture, {[int(height), int(width)]}; got {list(mask.shape)}"
+            )
         return mask
     if not isinstance(segmentation, list) or not segmentation:
         raise ValueError(f"segmentation must be run lengths or a list of polygons; got {segmentation!r}")

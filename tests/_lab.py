@@ -1,5 +1,6 @@
 """A real JupyterLab on loopback and a real browser in it, for `test_browser.py`."""
 
+import ast
 import base64
 import contextlib
 import os
@@ -20,11 +21,46 @@ RUN = """() => {
   window.ran = null;
   window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.ran = true }, e => { window.ran = String(e) });
 }"""
+RUN_ONE = """index => {
+  const notebook = window.jupyterapp.shell.currentWidget.content;
+  notebook.activeCellIndex = index;
+  notebook.deselectAll();
+  window.ran = null;
+  window.jupyterapp.commands.execute('notebook:run-cell').then(() => { window.ran = true }, e => { window.ran = String(e) });
+}"""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SETTINGS = {
     "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
     "notebook-extension/tracker": '{"windowingMode": "none"}',
 }
+
+
+def needed(sources: list[str], wanted: list[int]) -> list[int]:
+    """Return the `wanted` cells and the earlier ones that bind, directly or not, the names that they use."""
+    kept, names = [], set()
+    for index in reversed(range(len(sources))):
+        nodes = list(ast.walk(parsed(sources[index])))
+        bound = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        bound |= {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+        bound |= {
+            a.asname or a.name.split(".")[0]
+            for n in nodes
+            if hasattr(n, "names")
+            for a in n.names
+            if isinstance(a, ast.alias)
+        }
+        if index in wanted or bound & names:
+            kept.append(index)
+            names |= {n.id for n in nodes if isinstance(n, ast.Name)} - bound
+    return kept[::-1]
+
+
+def parsed(source: str) -> ast.AST:
+    """Parse a cell; one that is not plain Python (text, a magic) binds nothing."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return ast.Module([], [])
 
 
 @contextlib.contextmanager
@@ -105,12 +141,13 @@ class Notebook:
         if message.type == "error":
             self.errors.append(f"console: {message.text} ({message.location.get('url', '')})")
 
-    def run(self, timeout: float = 240) -> "Notebook":
-        """Run all cells and wait until the kernel is idle again; do not await the command, poll a flag."""
-        self.page.evaluate(RUN)
-        self.page.wait_for_function("() => window.ran !== null", timeout=timeout * 1000)
-        self.page.wait_for_function(IDLE, timeout=timeout * 1000)
-        assert self.page.evaluate("window.ran") is True
+    def run(self, cells: list[int] | None = None, timeout: float = 240) -> "Notebook":
+        """Run all cells, or those, and wait until the kernel is idle; do not await the command, poll a flag."""
+        for script, index in [(RUN, None)] if cells is None else [(RUN_ONE, index) for index in cells]:
+            self.page.evaluate(script, index)
+            self.page.wait_for_function("() => window.ran !== null", timeout=timeout * 1000)
+            self.page.wait_for_function(IDLE, timeout=timeout * 1000)
+            assert self.page.evaluate("window.ran") is True
         return self
 
     def theme(self, name: str) -> None:

@@ -5,7 +5,6 @@ A new widget is tested by being exported; a new lesson by lying in `notebooks/`.
 
 import io
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -14,11 +13,12 @@ import _lab
 import nbformat
 import numpy as np
 import pytest
+from _shown import Shown, agrees, contrast, drag, moves, shown
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 import cvlab.widgets
-from cvlab.widgets._controls import allowed
+from cvlab.widgets._base import VIEW
 
 NAMES = sorted(cvlab.widgets.__all__)
 LESSONS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -90,130 +90,40 @@ def gallery(opened):
     return opened(GALLERY)
 
 
-def only_words(text: str) -> str:
-    """The text without its layout."""
-    return re.sub(r"\s+", "", text)
-
-
-class Shown:
-    """One widget in the page: its parts, and the state that its controls show."""
-
-    def __init__(self, notebook, root):
-        self.notebook, self.root = notebook, root
-        self.image = root.locator("img.widget-image")
-
-    def control(self, description: str):
-        by_label = self.root.locator(
-            ".widget-inline-hbox", has=self.root.page.get_by_text(description, exact=True)
-        )
-        return by_label.first
-
-    def value(self, control, description: str):
-        """What the page shows for a control, in the type of `control` (the same widget's, in this process)."""
-        part = self.control(description)
-        if isinstance(control.value, bool):
-            return part.locator("input").is_checked()
-        if hasattr(control, "options"):
-            return allowed(control)[part.locator("select").evaluate("e => e.selectedIndex")]
-        words = part.locator(".widget-readout").inner_text().replace("−", "-")
-        if isinstance(control.value, tuple):
-            return tuple(type(control.value[0])(word) for word in words.split("–"))
-        return type(control.value)(words)
-
-    def readout(self) -> str:
-        return only_words(self.root.locator(".cvlab-readout").inner_text())
-
-    def look(self) -> tuple[str, str | None]:
-        """What there is to see: the readout, and the address of the picture, new for every picture."""
-        return self.readout(), self.image.get_attribute("src") if self.image.count() else None
-
-    def changed(self, old: tuple, seconds: float = 6) -> bool:
-        """Wait until the readout or the picture is another; then until Python has nothing more to do."""
-        page = self.root.page
-        for _ in range(int(seconds * 20)):
-            if self.look() != old:
-                break
-            page.wait_for_timeout(50)
-        page.wait_for_function(_lab.IDLE)
-        page.wait_for_timeout(150)
-        return self.look() != old
-
-
-def shown(notebook, name: str) -> Shown:
-    root = notebook.page.locator(f".cvlab-{name}").first
-    root.scroll_into_view_if_needed()
-    return Shown(notebook, root)
-
-
-def agrees(live: Shown, twin) -> None:
-    """The page shows the readout and the very picture that Python makes for the state of the controls."""
-    state = {key: live.value(control, control.description) for key, control in twin._controls.items()}
-    twin.set(**state)
-    assert live.readout() == only_words(twin.readout)
-    if live.image.count():
-        assert live.notebook.bytes_of(live.image) == twin.snapshot
-
-
-def drag(live: Shown, description: str, share: float) -> None:
-    """Drag a slider's handle by the mouse along a share of its track."""
-    part = live.control(description)
-    part.scroll_into_view_if_needed()
-    handle, track = (
-        part.locator(".noUi-handle").first.bounding_box(),
-        part.locator(".noUi-target").bounding_box(),
-    )
-    x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
-    mouse = live.root.page.mouse
-    mouse.move(x, y)
-    mouse.down()
-    mouse.move(track["x"] + share * track["width"], y, steps=5)
-    mouse.up()
-
-
-def share(control) -> float:
-    """Where a slider stands (the lower handle, when it has two), 0 to 1."""
-    value = control.value[0] if isinstance(control.value, tuple) else control.value
-    return (value - control.min) / (control.max - control.min)
-
-
-def moves(control) -> list:
-    """How a learner moves a control: a list of functions of the live widget and the control."""
-
-    def part(live, control, selector):
-        return live.control(control.description).locator(selector).first
-
-    if isinstance(control.value, bool):
-        return [lambda live, control: part(live, control, "input").press("Space")]
-    if hasattr(control, "options"):
-        other = (allowed(control).index(control.value) + 1) % len(control.options)
-        return [lambda live, control: part(live, control, "select").select_option(index=other)]
-    return [
-        lambda live, control: drag(live, control.description, 0.1 if share(control) > 0.25 else 0.4),
-        lambda live, control: part(live, control, ".noUi-handle").press("ArrowRight"),
-    ]
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_every_control_moves_picture_and_readout(gallery, name):
     live, twin = shown(gallery, name), getattr(cvlab.widgets, name)()
     agrees(live, twin)
     for control in twin._controls.values():
-        for move in moves(control):
+        for move in moves(control) if control.layout.display != "none" else []:
             before, value = live.look(), live.value(control, control.description)
             move(live, control)
             sliding = hasattr(
                 control, "min"
             )  # the others need not change anything: an antialias that is no switch
-            assert live.changed(before, seconds=6 if sliding else 1) or not sliding, (
-                f"{control.description} is dead"
-            )
+            changed = live.changed(before, seconds=6 if sliding else 1)
+            assert changed or not sliding, f"{control.description} is dead"
             assert live.value(control, control.description) != value
             agrees(live, twin)
+    if live.canvas.count():
+        press_arrows(live, twin)
     before = live.look()
     live.root.get_by_role("button", name="Reset").press("Enter")
     live.changed(before, seconds=2)
     agrees(live, getattr(cvlab.widgets, name)())
     assert not gallery.errors
+
+
+def press_arrows(live: Shown, twin) -> None:
+    """On a canvas at least one arrow key moves something, and none does what Python would not."""
+    states = [live.drawn_state()]
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"):
+        before = live.look()
+        live.canvas.press(key)
+        live.changed(before, seconds=1)
+        agrees(live, twin)
+        states.append(live.drawn_state())
+    assert any(state != states[0] for state in states), "no arrow key moves the canvas"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -242,29 +152,6 @@ def test_readable_in_both_themes(gallery, theme):
         assert np.asarray(Image.open(io.BytesIO(png)).convert("L")).std() > 20, f"{name} looks blank"
         for words in live.root.locator(".cvlab-readout div, .cvlab-task, .widget-label").all():
             assert contrast(words) >= 4.5, f"{name}: {words.inner_text()!r} is hard to read in {theme}"
-
-
-def contrast(words) -> float:
-    """The contrast of text with what lies behind it, 1 to 21, as WCAG 2 defines it."""
-    script = """e => {
-      const numbers = s => (s.match(/[\\d.]+/g) || []).map(Number);
-      let behind = [255, 255, 255];
-      for (let up = e; up; up = up.parentElement) {
-        const c = numbers(getComputedStyle(up).backgroundColor);
-        if (c.length === 3 || c[3] > 0.99) { behind = c.slice(0, 3); break; }
-      }
-      return [numbers(getComputedStyle(e).color), behind];
-    }"""
-    ink, paper = words.evaluate(script)
-    alpha = ink[3] if len(ink) > 3 else 1
-    ink = [alpha * a + (1 - alpha) * b for a, b in zip(ink, paper, strict=False)]
-    light, dark = sorted((luminance(ink), luminance(paper)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def luminance(rgb) -> float:
-    linear = [v / 255 / 12.92 if v / 255 <= 0.04045 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in rgb[:3]]
-    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
 
 def test_a_canvas_is_moved_by_pointer_and_keyboard(gallery):
@@ -314,24 +201,51 @@ def test_nothing_leaves_this_machine(gallery):
     assert gallery.strangers() == []
 
 
+def move_somehow(live: Shown) -> None:
+    """Move the first thing that a widget has to move: its canvas, a slider, a list, a row of buttons."""
+    handle, choice = live.root.locator(".noUi-handle"), live.root.locator("select")
+    if live.canvas.count():
+        before = live.look()
+        live.canvas.press("ArrowRight")
+        if not live.changed(before, seconds=1):
+            live.canvas.press("ArrowDown")
+    elif handle.count():
+        handle.first.press("ArrowRight")
+    elif choice.count():
+        choice.first.select_option(index=int(choice.first.evaluate("e => e.selectedIndex ? 0 : 1")))
+    else:
+        live.root.locator(".widget-toggle-button:not(.mod-active)").first.press("Enter")
+
+
+def widget_cells(lesson: str) -> tuple[list[int], list[int]]:
+    """Return the cells of a lesson that must run to show its widgets, and those that show one."""
+    cells = nbformat.read(next(path for path in LESSONS if path.name == lesson), as_version=4).cells
+    shows = [
+        i for i, c in enumerate(cells) if any(VIEW in out.get("data", {}) for out in c.get("outputs", []))
+    ]
+    return _lab.needed([c.source if c.cell_type == "code" else "" for c in cells], shows), shows
+
+
+def test_needed_cells_are_found():
+    cells = ["import numpy as np", "# a heading", "a = np.ones(3)", "b = 2", "%timeit a", "a", "print(b)"]
+    assert _lab.needed(cells, [5]) == [0, 2, 5]
+
+
 @pytest.mark.parametrize("lesson", [path.name for path in LESSONS])
 def test_a_lesson_shows_pictures_then_runs_and_its_widgets_move(opened, lesson):
     notebook = opened(lesson, run=False)
     output = notebook.page.locator(".jp-OutputArea-output")
     assert output.locator("img").count() > 0, "before it is run, a lesson shows the pictures that were kept"
     assert output.get_by_text("Error displaying widget").count() == 0
-    notebook.run()
+    cells, shows = widget_cells(lesson)
+    notebook.run(None if lesson == LESSONS[0].name else cells)  # the first one whole, as a newcomer does
     widgets = notebook.page.locator(".cvlab-widget")
+    assert widgets.count() == len(shows)
     for index in range(widgets.count()):
         live = Shown(notebook, widgets.nth(index))
         live.root.scroll_into_view_if_needed()
         before = live.look()
-        handle = live.root.locator(".noUi-handle")
-        if handle.count():
-            handle.first.press("ArrowRight")
-        else:
-            choice = live.root.locator("select").first
-            choice.select_option(index=int(choice.evaluate("e => e.selectedIndex ? 0 : 1")))
+        move_somehow(live)
         assert live.changed(before), f"widget {index + 1} of {lesson} does not answer"
     assert notebook.errors == []
     assert notebook.strangers() == []

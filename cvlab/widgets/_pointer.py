@@ -65,7 +65,8 @@ class PointerWidget(Widget):
         return view
 
     def _picture_view(self) -> ipywidgets.Widget:
-        self.canvas = _canvas_class(type(self))(state=self.state)
+        wide = ipywidgets.Layout(flex="1 1 100%")  # room for the readout beside the canvas
+        self.canvas = _canvas_class(type(self))(state=self.state, layout=wide)
         self.canvas.observe(self._dragged, "state")
         return self.canvas
 

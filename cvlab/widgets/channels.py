@@ -40,6 +40,7 @@ class ChannelExplorer(Widget):
     default_task = (
         "Make every channel's mean 0 and its std 1, with the channels in the order the network expects."
     )
+    answer = {"order": "RGB", "normalise": OWN}
 
     def __init__(self, image="coffee", *, dataset=None, **options):
         self.image = as_photo(image, longest=230)

@@ -30,6 +30,7 @@ class PixelGrid(Widget):
     format = "png"
     alt = "A photo with a marked window, and the window enlarged with the numbers of every pixel"
     default_task = "Find the pixel at x = 140, y = 130."
+    answer = {"row": 130, "col": 140}
 
     def __init__(self, image="chelsea", **options):
         self.image = as_photo(image)

@@ -28,6 +28,7 @@ class SliceExplorer(Widget):
     format = "png"
     alt = "A small picture with a number in every pixel; the pixels that the slice leaves out are dark"
     default_task = "Take the two middle columns of every row."
+    answer = {"rows": (0, 8), "cols": (3, 5)}
 
     def __init__(self, image=None, **options):
         image = 4 * np.arange(64, dtype=np.uint8).reshape(8, 8) if image is None else image

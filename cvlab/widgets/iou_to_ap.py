@@ -1,6 +1,7 @@
 """Lesson 07: how strict must an overlap be? The IoU threshold decides which detector wins."""
 
 import functools
+from typing import ClassVar
 
 import ipywidgets
 import numpy as np
@@ -29,25 +30,26 @@ class IouThreshold(Widget):
     """Raise the overlap that a right detection needs, and watch right turn into wrong.
 
     Example:
-        >>> IouThreshold(iou=0.75).readout.splitlines()[0]
+        >>> IouThreshold(iou=75).readout.splitlines()[0]
         'AP at IoU 0.75: A 0.756, B 0.572'
     """
 
     alt = "A scene with right and wrong boxes, and the average precision of two detectors against the IoU threshold"
     default_task = "Find the strictest threshold at which B is still ahead of A."
+    answer: ClassVar = {"iou": 55}
 
     def controls(self):
         return {
-            "iou": ipywidgets.SelectionSlider(options=LEVELS, value=0.75, description="IoU from"),
+            "iou": ipywidgets.IntSlider(75, 50, 95, 5, description="IoU from (%)"),
             "detector": ipywidgets.ToggleButtons(options=["A", "B"], value="A", description="boxes of"),
             "scene": ipywidgets.Dropdown(options=scene_names(), value=1, description="scene"),
         }
 
     def compute(self, iou, detector, scene):
-        t = LEVELS.index(iou)
+        t = round((iou - 50) / 5)  # the nearest of COCO's ten
         return {
             "t": t,
-            "iou": iou,
+            "iou": LEVELS[t],
             "detector": detector,
             "scene": scene,
             "aps": {name: _ap(name) for name in "AB"},

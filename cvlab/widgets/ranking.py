@@ -1,5 +1,7 @@
 """Lesson 07: ten detections, right and wrong; move their scores and watch the average precision."""
 
+from typing import ClassVar
+
 import ipywidgets
 import numpy as np
 from PIL import Image, ImageDraw
@@ -16,7 +18,7 @@ FIRST = (95, 88, 80, 72, 63, 55, 46, 37, 28, 18)
 
 SCENE = """{
   pad: { left: 24, right: 24, row: 26, top: 30 },
-  size: () => [460, 320],
+  size: () => [720, 320],
   scores: (s) => s.data.right.map((_, i) => s.state[`score_${i + 1}`]),
   x(score) { return this.pad.left + score / 100 * (460 - this.pad.left - this.pad.right); },
   y(i) { return this.pad.top + i * this.pad.row; },
@@ -31,10 +33,10 @@ SCENE = """{
       const at = recall.findIndex((r) => r >= level / 100 - 1e-12);
       sum += at < 0 ? 0 : precision[at];
     }
-    return { ap: sum / 101, order };
+    return { ap: sum / 101, order, precision, recall };
   },
   draw(ctx, s) {
-    const { ap, order } = this.ap(s), rank = [];
+    const { ap, order, precision, recall } = this.ap(s), rank = [];
     order.forEach((d, place) => { rank[d] = place + 1; });
     ctx.clearRect(0, 0, s.width, s.height);
     ctx.strokeStyle = s.theme.line; ctx.fillStyle = s.theme.dim; ctx.lineWidth = 1;
@@ -57,6 +59,25 @@ SCENE = """{
     ctx.fillText(`AP ${ap.toFixed(3)}`, 2, 14); ctx.font = "13px system-ui, sans-serif";
     ctx.fillText("● right   ■ wrong   the number is its place", 100, 14);
     ctx.canvas.dataset.ap = ap.toFixed(6);
+    this.curve(ctx, s, precision, recall);
+  },
+  curve(ctx, s, precision, recall) {
+    const at = (r, p) => [510 + 195 * r, 288 - 262 * p];
+    ctx.strokeStyle = s.theme.line; ctx.fillStyle = s.theme.dim; ctx.textAlign = "center";
+    for (let v = 0; v <= 10; v += 2) {
+      ctx.globalAlpha = 0.4; ctx.beginPath();
+      ctx.moveTo(...at(v / 10, 0)); ctx.lineTo(...at(v / 10, 1)); ctx.moveTo(...at(0, v / 10)); ctx.lineTo(...at(1, v / 10));
+      ctx.stroke(); ctx.globalAlpha = 1;
+      ctx.fillText((v / 10).toFixed(1), at(v / 10, 0)[0], 304); ctx.fillText((v / 10).toFixed(1), 494, at(0, v / 10)[1] + 4);
+    }
+    ctx.fillText("recall: the area under the envelope is the AP", 594, 319);
+    ctx.save(); ctx.translate(476, 160); ctx.rotate(-Math.PI / 2); ctx.fillText("precision", 0, 0); ctx.restore();
+    ctx.textAlign = "start"; ctx.beginPath(); ctx.moveTo(...at(0, precision[0]));
+    let before = 0;
+    precision.forEach((p, i) => { ctx.lineTo(...at(before, p)); ctx.lineTo(...at(recall[i], p)); before = recall[i]; });
+    ctx.strokeStyle = "#009e73"; ctx.lineWidth = 3; ctx.stroke();
+    ctx.lineTo(...at(before, 0)); ctx.lineTo(...at(0, 0)); ctx.globalAlpha = 0.15; ctx.fillStyle = "#009e73"; ctx.fill();
+    ctx.globalAlpha = 1; ctx.lineWidth = 1;
   },
   grab(at, s) {
     let best = 0;
@@ -91,6 +112,7 @@ class RankingGame(PointerWidget):
 
     alt = "Ten detections on a scale of scores, right ones round, wrong ones square, and their precision-recall curve"
     default_task = "Raise the AP to 0.8 or more by moving one single detection."
+    answer: ClassVar = {"score_10": 100}
     scene = SCENE
 
     def controls(self):

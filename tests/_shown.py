@@ -141,7 +141,7 @@ def moves(control) -> list:
         other = (allowed(control).index(control.value) + 1) % len(control.options)
         return [lambda live, control: part(live, control, "select").select_option(index=other)]
     return [
-        lambda live, control: drag(live, control.description, 0.1 if share(control) > 0.25 else 0.4),
+        lambda live, control: drag(live, control.description, 0.1 if share(control) > 0.25 else 0.9),
         lambda live, control: part(live, control, ".noUi-handle").press("ArrowRight"),
     ]
 

@@ -140,9 +140,10 @@ def moves(control) -> list:
     if hasattr(control, "options"):
         other = (allowed(control).index(control.value) + 1) % len(control.options)
         return [lambda live, control: part(live, control, "select").select_option(index=other)]
+    place, key = (0.1, "ArrowRight") if share(control) > 0.25 else (0.9, "ArrowLeft")
     return [
-        lambda live, control: drag(live, control.description, 0.1 if share(control) > 0.25 else 0.9),
-        lambda live, control: part(live, control, ".noUi-handle").press("ArrowRight"),
+        lambda live, control: drag(live, control.description, place),
+        lambda live, control: part(live, control, ".noUi-handle").press(key),
     ]
 
 

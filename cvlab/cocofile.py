@@ -158,6 +158,7 @@ def read_results(source, truth: Truth, *, kind: str = "bbox") -> Results:
     if kind == "bbox" or (records and records[0].get("bbox")):
         boxes = _boxes(records, "results")
         _inside(boxes, truth.sizes[image], "results", margin=None)
+        _not_corners(boxes, truth.sizes[image])
         return Results(image, category, boxes, boxes[:, 2] * boxes[:, 3], scores, masks)
     return Results(
         image, category, np.zeros((len(records), 4)), _mask_areas(masks, truth, image), scores, masks
@@ -260,6 +261,17 @@ def _inside(boxes: np.ndarray, sizes: np.ndarray, where: str, margin: float | No
         what = "touch" if margin is None else "lie inside"
         _refuse(
             bad, boxes, where, "bbox", f"x, y, w, h and {what} its picture, {width} wide and {height} high"
+        )
+
+
+def _not_corners(boxes: np.ndarray, sizes: np.ndarray) -> None:
+    """Refuse results most of which end far outside their pictures: those are corners, not sizes."""
+    out = (boxes[:, :2] + boxes[:, 2:] > 1.1 * sizes[:, ::-1]).any(axis=1) & (sizes > 0).all(axis=1)
+    if len(boxes) >= 10 and out.mean() > 0.5:
+        i = int(np.flatnonzero(out)[0])
+        raise ValueError(
+            f"results[{i}]: bbox must be x, y, w, h; got {boxes[i].tolist()}, which ends outside its picture, and so do "
+            f"{out.mean():.0%} of the boxes. Written as x0, y0, x1, y1? boxes.xyxy_to_xywh converts them"
         )
 
 

@@ -146,6 +146,14 @@ def test_masks_are_demanded_and_judged():
         evaluate(whole, [good], kind="segm")
 
 
+def test_corners_for_sizes_are_noticed():
+    corners = [HIT | {"bbox": [x, 1, x + 4, 5]} for x in range(4, 17)]
+    message = r"results\[6\]: bbox must be x, y, w, h; got \[10.0, .* and so do 54% of the boxes. Written as x0, y0, x1, y1\?"
+    with pytest.raises(ValueError, match=message):
+        evaluate(TRUTH, corners)
+    evaluate(TRUTH, corners[:9])  # too few to tell
+
+
 def test_what_is_read():
     checked = read_truth(TRUTH)
     assert checked.image_ids.tolist() == [1, 3]

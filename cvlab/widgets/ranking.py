@@ -70,7 +70,7 @@ SCENE = """{
       ctx.stroke(); ctx.globalAlpha = 1;
       ctx.fillText((v / 10).toFixed(1), at(v / 10, 0)[0], 304); ctx.fillText((v / 10).toFixed(1), 494, at(0, v / 10)[1] + 4);
     }
-    ctx.fillText("recall: the area under the envelope is the AP", 594, 319);
+    ctx.fillText("recall", 608, 319);
     ctx.save(); ctx.translate(476, 160); ctx.rotate(-Math.PI / 2); ctx.fillText("precision", 0, 0); ctx.restore();
     ctx.textAlign = "start"; ctx.beginPath(); ctx.moveTo(...at(0, precision[0]));
     let before = 0;

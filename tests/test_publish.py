@@ -1,13 +1,18 @@
 """`cvlab publish`: the setting, the README's table, and the set-up cell run in a make-believe Colab."""
 
+import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from cvlab.course import publish
+from cvlab.course.pictures import first_figure
 from cvlab.course.publish import Setting
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -199,3 +204,24 @@ def test_a_readme_without_markers_and_a_lesson_without_minutes_are_named(clone, 
     )
     assert publish.main([]) == 1
     assert "01_more.py: the first cell must have 'N minutes' (a figure); got" in capsys.readouterr().err
+
+
+def test_every_lesson_has_its_picture_and_it_is_the_notebooks_own():
+    for lesson in publish.lessons():
+        figure = first_figure(ROOT / f"notebooks/{lesson.name}.ipynb")
+        picture = Image.open(ROOT / f"docs/pictures/{lesson.name[:2]}.png").convert("RGB")
+        assert picture.width <= 480
+        full = Image.open(io.BytesIO(figure)).convert("RGB").resize(picture.size, Image.Resampling.BICUBIC)
+        gap = np.abs(np.asarray(full, float) - np.asarray(picture, float)).mean()
+        assert gap < 12, f"docs/pictures/{lesson.name[:2]}.png is not the first figure; run: cvlab publish"
+
+
+def test_lesson_00_maps_every_lesson_with_its_minutes():
+    source = (ROOT / "notebooks/source/00_start_here.py").read_text(encoding="utf-8")
+    rows = {number: row for row, number in re.findall(r"^# (\| \*\*(\d\d)\*\* .*)$", source, re.MULTILINE)}
+    known = {lesson.name[:2]: lesson for lesson in publish.lessons()}
+    assert set(rows) == set(known), (
+        "lessons that can be opened are in bold on lesson 00's map, the others are not"
+    )
+    for number, lesson in known.items():
+        assert rows[number].rstrip().endswith(f"| {lesson.minutes} |"), rows[number]

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from cvlab.course.pictures import write_pictures
+
 __all__ = ["Lesson", "Setting", "badge", "lessons", "main", "readme", "setting", "setup_cell", "table"]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,6 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"cvlab publish must run from the course's repository; got an installed copy in {ROOT}"
             )
         place = replace(setting(), **chosen)
+        write_pictures(ROOT)
         text = readme(page.read_text(encoding="utf-8"), table(place=place))
     except ValueError as error:
         print(f"cvlab publish: {error}", file=sys.stderr)

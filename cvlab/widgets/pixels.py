@@ -89,9 +89,13 @@ class PixelGrid(Widget):
         return (values["col"], values["row"]) == (140, 130)
 
 
-def numbered(window: np.ndarray, cell: int, channels: tuple[int, ...]) -> np.ndarray:
-    """Draw every pixel as a square of `cell` pixels with its numbers inside: (rows * cell, cols * cell, 3)."""
+def numbered(window: np.ndarray, cell: int, channels: tuple[int, ...], ground=None) -> np.ndarray:
+    """Draw every pixel as a square of `cell` pixels with its numbers inside: (rows * cell, cols * cell, 3).
+
+    `ground`, (rows, cols, 3) uint8, colours the squares otherwise than by their numbers.
+    """
     shown = window if len(channels) == 3 else np.repeat(window[..., list(channels)], 3, axis=2)
+    shown = shown if ground is None else ground
     out = shown.repeat(cell, axis=0).repeat(cell, axis=1)
     out[::cell], out[:, ::cell] = 90, 90  # thin lines between the pixels
     dark = shown.mean(axis=2) < 128

@@ -52,8 +52,9 @@ class SliceExplorer(Widget):
 
     def draw(self, values):
         (top, bottom), (left, right) = values["rows"], values["cols"]
-        grid = numbered(np.repeat(self.image[..., None], 3, axis=2), CELL, (0,))
-        out = grid // 4
+        colour = np.repeat(self.image[..., None], 3, axis=2)  # (H, W, 3)
+        grid = numbered(colour, CELL, (0,))
+        out = numbered(colour, CELL, (0,), ground=colour // 8 + 24)  # dark, the numbers still readable
         box = slice(top * CELL, bottom * CELL), slice(left * CELL, right * CELL)
         out[box] = grid[box]
         if values["taken"].size:

@@ -68,7 +68,7 @@ print("Pillow's getpixel((x, y)) ", list(Image.fromarray(cat).getpixel((col, row
 print("swapped by mistake        ", cat[col, row].tolist())
 
 # %% [markdown]
-# **Task:** walk to the brightest spot of the left eye. Which of the two numbers changes when you go right?
+# Walk through the photo, pixel by pixel. **Predict:** which slider moves you to the right, and which number of the point changes?
 
 # %%
 from cvlab.widgets import PixelGrid
@@ -238,7 +238,8 @@ right.plot(qualities, sizes, marker=".", color="C1")
 right.set(xlabel="JPEG quality", ylabel="kilobytes", title="and bytes fast, above 90");
 
 # %% [markdown]
-# **Task:** find the lowest quality at which you cannot see the difference at normal size. Then look at the zoomed edge.
+# Lower the quality until you see the difference at normal size. Where in the picture does it show first, and what shape
+# does it have in the zoomed window?
 
 # %%
 from cvlab.widgets import JpegQuality
@@ -343,8 +344,8 @@ titles = ["480 pixels wide", "120 wide: false coarse stripes", "120 wide, antial
 show_many([stripes, blind, seeing], titles=titles, cols=1);
 
 # %% [markdown]
-# **Task:** with *stripes*, find a size and a library that show false stripes; switch to antialiasing and see them go. Then
-# choose the photo: which method differs most from the reference?
+# Here you can try every combination. Stripes first; then choose the photo. **Predict:** which method differs most from the
+# exact average?
 
 # %%
 from cvlab.widgets import ResizeExplorer
@@ -425,8 +426,8 @@ check(normalize)
 check(denormalize)
 
 # %% [markdown]
-# **Task:** choose *ImageNet* and read the range. Then choose the picture's own mean, and make the channels swap. What does
-# the network see now?
+# The photo arrives as OpenCV reads it. Put it right, then read each channel's range under every normalisation. Red is above
+# zero, blue below.
 
 # %%
 from cvlab.widgets import ChannelExplorer

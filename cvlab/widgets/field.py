@@ -31,7 +31,7 @@ class ReceptiveField(PointerWidget):
     Example:
         >>> field = ReceptiveField(first="3 wide, stride 2", second="3 wide", third="none")
         >>> field.readout.splitlines()[2]
-        'sees: 7 input cells, from 13 to 19'
+        'sees: 7 input cells, from 21 to 27'
     """
 
     alt = "Rows of cells, the input at the bottom; lines from one chosen cell to all the cells it depends on"
@@ -55,7 +55,7 @@ class ReceptiveField(PointerWidget):
             "fourth": layer("none", "layer 4"),
             "pad": ipywidgets.Checkbox(True, description="pad to keep the size", indent=False),
             "level": hidden(4, 4, "level"),
-            "cell": hidden(8, CELLS - 1, "cell"),
+            "cell": hidden(12, CELLS - 1, "cell"),
         }
 
     def compute(self, first, second, third, fourth, pad, level, cell):

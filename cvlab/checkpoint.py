@@ -117,6 +117,7 @@ def _write(path: Path, data: bytes) -> Path:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        Path(part).chmod(0o644)  # a temporary file is for its owner alone
         Path(part).replace(path)
     except OSError as error:
         Path(part).unlink(missing_ok=True)

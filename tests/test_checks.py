@@ -2,12 +2,14 @@
 
 import functools
 import html.parser
+import inspect
 import io
 import re
 import sys
 
 import numpy as np
 import pytest
+import torch.utils.data
 
 from cvlab.checks import (
     _exercise,
@@ -34,6 +36,8 @@ def home(tmp_path, monkeypatch):
 
 def named(exercise, function):
     """Give `function` the name and the parameters that the exercise demands."""
+    if inspect.isclass(function):
+        return type(exercise.name, (function,), {})
 
     @functools.wraps(exercise.reference)
     def answer(*args, **kwargs):
@@ -89,6 +93,8 @@ def test_reference_and_other_are_different_code(exercise):
 
 
 def inspect_code(function):
+    if inspect.isclass(function):
+        return inspect.getsource(function)
     while hasattr(function, "__wrapped__"):
         function = function.__wrapped__
     return function.__code__.co_code
@@ -101,6 +107,9 @@ def test_untouched_stub_is_not_attempted(exercise):
 
     stub.__name__ = exercise.name
     stub.__code__ = stub.__code__.replace(co_name=exercise.name, co_qualname=exercise.name)
+    if inspect.isclass(exercise.reference):
+        stub.__code__ = stub.__code__.replace(co_name="__init__", co_qualname=f"{exercise.name}.__init__")
+        stub = type(exercise.name, (), {"__init__": stub})
     result = check(stub)
     assert result.outcome == "not attempted"
     assert not result
@@ -509,6 +518,11 @@ def test_solution_is_code_that_passes(exercise):
     source = repr(solution(exercise.name))
     assert source.startswith(("def ", "class "))
     assert solution(exercise.name)._repr_markdown_() == f"```python\n{source}\n```"
-    scope = {"np": np}
+    scope = {
+        "np": np,
+        "torch": torch,
+        "nn": torch.nn,
+        "Dataset": torch.utils.data.Dataset,
+    }  # what a lesson imports
     exec(source, scope)
     assert check(scope[exercise.name])

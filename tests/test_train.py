@@ -21,9 +21,9 @@ SMALL = ["--pictures", "320", "--batch", "32", "--epochs", "1"]
 
 
 def blobs(n=64):
-    """Pictures that only differ in brightness by class: easy to learn."""
-    labels = np.arange(n) % 10
-    images = torch.randn(n, 3, 32, 32) * 0.1 + torch.as_tensor(labels)[:, None, None, None] / 5 - 1
+    """Dark pictures of class 0 and bright ones of class 1: easy to learn."""
+    labels = np.arange(n) % 2
+    images = torch.randn(n, 3, 32, 32) * 0.1 + 2 * torch.as_tensor(labels)[:, None, None, None] - 1
     return images, labels
 
 
@@ -70,7 +70,7 @@ def test_fit_learns_and_tells():
     history = train.fit(model, feed, test, 12, watch=lambda h: seen.append(len(h)))
     assert seen == list(range(1, 13))
     assert history[-1]["loss"] < history[0]["loss"]
-    assert history[-1]["accuracy"] == train.accuracy(model, test) > 0.5
+    assert history[-1]["accuracy"] == train.accuracy(model, test) > 0.9
 
 
 def test_an_interrupt_keeps_model_and_history(capsys):

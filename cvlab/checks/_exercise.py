@@ -27,6 +27,18 @@ LESSONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "conv1d_grad",
         ),
     ),
+    "03": (
+        "cnn_training",
+        (
+            "StickerDataset",
+            "cross_entropy",
+            "sgd_momentum_step",
+            "train_epoch",
+            "accuracy",
+            "overfit_one_batch",
+            "ResidualBlock",
+        ),
+    ),
     "07": (
         "map",
         (

@@ -6,10 +6,12 @@ _HOME = {
     "BrightnessSlider": "brightness",
     "ChannelExplorer": "channels",
     "ConvArithmetic": "arithmetic",
+    "FeatureMaps": "feature_maps",
     "IouBoxes": "iou_boxes",
     "IouThreshold": "iou_to_ap",
     "JpegQuality": "jpeg",
     "KernelLab": "kernel_lab",
+    "LossSurface": "loss_surface",
     "PixelGrid": "pixels",
     "PointerWidget": "_pointer",
     "RankingGame": "ranking",
@@ -18,6 +20,7 @@ _HOME = {
     "ScoreThreshold": "pr_threshold",
     "SliceExplorer": "slices",
     "SlidingKernel": "sliding",
+    "TrainingExplorer": "training_explorer",
     "Widget": "_base",
 }
 
@@ -25,10 +28,12 @@ __all__ = [
     "BrightnessSlider",
     "ChannelExplorer",
     "ConvArithmetic",
+    "FeatureMaps",
     "IouBoxes",
     "IouThreshold",
     "JpegQuality",
     "KernelLab",
+    "LossSurface",
     "PixelGrid",
     "RankingGame",
     "ReceptiveField",
@@ -36,6 +41,7 @@ __all__ = [
     "ScoreThreshold",
     "SliceExplorer",
     "SlidingKernel",
+    "TrainingExplorer",
 ]
 
 

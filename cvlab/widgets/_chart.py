@@ -26,6 +26,8 @@ def chart(
     labels: tuple[str, str],
     size: tuple[int, int] = (320, 300),
     span: tuple[float, float] = (0.0, 1.0),
+    tick: float | None = None,
+    levels: dict[float, str] | None = None,
 ) -> np.ndarray:
     """Draw lines and points over axes; y runs from 0 to 1.
 
@@ -35,6 +37,8 @@ def chart(
         labels: of the x and the y axis.
         size: height and width of the picture.
         span: least and greatest x.
+        levels: y -> what is written there, instead of the numbers 0.0 to 1.0.
+        tick: x from one grid line to the next; whole ones are written without a decimal point.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -48,14 +52,20 @@ def chart(
     def place(x, y):
         return LEFT + (x - low) / (high - low) * inner[0], TOP + (1 - y) * inner[1]
 
-    step = 0.2 if high - low > 0.5 else 0.1
+    step = tick or (0.2 if high - low > 0.5 else 0.1)
     for i in range(int((high - low) / step + 1e-9) + 1):
         x = low + step * i
         pen.line([place(x, 0), place(x, 1)], fill=GRID)
-        pen.text((place(x, 0)[0], height - BOTTOM + 5), f"{x:.1f}", font=font(11), fill=DIM, anchor="mt")
-    for y in (0, 0.2, 0.4, 0.6, 0.8, 1):
+        pen.text(
+            (place(x, 0)[0], height - BOTTOM + 5),
+            f"{x:.0f}" if step >= 1 else f"{x:.1f}",
+            font=font(11),
+            fill=DIM,
+            anchor="mt",
+        )
+    for y, text in (levels or {y / 5: f"{y / 5:.1f}" for y in range(6)}).items():
         pen.line([place(low, y), place(high, y)], fill=GRID)
-        pen.text((LEFT - 6, place(low, y)[1]), f"{y:.1f}", font=font(11), fill=DIM, anchor="rm")
+        pen.text((LEFT - 6, place(low, y)[1]), text, font=font(11), fill=DIM, anchor="rm")
     pen.text((LEFT + inner[0] / 2, height - 4), labels[0], font=font(12), fill=INK, anchor="mb")
     _upright(picture, labels[1], (12, TOP + inner[1] / 2))
     for xs, ys, colour, thickness in lines:

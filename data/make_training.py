@@ -1,0 +1,136 @@
+"""Write `training/` and `weights/`: the trainings of lesson 03 that take minutes, recorded.
+
+    python data/make_training.py                 # about ten minutes on one core
+    python data/make_stickers.py --hashes        # then bring the table of data/README.md up to date
+
+All on Stickers10: 4000 training pictures, judged on 1000 pictures of the test split, a drawing style and backgrounds never
+seen; learning rates are chosen on the val split. Seeds change weights, order and random changes. One thread.
+"""
+
+import json
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cvlab import batches, nets, train
+from cvlab.checkpoint import save_weights
+from cvlab.datasets import Stickers10
+
+FOLDER = Path(__file__).parent
+SEEDS, EPOCHS, RATES = (0, 1, 2), 12, (0.02, 0.05, 0.1)
+SPOILT = {
+    "shift": (0, 2, 4, 6, 8, 10),
+    "rotate": (0, 15, 30, 45, 90, 180),
+    "scale": (1.4, 1.2, 1, 0.8, 0.6, 0.4),
+    "hue": (0, 30, 60, 90, 120, 180),
+    "shuffle": (1, 2, 4, 8),
+}
+
+
+def pictures() -> dict[str, tuple]:
+    """Return (images, labels) of each split, ready for a network."""
+    sizes = {"train": 4000, "val": 1000, "test": 1000}
+    arrays = {split: Stickers10(split, n).arrays() for split, n in sizes.items()}
+    return {split: (batches.to_tensor(images), labels) for split, (images, labels) in arrays.items()}
+
+
+def trained(data, model, seed, *, lr, epochs=EPOCHS, change=batches.augment, judge="test", watch=None):
+    """Train `model`; return its record and the seconds it took."""
+    feed = batches.Batches(*data["train"], 64, seed=seed, change=change)
+    test = batches.Batches(*data[judge], 500, every=True)
+    start = time.perf_counter()
+    history = train.fit(model, feed, test, epochs, lr, watch)
+    seconds = time.perf_counter() - start
+    seen = batches.Batches(data["train"][0][:1000], data["train"][1][:1000], 500, every=True)
+    return {
+        "seed": seed,
+        "seconds": round(seconds, 1),
+        "train": train.accuracy(model, seen),
+        "test": history[-1]["accuracy"],
+        "losses": [round(epoch["loss"], 4) for epoch in history],
+        "accuracies": [epoch["accuracy"] for epoch in history],
+    }
+
+
+def curves(data, model) -> dict[str, list[float]]:
+    """Return the accuracy on spoilt copies of the test pictures, kind by kind."""
+    images, labels = data["test"]
+    return {
+        kind: [
+            train.accuracy(model, batches.Batches(batches.spoil(images, kind, a), labels, 500, every=True))
+            for a in amounts
+        ]
+        for kind, amounts in SPOILT.items()
+    }
+
+
+def best_rate(data, name: str) -> tuple[float, dict]:
+    """Return the learning rate that does best on the val split, and what each did."""
+    found = {lr: trained(data, nets.make(name), 0, lr=lr, judge="val")["test"] for lr in RATES}
+    return max(found, key=found.get), found
+
+
+def explorer(data, lr: float) -> dict[str, np.ndarray]:
+    """Train the LeNet of seed 0 once more, and keep what it looks like after every epoch."""
+    model, frames = nets.make("lenet"), []
+    test = batches.Batches(*data["test"], 500, every=True)
+
+    def keep(history):
+        frames.append((model[0].weight.detach().half().numpy().copy(), train.confusion(model, test)))
+
+    keep([])
+    record = trained(data, model, 0, lr=lr, watch=keep)
+    kernels, tables = (np.stack(parts) for parts in zip(*frames, strict=True))
+    first = float(np.trace(tables[0]) / tables[0].sum())
+    return {
+        "kernels": kernels,  # (epochs + 1, 6, 3, 5, 5)
+        "confusion": tables.astype(np.uint8),  # (epochs + 1, 10, 10)
+        "loss": np.array([np.nan, *record["losses"]]),
+        "accuracy": np.array([first, *record["accuracies"]]),
+    }
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    data = pictures()
+    record = {
+        "machine": f"{platform.machine()}, torch {torch.__version__}",
+        "epochs": EPOCHS,
+        "spoilt": SPOILT,
+    }
+    record |= {"rates": {}, "nets": {}, "plain": [], "stacks": {}, "curves": {"augmented": [], "plain": []}}
+    for name in nets.NETS:
+        lr, tried = best_rate(data, name)
+        record["rates"][name] = {"chosen": lr, "val": tried}
+        record["nets"][name] = []
+        for seed in SEEDS:
+            model = nets.make(name, seed)
+            record["nets"][name].append(trained(data, model, seed, lr=lr))
+            print(name, record["nets"][name][-1]["test"], flush=True)
+            if name == "lenet":
+                record["curves"]["augmented"].append(curves(data, model))
+            if seed == 0 and name != "dense":
+                save_weights(FOLDER / "weights" / f"{name}_stickers10.safetensors", model)
+    lr = record["rates"]["lenet"]["chosen"]
+    for seed in SEEDS:
+        model = nets.make("lenet", seed)
+        record["plain"].append(trained(data, model, seed, lr=lr, change=None))
+        record["curves"]["plain"].append(curves(data, model))
+        if seed == 0:
+            save_weights(FOLDER / "weights" / "lenet_stickers10_plain.safetensors", model)
+    for label, kernels in {"one 5x5": (5,), "two 3x3": (3, 3)}.items():
+        record["stacks"][label] = []
+        for seed in SEEDS:
+            torch.manual_seed(seed)
+            record["stacks"][label].append(trained(data, nets.stacked_net(kernels), seed, lr=0.05, epochs=6))
+        print(label, [r["test"] for r in record["stacks"][label]], flush=True)
+    (FOLDER / "training").mkdir(exist_ok=True)
+    (FOLDER / "training" / "record.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    np.savez_compressed(FOLDER / "training" / "explorer.npz", **explorer(data, lr))
+
+
+if __name__ == "__main__":
+    main()

@@ -145,18 +145,18 @@ def _open(source: str | Path) -> BinaryIO:
         return path.open("rb")
     except IsADirectoryError:
         raise
-    except PermissionError as error:
+    except PermissionError:
         raise PermissionError(
             f"{text!r} is there but may not be read: check the file's permissions"
-        ) from error
-    except OSError as error:
-        raise FileNotFoundError(_missing(text, path)) from error
+        ) from None
+    except OSError:
+        raise FileNotFoundError(_missing(text, path)) from None
 
 
 def _missing(text: str, path: Path) -> str:
     """Say what is missing: a photo's name when it looks like one, else a file."""
     if len(path.parts) == 1 and not path.suffix:
-        return f"no photo and no file is called {text!r}{_guess(text, names())}; cvlab.photos.names() lists the photos"
+        return f"no photo and no file is called {text!r}{_guess(text, names())} (cvlab.photos.names() lists them)"
     folder = path.parent
     try:
         if not folder.is_dir():

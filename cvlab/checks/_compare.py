@@ -16,7 +16,7 @@ def difference(expected: Any, got: Any, *, tolerance: float = 1e-6, any_float: b
 
     Example:
         >>> difference(np.zeros((2, 3)), np.zeros((3, 2)))
-        'The shape is (3, 2), expected (2, 3).'
+        'The shape is (3, 2), expected (2, 3): are two axes swapped?'
         >>> difference(2.0, 2)
         'Expected a float, got an int: 2.'
     """
@@ -110,7 +110,8 @@ def _array_difference(expected, got, tolerance, any_float) -> str | None:
         return f"The tensor is on {got.device}, expected {expected.device}."
     shape, wanted_shape = tuple(got.shape), tuple(expected.shape)
     if shape != wanted_shape:
-        return f"The shape is {shape}, expected {wanted_shape}."
+        swapped = ": are two axes swapped?" if sorted(shape) == sorted(wanted_shape) else "."
+        return f"The shape is {shape}, expected {wanted_shape}{swapped}"
     dtype, wanted_dtype = (str(a.dtype).removeprefix("torch.") for a in (got, expected))
     both_float = dtype.startswith(("float", "bfloat")) and wanted_dtype.startswith(("float", "bfloat"))
     if dtype != wanted_dtype and not (any_float and both_float):

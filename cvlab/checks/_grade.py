@@ -81,6 +81,11 @@ def outcomes_of(exercise: Exercise, function: Callable) -> list[Outcome]:
             break
         given, before = _arguments(exercise, case), _arguments(exercise, pristine)
         outcome.changed = tuple(name for name in given if _is_changed(before[name], given[name]))
+        outcome.unchanged = tuple(
+            name
+            for name, value in before.items()
+            if hasattr(value, "shape") and _is_same(value, outcome.value)
+        )
         outcome.shared = tuple(name for name in given if shares_memory(outcome.value, given[name]))
     return outcomes
 
@@ -111,6 +116,10 @@ def _is_changed(before: Any, after: Any) -> bool:
     return False
 
 
+def _is_same(given: Any, returned: Any) -> bool:
+    return returned is not None and difference(given, returned, tolerance=0) is None
+
+
 def _is_stub(exercise: Exercise, problem: Problem | None) -> bool:
     return (
         problem is not None
@@ -131,6 +140,8 @@ def _fault(exercise: Exercise, wanted: Any, outcome: Outcome) -> str | None:
         printed = ": did you print instead of return?" if outcome.printed else ": is the return missing?"
         return "It returned None" + printed
     text = difference(wanted, outcome.value, tolerance=exercise.tolerance, any_float=exercise.any_float)
+    if text and outcome.unchanged:
+        return f"It returned {outcome.unchanged[0]} as it came. {text}"
     if text:
         return f"{text} Python warned: {outcome.warned}." if outcome.warned else text
     if outcome.shared and not exercise.view_allowed:

@@ -54,6 +54,7 @@ class Outcome:
     warned: str = ""
     changed: tuple[str, ...] = ()  # the arguments that the call changed
     shared: tuple[str, ...] = ()  # the arguments that the result shares memory with
+    unchanged: tuple[str, ...] = ()  # the arguments that came back as the result
 
 
 class _Stop(BaseException):

@@ -115,7 +115,7 @@ print(f"overlap {overlap}, union {union}, overlap / union = {overlap / union:.3f
 
 # %% tags=["exercise"]
 def iou(a, b):
-    """Return the IoU of two boxes, each x0, y0, x1, y1, as a float; 0.0 for two empty boxes."""
+    """Return the IoU of two boxes, each x0, y0, x1, y1, as a float."""
     ### BEGIN SOLUTION
     width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
     height = max(0, min(a[3], b[3]) - max(a[1], b[1]))

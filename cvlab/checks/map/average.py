@@ -20,7 +20,6 @@ def _ap_other(precision: np.ndarray, recall: np.ndarray) -> float:
 def _ap_cases() -> list[Case]:
     zigzag = np.array([1, 1, 2 / 3, 0.5, 0.4, 0.5, 4 / 7, 0.5, 4 / 9, 0.5])
     return [
-        Case(np.zeros(0), np.zeros(0)),
         Case(np.array([1.0]), np.array([0.345])),
         Case(np.array([0.5, 1.0, 2 / 3]), np.array([0.25, 0.5, 0.5])),
         Case(np.array([1.0, 0.5, 2 / 3]), np.array([0.5, 0.5, 1.0])),
@@ -60,6 +59,11 @@ def _interpolated(precision, recall):
     return float(np.interp(np.linspace(0, 1, 101), recall, envelope, right=0).mean()) if len(recall) else 0.0
 
 
+def _ap_without_last(precision, recall):
+    envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0)
+    return float(envelope[np.searchsorted(recall, np.arange(0, 1, 0.01))].mean())
+
+
 def _overall_best(precision, recall):
     found = np.searchsorted(recall, np.linspace(0, 1, 101))
     best = precision.max() if len(precision) else 0.0
@@ -89,6 +93,23 @@ AVERAGE_PRECISION = Exercise(
             "level 0 left out",
             _ap_with(levels=100, first=0.01),
             "You left out level 0. All 101 levels from 0 to 1 count, both ends included.",
+        ),
+        Mistake(
+            "level 1 left out",
+            _ap_without_last,
+            "np.arange(0, 1, 0.01) stops before 1, so the last level is missing: np.linspace(0, 1, 101).",
+        ),
+        Mistake(
+            "unreached levels crash",
+            lambda precision, recall: float(
+                np.mean([precision[recall >= level].max() for level in np.linspace(0, 1, 101)])
+            ),
+            "Where no point reaches a level there is nothing to take the maximum of, and it crashes. Count 0 there.",
+        ),
+        Mistake(
+            "trapezoids of the zigzag",
+            lambda precision, recall: float(((precision[1:] + precision[:-1]) / 2 * np.diff(recall)).sum()),
+            "Trapezoids of the zigzag: no envelope, slopes for steps, and the piece before the first recall is lost.",
         ),
         Mistake(
             "no envelope",

@@ -75,6 +75,11 @@ PRECISION_RECALL = Exercise(
             "These are percents. In this course both lie between 0 and 1.",
         ),
         Mistake(
+            "rounded",
+            lambda tp, fp, fn: (round(_ratio(tp, tp + fp), 2), round(_ratio(tp, tp + fn), 2)),
+            "You rounded. Return the numbers as they are; round when you print.",
+        ),
+        Mistake(
             "divides by zero",
             lambda tp, fp, fn: (tp / (tp + fp), tp / (tp + fn)),
             "With no detection, or no truth, you divide by zero. Return 0.0 then.",
@@ -166,6 +171,11 @@ VOC_TO_COCO = Exercise(
             "spaces taken out",
             _without_spaces,
             "Taking the spaces out finds two more, but four classes have other words altogether, such as sofa: couch.",
+        ),
+        Mistake(
+            "part of the name",
+            lambda names, categories: {n: c["id"] for n in names for c in categories if n in c["name"]},
+            "'car' is also part of 'carrot'. Compare whole names, and translate the six that differ.",
         ),
         Mistake(
             "closest spelling",

@@ -21,7 +21,6 @@ def _curve_other(scores: np.ndarray, correct: np.ndarray, n_truths: int) -> tupl
 def _curve_cases() -> list[Case]:
     rng = np.random.default_rng(3)
     return [
-        Case(np.zeros(0), np.zeros(0, bool), 3),
         Case(np.array([0.9, 0.8]), np.array([True, False]), 2),
         Case(np.array([0.6, 0.9, 0.7]), np.array([False, True, True]), 4),
         Case(np.array([0.5, 0.4]), np.array([False, False]), 0),  # no truths at all

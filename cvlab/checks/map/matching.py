@@ -21,10 +21,9 @@ def _match_other(scores: np.ndarray, ious: np.ndarray, threshold: float = 0.5) -
 def _match_cases() -> list[Case]:
     rng = np.random.default_rng(7)
     return [
-        Case(np.zeros(0), np.zeros((0, 2))),  # no detections
+        Case(np.array([0.9]), np.array([[0.5]]), 0.5),  # exactly at the threshold
         Case(np.array([0.9, 0.8]), np.array([[0.7], [0.6]])),  # a duplicate
         Case(np.array([0.6, 0.9]), np.array([[0.8], [0.7]])),  # the better score comes second
-        Case(np.array([0.9]), np.array([[0.5]]), 0.5),  # exactly at the threshold
         Case(np.array([0.9, 0.8]), np.array([[0.9, 0.6], [0.8, 0.7]])),  # second best is free
         Case(np.array([0.9, 0.8]), np.array([[0.6, 0.9], [0.7, 0.2]])),  # take the best, not the first
         Case(np.array([0.9, 0.4]), np.array([[0.72, 0.1], [0.1, 0.64]]), 0.7),

@@ -121,6 +121,12 @@ COCO_MAP = Exercise(
             "You used eleven thresholds, up to 1. The last is 0.95: np.linspace(0.5, 0.95, 10).",
         ),
         Mistake(
+            "thresholds by np.arange",
+            _map_with(thresholds=np.arange(0.5, 1, 0.05)),
+            "np.arange(0.5, 1, 0.05) ends at 0.9500000000000004, just above an overlap of 0.95. "
+            "np.linspace(0.5, 0.95, 10) hits it.",
+        ),
+        Mistake(
             "eleven points",
             _map_with(ap=lambda precision, recall: metrics.ap(precision, recall, "voc07")),
             "Your AP reads 11 levels of recall, as VOC07. COCO reads 101.",

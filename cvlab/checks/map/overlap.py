@@ -27,7 +27,6 @@ def _iou_cases() -> list[Case]:
         ([1, 2, 9, 5], [3, 1, 5, 8]),  # a cross
         ([75, 80, 525, 520], [90, 120, 590, 430]),
         ([0.5, 1.5, 4.0, 2.25], [1.25, 0.0, 3.0, 2.0]),
-        ([3, 3, 3, 3], [3, 3, 3, 3]),  # both empty
     ]
     return [Case(np.array(a, float), np.array(b, float)) for a, b in pairs]
 
@@ -60,16 +59,38 @@ def _clip_product(a, b):
     return float(overlap / whole) if whole else 0.0
 
 
+def _sides(a, b):
+    return [float(min(a[i + 2], b[i + 2]) - max(a[i], b[i])) for i in (0, 1)]
+
+
+def _both_areas(a, b):
+    return float((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]))
+
+
+def _apart_if_both(a, b):
+    width, height = _sides(a, b)
+    overlap = 0.0 if width < 0 and height < 0 else width * height
+    whole = _both_areas(a, b) - overlap
+    return overlap / whole if whole else 0.0
+
+
+def _absolute(a, b):
+    width, height = _sides(a, b)
+    overlap = abs(width) * abs(height)
+    whole = _both_areas(a, b) - overlap
+    return overlap / whole if whole else 0.0
+
+
+def _far_corner(a, b):
+    width, height = (max(0.0, side) for side in _sides(a, b))
+    whole = float(a[2] * a[3] + b[2] * b[3]) - width * height
+    return width * height / whole if whole else 0.0
+
+
 def _enclosing(a, b):
     width, height = (max(0, min(a[i + 2], b[i + 2]) - max(a[i], b[i])) for i in (0, 1))
     whole = (max(a[2], b[2]) - min(a[0], b[0])) * (max(a[3], b[3]) - min(a[1], b[1]))
     return float(width * height / whole) if whole else 0.0
-
-
-def _empty_crashes(a, b):
-    width, height = (max(0.0, float(min(a[i + 2], b[i + 2]) - max(a[i], b[i]))) for i in (0, 1))
-    first, second = (float((v[2] - v[0]) * (v[3] - v[1])) for v in (a, b))
-    return width * height / (first + second - width * height)
 
 
 IOU = Exercise(
@@ -92,6 +113,26 @@ IOU = Exercise(
             _clip_product,
             "You clip the product. Two negative sides make a positive product, so boxes that are apart "
             "diagonally overlap. Clip each side at 0.",
+        ),
+        Mistake(
+            "only both negative",
+            _apart_if_both,
+            "Boxes are apart when either side is negative, not only when both are. Clip each side at 0.",
+        ),
+        Mistake(
+            "absolute sides",
+            _absolute,
+            "abs turns a gap between the boxes into an overlap. Clip each side at 0 instead.",
+        ),
+        Mistake(
+            "None for boxes that are apart",
+            lambda a, b: boxes.iou(a, b) or None,
+            "For boxes that are apart you return None, as the notes' function does. Their IoU is 0.0.",
+        ),
+        Mistake(
+            "areas from the far corner",
+            _far_corner,
+            "a[2] * a[3] is x1 * y1, the area from the picture's corner. A box covers (x1 - x0) * (y1 - y0).",
         ),
         Mistake(
             "plus one pixel",
@@ -139,11 +180,6 @@ IOU = Exercise(
             "You divided by the box around both. The union has no empty corners: a + b - overlap.",
         ),
         Mistake(
-            "empty boxes divide by zero",
-            _empty_crashes,
-            "Two empty boxes have no union, and you divide by zero. Return 0.0 then.",
-        ),
-        Mistake(
             "percent",
             lambda a, b: 100 * boxes.iou(a, b),
             "This is in percent. IoU lies between 0 and 1.",
@@ -152,7 +188,7 @@ IOU = Exercise(
     hints=[
         "The overlap starts at the later of the two left edges. Where does it end?",
         "width = min(a[2], b[2]) - max(a[0], b[0]). What is it for boxes that are apart, and what should it be?",
-        "union = area of a + area of b - overlap, because the sum counts the overlap twice. Mind a union of 0.",
+        "union = area of a + area of b - overlap, because the sum counts the overlap twice.",
     ],
     note="The notes' own function returns None for boxes that are apart; yours returns 0.",
 )

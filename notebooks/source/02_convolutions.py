@@ -204,7 +204,9 @@ print("equal to 1e-10:", np.allclose(ours, by_numpy, atol=1e-10), np.allclose(ou
 # %%
 small = np.array([[1, 2, 0, 1], [0, 1, 3, 1], [2, 1, 0, 0], [1, 0, 1, 2]])
 rises = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]])
-show_many([small, rises], titles=["The picture", "The kernel: right minus left"], numbers=True);
+figure, (left, right) = plt.subplots(1, 2, figsize=(5.5, 2.6), layout="constrained", dpi=90)
+show(small, title="The picture", numbers=True, ax=left)
+show(rises, title="The kernel: right minus left", numbers=True, signed=True, ax=right);
 
 # %% [markdown]
 # Top left: right column 0 + 3 + 0, left column 1 + 0 + 2, together **0**. Then (1 + 1 + 0) - (2 + 1 + 1) = **-2**. Below:
@@ -280,7 +282,7 @@ figure, axes = plt.subplots(2, 4, figsize=(8, 4.3), layout="constrained", dpi=80
 for ax, (name, answer) in zip(axes.flat, answers.items(), strict=True):
     edges = "edges" in name
     title = f"{name}, sum {filters.KERNELS[name].sum():.0f}"
-    show(answer, title=title, signed=edges, limits=(-0.8, 0.8) if edges else (0, 1), ax=ax)
+    show(answer, title=title, signed=edges, limits=(-0.6, 0.6) if edges else (0, 1), ax=ax)
 
 # %% [markdown]
 # Each answer is smaller than the picture: a kernel of side $k$ fits $k - 1$ times less. Without padding, ten layers of 3 x 3 eat 20
@@ -600,7 +602,7 @@ print("average", np.allclose(average_pool2d(images, (3, 2), 2), F.avg_pool2d(ten
 print("global ", np.allclose(global_average_pool(images), F.adaptive_avg_pool2d(tensor, 1)[..., 0, 0], atol=1e-10))
 show_many(
     [face, pool.max_pool2d(face, (10, 10), (10, 10)), average_pool2d(face[None, None], 10, 10)[0, 0]],
-    titles=["220 x 220", "Max: whiskers stay", "Average: whiskers fade"], limits=(0, 1),
+    titles=["220 x 220", "Max of 10 x 10: only the bright", "Average: bright and dark mixed"], limits=(0, 1),
 );
 
 # %% [markdown]
@@ -612,7 +614,7 @@ for n, conv_nd in ((1, F.conv1d), (2, F.conv2d), (3, F.conv3d)):
     print(f"{n}-D: (1, 4{', 9' * n}) -> {tuple(out.shape)}, each a sum of {4 * 3**n} products: {out.flatten()[0]:.0f}")
 
 # %% [markdown]
-# **NCHW or NHWC?** torch counts channels first, TensorFlow and most chips channels last. In memory torch can have either, under the same
+# **NCHW or NHWC?** torch counts channels first, TensorFlow by default channels last. In memory torch can have either, under the same
 # shape: the answer is the same, the strides are not.
 
 # %%
@@ -929,7 +931,7 @@ print("from 3 x 3 to 63 x 63, shifted copies and the matrix product slow down fa
 
 # %% [markdown]
 # Why do the lines cross? Shifted copies and the matrix product do $k \cdot k$ products a pixel; separable does $2k$; Fourier none that depends on $k$. The loop's time is
-# Python's, whatever it computes. OpenCV itself turns to Fourier for large kernels, so its line bends. Networks use 3 x 3, where plain products win.
+# Python's, whatever it computes. OpenCV itself turns to Fourier from 11 x 11 on (its manual says so), and its line bends. Networks use 3 x 3, where plain products win.
 
 # %% [markdown]
 # ## 12 · Backward: who is to blame? *(20 min)*
@@ -1056,7 +1058,7 @@ assert losses[-1] < losses[0] / 1000 and np.array_equal(found, nine)
 
 # %% [markdown]
 # **Where it breaks.** A kernel knows one size and one direction: turn or enlarge the picture and it is another picture. Zeros at the border are
-# a signal too: networks learn from them *where* a thing is. Nothing outside the receptive field can matter, however obvious it is to you. And a sliding
+# a signal too: networks learn from them *where* a thing is (Kayhan and van Gemert). Nothing outside the receptive field can matter, however obvious it is to you. And a sliding
 # window answers everywhere: on noise, it answers noise.
 
 # %%
@@ -1069,6 +1071,7 @@ print(f"edge found in the turned face = turned edges: {np.allclose(np.rot90(answ
 # [Computing Receptive Fields of Convolutional Neural Networks](https://distill.pub/2019/computing-receptive-fields/), Distill 2019 · Luo et al.,
 # [Understanding the Effective Receptive Field](https://arxiv.org/abs/1701.04128), 2016 · Zhang,
 # [Making Convolutional Networks Shift-Invariant Again](https://arxiv.org/abs/1904.11486), 2019 · Chellapilla, Puri, Simard, High Performance Convolutional Neural Networks, 2006 (im2col) ·
-# [torch.nn.Conv2d](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html) · the digits: Alpaydin and Kaynak, UCI, in scikit-learn.
+# Kayhan, van Gemert, On Translation Invariance in CNNs, CVPR 2020 ·
+# [OpenCV: filter2D](https://docs.opencv.org/4.x/d4/d86/group__imgproc__filter.html) · [torch.nn.Conv2d](https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html) · the digits: Alpaydin and Kaynak, UCI, in scikit-learn.
 #
 # **In one line:** nine numbers find an edge anywhere because they are asked the same question everywhere.

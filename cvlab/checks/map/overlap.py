@@ -28,7 +28,8 @@ def _iou_cases() -> list[Case]:
         ([75, 80, 525, 520], [90, 120, 590, 430]),
         ([0.5, 1.5, 4.0, 2.25], [1.25, 0.0, 3.0, 2.0]),
     ]
-    return [Case(np.array(a, float), np.array(b, float)) for a, b in pairs]
+    arrays = [Case(np.array(a, float), np.array(b, float)) for a, b in pairs[1:]]
+    return [Case(*pairs[0]), *arrays]  # the first as lists: plain numbers, plain float
 
 
 def _overlap_over(union, *, clip=True, extra=0, ends=(0, 1, 2, 3), sized=False):
@@ -36,6 +37,7 @@ def _overlap_over(union, *, clip=True, extra=0, ends=(0, 1, 2, 3), sized=False):
 
     def iou(a, b):
         x0, y0, x1, y1 = ends
+        a, b = np.asarray(a), np.asarray(b)
         a, b = (np.concatenate([v[:2], v[:2] + v[2:]]) if sized else v for v in (a, b))
         width, height = (min(a[j], b[j]) - max(a[i], b[i]) + extra for i, j in ((x0, x1), (y0, y1)))
         if clip:

@@ -11,6 +11,7 @@ __all__ = [
     "count_parameters",
     "deep_net",
     "dense_net",
+    "layer_table",
     "lenet",
     "make",
     "norm_net",
@@ -200,3 +201,45 @@ def make(name: str, seed: int = 0, classes: int = 10) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build(classes)
+
+
+def layer_table(model: nn.Module, size: int = 224) -> list[dict]:
+    """Count what each convolution and dense layer of `model` costs for one (3, size, size) picture.
+
+    Nothing is computed: the model may live on the "meta" device, where tensors have shapes and no numbers.
+
+    Returns:
+        One dict a layer: "name", "kind", "parameters", "activations" (numbers it puts out), "multiplies".
+
+    Example:
+        >>> [row["parameters"] for row in layer_table(lenet(), 32)]
+        [456, 2416, 48120, 10164, 850]
+    """
+    rows, hooks = [], []
+
+    def note(name):
+        def hook(layer, inputs, output):
+            weights = layer.weight.numel()
+            places = output[0, 0].numel() if isinstance(layer, nn.Conv2d) else 1  # where each kernel is used
+            rows.append(
+                {
+                    "name": name,
+                    "kind": type(layer).__name__,
+                    "parameters": count_parameters(layer),
+                    "activations": output[0].numel(),
+                    "multiplies": weights * places,
+                }
+            )
+
+        return hook
+
+    for name, layer in model.named_modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            hooks.append(layer.register_forward_hook(note(name)))
+    device, was_training = next(model.parameters()).device, model.training
+    with torch.no_grad():
+        model.eval()(torch.zeros(1, 3, size, size, device=device))
+    model.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    return rows

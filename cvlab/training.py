@@ -1,4 +1,4 @@
-"""The recorded trainings of lesson 03: what `data/make_training.py` wrote, read back."""
+"""The pictures and the recorded trainings of lesson 03; `data/make_training.py` wrote the records."""
 
 import functools
 import json
@@ -7,7 +7,7 @@ import numpy as np
 
 from cvlab import settings
 
-__all__ = ["explorer", "load_net", "record"]
+__all__ = ["explorer", "load_net", "record", "ten_classes"]
 
 
 @functools.cache
@@ -54,3 +54,46 @@ def load_net(name: str, *, augmented: bool = True):
     model = nets.make(name)
     checkpoint.load_weights(settings.data_dir() / "weights" / f"{name}_stickers10{kind}.safetensors", model)
     return model.eval().requires_grad_(False)
+
+
+def ten_classes(*, real: bool = False) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return "train", "val" and "test" pictures of CIFAR-10's ten classes, with their labels.
+
+    Args:
+        real: CIFAR-10 itself (10000, 2000 and 2000 of its pictures), where it is in the cache or may be fetched; what is skipped
+            is printed. Otherwise Stickers10: 4000, 1000 and 1000 pictures; train and test share neither style nor background.
+
+    Returns:
+        Split -> images (N, 32, 32, 3) uint8 RGB, labels (N,) int64.
+    """
+    if real and (found := _cifar10()):
+        (images, labels), test = found
+        return {
+            "train": (images[:10000], labels[:10000]),
+            "val": (images[-2000:], labels[-2000:]),
+            "test": test,
+        }
+    from cvlab.datasets import Stickers10
+
+    sizes = {"train": 4000, "val": 1000, "test": 1000}
+    return {split: Stickers10(split, n).arrays() for split, n in sizes.items()}
+
+
+def _cifar10():
+    """Return CIFAR-10 from the cache or the network; say so and return None where there is neither."""
+    from torchvision.datasets import CIFAR10
+
+    root = settings.cache_dir() / "cifar10"
+    try:
+        sets = [CIFAR10(root, train=train, download=settings.is_online()) for train in (True, False)]
+    except (RuntimeError, OSError) as error:
+        how = (
+            "it could not be fetched"
+            if settings.is_online()
+            else "offline; cvlab.settings.online() fetches it, 170 MB"
+        )
+        print(f"Skipped: CIFAR-10 ({how}: {str(error).splitlines()[0][:60]}). Stickers10 takes its place.")
+        return None
+    print(f"CIFAR-10 from {root.name}: {len(sets[0])} and {len(sets[1])} pictures")
+    train, test = ((data.data, np.asarray(data.targets)) for data in sets)
+    return train, (test[0][:2000], test[1][:2000])

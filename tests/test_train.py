@@ -67,8 +67,8 @@ def test_fit_learns_and_tells():
     images, labels = blobs()
     model, seen = nets.make("lenet"), []
     feed, test = Batches(images, labels, 16), Batches(images, labels, 64, every=True)
-    history = train.fit(model, feed, test, 12, watch=lambda h: seen.append(len(h)))
-    assert seen == list(range(1, 13))
+    history = train.fit(model, feed, test, 30, watch=lambda h: seen.append(len(h)))
+    assert seen == list(range(1, 31))
     assert history[-1]["loss"] < history[0]["loss"]
     assert history[-1]["accuracy"] == train.accuracy(model, test) > 0.9
 

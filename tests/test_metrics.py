@@ -51,7 +51,8 @@ def test_only_the_order_of_scores_matters(scored):
 @given(st.integers(0, 2**32), st.sampled_from([0.3, 0.5, 0.75]))
 def test_matching_is_one_to_one_and_greedy(seed, threshold):
     rng = np.random.default_rng(seed)
-    scores, ious = rng.permutation(9) / 9, rng.random((9, rng.integers(0, 5)))  # no two equal: COCO takes the later of equals
+    scores = rng.permutation(9) / 9
+    ious = rng.random((9, rng.integers(0, 5)))  # no two equal: of equals COCO takes the later, we the first
     correct = m.match_detections(scores, ious, threshold)
     assert correct.sum() <= ious.shape[1]
     assert not correct[~(ious >= threshold).any(axis=1)].any()

@@ -44,6 +44,12 @@ OUTPUT_SIZE = Exercise(
             "You count half places: the floor is missing. A kernel that does not fit whole gives no output: use //.",
         ),
         Mistake(
+            "floor and dilation missing",
+            lambda size, kernel, stride=1, padding=0, dilation=1: (size - kernel + 2 * padding) / stride + 1,
+            "That formula leaves out two things: the floor, //, and dilation. A dilated kernel reaches over "
+            "dilation * (kernel - 1) + 1 cells.",
+        ),
+        Mistake(
             "rounded up",
             lambda size, kernel, stride=1, padding=0, dilation=1: (
                 math.ceil((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1

@@ -54,6 +54,12 @@ def _pool_ceil(image: np.ndarray, size, stride) -> np.ndarray:
     return result
 
 
+def _pool_any_start(image: np.ndarray, size, stride) -> np.ndarray:
+    rows, cols = (range(0, n, s) for n, s in zip(image.shape, stride, strict=True))
+    windows = [[image[r : r + size[0], c : c + size[1]] for c in cols] for r in rows]
+    return np.array([[window.max() for window in line] for line in windows])
+
+
 MAX_POOL2D = Exercise(
     name="max_pool2d",
     lesson="02",
@@ -100,6 +106,12 @@ MAX_POOL2D = Exercise(
             "partial windows kept",
             _pool_ceil,
             "You also kept windows that hang over the edge. Count with a floor: (H - size) // stride + 1.",
+        ),
+        Mistake(
+            "windows start anywhere",
+            _pool_any_start,
+            "You start a window at every stride-th cell, even where it hangs over the edge. "
+            "Count whole windows: (H - size) // stride + 1.",
         ),
         Mistake(
             "one window missing",

@@ -624,6 +624,23 @@ kernels = torch.from_numpy(weight)
 print("same answer:", torch.allclose(F.conv2d(tensor, kernels), F.conv2d(last, kernels)))
 
 # %% [markdown]
+# **From layers to a network.** The usual plan: ((convolution, activation) a few times, pooling) a few times, then a linear layer. The activation, here ReLU, sets
+# negative answers to 0; without it, two convolutions in a row would be one (section 5). Maps get smaller, and more.
+
+# %%
+from torch import nn
+
+network = nn.Sequential(
+    nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+    nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
+)
+x = torch.zeros(1, 3, 32, 32)
+for part in network:
+    x = part(x)
+    print(f"{type(part).__name__:18} {tuple(x.shape)}")
+
+# %% [markdown]
 # ## 9 · Receptive field: how far does a cell see? *(20 min)*
 #
 # A cell after one 3 x 3 layer sees 3 x 3 pixels. After two, 5 x 5: each layer adds one on either side. After a **stride** of 2, neighbours are two pixels

@@ -7,6 +7,10 @@ pycocotools comes with the course. Two more are measured where they are installe
 Each evaluator runs in a process of its own, from records in memory to the twelve numbers, a few times after a small warm-up
 run; rounds of different evaluators alternate, so that a busy moment of the machine does not hit one alone. The table tells
 the median, the ratio to ours, and how far the process's memory rose at its peak. All must agree before anything is printed.
+
+2026-11-22, two x86_64 cores shared with other work, Python 3.11, NumPy 2.4, two runs of three rounds (medians):
+ours 1.1 and 2.0 s, + 120 MB; pycocotools 2.0.11 54 and 35 times that, + 1740 MB; faster-coco-eval 1.8 7 and 6 times,
++ 980 MB; torchmetrics 1.9 (which calls pycocotools) 53 and 38 times, + 1900 MB.
 """
 
 import argparse

@@ -25,6 +25,13 @@ class ScoreThreshold(Widget):
     default_task = "With detector B: find a threshold at which precision is at least 0.9, and see what it costs in recall."
     answer: ClassVar = {"detector": "B", "score": 95}
 
+    def __init__(self, **options):
+        for detector in "AB":
+            judged(detector)  # judged and painted now, so that no move waits for it
+        for scene in range(1, len(scene_names()) + 1):
+            scene_of(scene)
+        super().__init__(**options)
+
     def controls(self):
         return {
             "score": ipywidgets.IntSlider(50, 0, 100, description="score from (%)"),

@@ -19,7 +19,9 @@ import scipy.signal
 import torch
 import torch.nn.functional as F
 
-from cvlab import check, conv, filters, hint, layers, photo, pool, receptive, show, show_many, solution
+from cvlab import check, conv, draw, filters, hint, layers, photo, pool, receptive, show, show_many, solution
+
+draw.theme("light")
 
 # %% [markdown]
 # This is the picture you will be able to make. Nine numbers slid over the cat, nothing else: red where it gets brighter to

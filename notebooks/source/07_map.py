@@ -17,8 +17,10 @@ import numpy as np
 
 from cvlab import boxes, check, hint, metrics, show, solution
 from cvlab.detectors import recorded
-from cvlab.draw import draw_boxes
+from cvlab.draw import draw_boxes, theme
 from cvlab.scenes import make_scene
+
+theme("light")
 
 # %% [markdown]
 # Here is one of the scenes. **Whom would you hire?** Write your choice down; at the end you will know what it was worth.

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cvlab import batches, nets, train
+from cvlab import batches, fitting, nets, train
 from cvlab.checkpoint import save_weights
 from cvlab.datasets import Stickers10
 
@@ -42,7 +42,7 @@ def trained(data, model, seed, *, lr, epochs=EPOCHS, change=batches.augment, jud
     feed = batches.Batches(*data["train"], 64, seed=seed, change=change)
     test = batches.Batches(*data[judge], 500, every=True)
     start = time.perf_counter()
-    history = train.fit(model, feed, test, epochs, lr, watch)
+    history = fitting.fit(model, feed, test, epochs, lr, watch)
     seconds = time.perf_counter() - start
     seen = batches.Batches(data["train"][0][:1000], data["train"][1][:1000], 500, every=True)
     return {

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvlab import nets, train
+from cvlab import fitting, nets, train
 from cvlab.batches import Batches
 
 SMALL = ["--pictures", "320", "--batch", "32", "--epochs", "1"]
@@ -67,7 +67,7 @@ def test_fit_learns_and_tells():
     images, labels = blobs()
     model, seen = nets.make("lenet"), []
     feed, test = Batches(images, labels, 16), Batches(images, labels, 64, every=True)
-    history = train.fit(model, feed, test, 30, watch=lambda h: seen.append(len(h)))
+    history = fitting.fit(model, feed, test, 30, watch=lambda h: seen.append(len(h)))
     assert seen == list(range(1, 31))
     assert history[-1]["loss"] < history[0]["loss"]
     assert history[-1]["accuracy"] == train.accuracy(model, test) > 0.9
@@ -82,7 +82,7 @@ def test_an_interrupt_keeps_model_and_history(capsys):
         if len(history) == 2:
             raise KeyboardInterrupt
 
-    history = train.fit(model, Batches(images, labels, 16), Batches(images, labels, 64), 9, watch=impatient)
+    history = fitting.fit(model, Batches(images, labels, 16), Batches(images, labels, 64), 9, watch=impatient)
     assert len(history) == 2
     assert not torch.equal(model[0].weight, before)
     assert "Stopped by you after 2 epochs: the model and the history are kept" in capsys.readouterr().out
@@ -118,11 +118,11 @@ def test_labels_out_of_range_stop_a_training():
     images, labels = blobs()
     labels[5] = 10
     with pytest.raises(ValueError, match="labels must be 0 to 9, because logits have 10 columns; got 10 at"):
-        train.fit(nets.make("lenet"), Batches(images, labels, 64), Batches(images, labels, 64), 1)
+        fitting.fit(nets.make("lenet"), Batches(images, labels, 64), Batches(images, labels, 64), 1)
     with pytest.raises(TypeError, match="labels must be whole numbers; got torch.float32"):
         train.cross_entropy(torch.zeros(1, 2), torch.zeros(1))
     with pytest.raises(ValueError, match="batches must hold at least one batch; got none"):
-        train.fit(nets.make("lenet"), [], [], 1)
+        fitting.fit(nets.make("lenet"), [], [], 1)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_loss_that_is_nan_stops_with_step_and_cause(spoil, lr, cause):
     with pytest.raises(
         FloatingPointError, match=rf"the loss is (nan|inf) at step \d+. Likely cause: {cause}"
     ):
-        train.fit(nets.make("lenet"), feed, feed, 30, lr)
+        fitting.fit(nets.make("lenet"), feed, feed, 30, lr)
 
 
 def test_momentum_needs_one_shape():

@@ -30,7 +30,7 @@ def _accuracy_cases() -> list[Case]:
         inputs = np.random.default_rng(seed).normal(0, 2, (n, 3)).round(1)
         right = (inputs - [0, 1, -1]).argmax(axis=1)  # what the net says in evaluation mode
         labels = np.where(np.arange(n) % 3 == 0, (right + 1) % 3, right)
-        text = f"accuracy(net, batches of {' and '.join(map(str, sizes))} pictures)"
+        text = f"accuracy(net, batches of {' and '.join(map(str, sizes))} pictures), then net.training"
         return Case(inputs=inputs, labels=labels, sizes=sizes, training=training).shown_as(text)
 
     return [case((2,), False, 0), case((3, 3), True, 1), case((6, 2), True, 2), case((8, 8, 3), False, 3)]
@@ -89,6 +89,11 @@ ACCURACY = Exercise(
     cases=_accuracy_cases,
     apply=_accuracy_apply,
     mistakes=[
+        Mistake(
+            "training mode, and mean of batch means",
+            _judged(mode="as it is", mean="batches"),
+            "Two slips: measure in evaluation mode (model.eval(), put back after), and divide right answers by pictures, not batch by batch.",
+        ),
         Mistake(
             "mean of batch means",
             _judged(mean="batches"),

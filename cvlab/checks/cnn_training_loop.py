@@ -34,7 +34,7 @@ def _epoch_apply(function, inputs, labels, sizes, factor):
 
 
 def _epoch_cases() -> list[Case]:
-    text = "train_epoch(net, batches of {} pictures, loss, optimizer)"
+    text = "train_epoch(net, batches of {} pictures, loss, optimizer), then the numbers in net"
     plans = [((3,), 1.0), ((2, 2), 1.0), ((4, 2), 1.0), ((5, 3, 2), 2.0)]
     return [
         Case(**_data(sum(sizes)), sizes=sizes, factor=factor).shown_as(
@@ -103,6 +103,11 @@ TRAIN_EPOCH = Exercise(
     apply=_epoch_apply,
     tolerance=1e-4,
     mistakes=[
+        Mistake(
+            "gradients pile up, and mean of batch means",
+            _epoch(zero="never", mean="batches"),
+            "Two slips: gradients add up without optimizer.zero_grad() before backward, and batches of different sizes need weights in the mean.",
+        ),
         Mistake("gradients pile up", _epoch(zero="never"), "Gradients add up from batch to batch: call optimizer.zero_grad() before each backward."),
         Mistake(
             "no step, or gradients zeroed before it",
@@ -145,7 +150,9 @@ def _overfit_apply(function, inputs, labels, target, limit):
 
 
 def _overfit_cases() -> list[Case]:
-    text = "overfit_one_batch(net, {} pictures, labels, optimizer, target={}, limit={})"
+    text = (
+        "overfit_one_batch(net, {} pictures, labels, optimizer, target={}, limit={}), then the numbers in net"
+    )
     plans = [(3, 5.0, 1), (3, 0.001, 2), (4, 0.6, 30), (4, 0.3, 40), (6, 0.0, 5)]
     return [Case(**_data(n), target=t, limit=m).shown_as(text.format(n, t, m)) for n, t, m in plans]
 

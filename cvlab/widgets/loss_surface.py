@@ -50,7 +50,7 @@ class LossSurface(Widget):
     def controls(self):
         return {
             "lr": ipywidgets.FloatSlider(
-                0.05, min=0.005, max=1.0, step=0.005, readout_format=".3f", description="learning rate"
+                0.09, min=0.005, max=1.0, step=0.005, readout_format=".3f", description="learning rate"
             ),
             "momentum": ipywidgets.FloatSlider(0.0, min=0.0, max=0.98, step=0.01, description="momentum"),
             "steps": ipywidgets.IntSlider(20, 1, 60, description="steps"),
@@ -104,7 +104,7 @@ class LossSurface(Widget):
     def text(self, values):
         losses, path = values["losses"], values["path"]
         count = len(losses) - 1
-        turns = int((np.diff(np.sign(np.diff(path[:, 1]))) != 0).sum())
+        crossings = int((path[:-1, 1] * path[1:, 1] < -1e-9).sum())  # not the noise near 0
         first = np.flatnonzero(losses < ENOUGH)
         grown = (
             "it grows: the steps are too large" if losses[-1] > losses[0] else f"started at {losses[0]:.3f}"
@@ -113,7 +113,7 @@ class LossSurface(Widget):
             f"loss after {count} step{'s' * (count > 1)}: {losses[-1]:.4f}\n"
             f"{grown}\n"
             f"below {ENOUGH}: {f'from step {first[0]}' if len(first) else 'not yet'}\n"
-            f"turns across the valley: {turns}"
+            f"times across the valley: {crossings}"
         )
 
     def goal(self, values):

@@ -71,6 +71,7 @@ class LiveCurve:
     def _repr_mimebundle_(self, include=None, exclude=None):
         from cvlab.widgets._base import VIEW
 
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        data = {"text/plain": repr(self), "image/png": base64.b64encode(self._png).decode(), VIEW: view}
+        data = {"text/plain": repr(self), "image/png": base64.b64encode(self._png).decode()}
+        if len(self.history) < self.epochs:  # afterwards nothing moves any more: the picture is enough
+            data[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         return data, {"image/png": {"alt": f"Learning curve. {self!r}"}}

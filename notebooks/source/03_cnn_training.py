@@ -397,6 +397,7 @@ shown = display(curve, display_id=True)
 lenet = nets.make("lenet")
 history = fit(lenet, batches.Batches(x, labels, 64), test, epochs=6, watch=curve)
 shown.update(curve)
+print(curve)
 
 # %%
 first, last = history[0], history[-1]

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from sealed import ROOT, run_sealed
 
 from cvlab.course.build import count
@@ -17,6 +18,7 @@ from cvlab.course.execute import kernel_environment
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks" / "source").glob("*.py"))
 REQUIREMENTS = ROOT / "tests" / "colab_requirements.txt"
+LOCK = FileLock(ROOT / ".colab-env.lock")  # two test workers want the same environment at the same time
 UV = [sys.executable, "-m", "uv"]
 WHERE = """
 import json, cvlab, ipywidgets, numpy
@@ -49,28 +51,38 @@ def colab_python() -> Path:
     key = hashlib.sha256((version + REQUIREMENTS.read_text(encoding="utf-8")).encode()).hexdigest()[:12]
     folder = ROOT / ".colab-env" / key
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not (folder / "complete").exists():
-        shutil.rmtree(folder.parent, ignore_errors=True)
-        made = run(*UV, "venv", "--no-project", "--python", base, folder)
-        made = made if made.returncode else run(*UV, "pip", "install", "--python", python, "-r", REQUIREMENTS)
-        if made.returncode:
-            give_up = pytest.fail if os.environ.get("CI") else pytest.skip
-            give_up(f"the Colab-like environment could not be installed: {made.stderr[-2000:]}")
-        (folder / "complete").touch()
+    with LOCK:
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder.parent, ignore_errors=True)
+            made = run(*UV, "venv", "--no-project", "--python", base, folder)
+            made = (
+                made
+                if made.returncode
+                else run(*UV, "pip", "install", "--python", python, "-r", REQUIREMENTS)
+            )
+            if made.returncode:
+                give_up = pytest.fail if os.environ.get("CI") else pytest.skip
+                give_up(f"the Colab-like environment could not be installed: {made.stderr[-2000:]}")
+            (folder / "complete").touch()
     return python
 
 
 @pytest.fixture(scope="module")
 def colab(colab_python, tmp_path_factory) -> Path:
-    """Build the wheel and install it, and nothing else, into that environment."""
-    folder = tmp_path_factory.mktemp("wheel")
-    built = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=ROOT)
-    assert built.returncode == 0, built.stderr
-    (wheel,) = folder.glob("cvlab-*.whl")
-    done = run(
-        *UV, "pip", "install", "--python", colab_python, "--no-deps", "--reinstall", "--offline", wheel
-    )
-    assert done.returncode == 0, done.stderr
+    """Build the wheel and install it, and nothing else, into that environment, once for both test workers."""
+    this_run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    marker = colab_python.parents[1] / "wheel-of-run"
+    with LOCK:
+        if marker.exists() and marker.read_text() == this_run:
+            return colab_python
+        folder = tmp_path_factory.mktemp("wheel")
+        built = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=ROOT)
+        assert built.returncode == 0, built.stderr
+        (wheel,) = folder.glob("cvlab-*.whl")
+        install = [*UV, "pip", "install", "--python", colab_python, "--no-deps", "--reinstall", "--offline"]
+        done = run(*install, wheel)
+        assert done.returncode == 0, done.stderr
+        marker.write_text(this_run)
     return colab_python
 
 

@@ -308,7 +308,7 @@ def test_nearly_right_is_wrong(exercise, change):
         ("recursion", "mirror calls itself without end (RecursionError). When should it stop?"),
         ("exit", "It ended Python (exit or sys.exit). End a function with return instead."),
         ("generator", "Expected a NumPy array, got a generator: did you write yield instead of return?"),
-        ("coroutine", "Expected a NumPy array, got a coroutine: write def, not async def."),
+        ("coroutine", "Write def, not async def"),
         ("function", "Expected a NumPy array, got a function: did you forget to call it?"),
         ("list", "Expected a NumPy array, got a list."),
         ("masked", "Expected a NumPy array, got a MaskedArray."),

@@ -57,6 +57,9 @@ def _recorded(result: Result) -> Result:
 
 def grade(exercise: Exercise, function: Callable) -> Result:
     """Run all cases and judge, without recording anything."""
+    if inspect.iscoroutinefunction(function):
+        text = "Write def, not async def: an async function hands back a promise, not the result."
+        return Result("wrong", exercise.name, text, notes=(next_step(exercise),))
     outcomes = outcomes_of(exercise, function)
     if _is_stub(exercise, outcomes[0].problem):
         message = outcomes[0].problem.message or "The function still raises NotImplementedError."

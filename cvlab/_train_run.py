@@ -21,7 +21,8 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from cvlab import batches, checkpoint, nets, settings
+from cvlab import batches, checkpoint, nets
+from cvlab._download import DataUnavailable
 from cvlab.train import accuracy, cross_entropy, stop_if_not_finite
 
 __all__ = ["main"]
@@ -65,7 +66,15 @@ def main(argv: list[str] | None = None) -> int:
     at = {"step": 0}  # where a message says it stopped
     try:
         _run(options, world, at)
-    except (ValueError, OSError, FloatingPointError, Lost, KeyboardInterrupt, SystemExit) as error:
+    except (
+        ValueError,
+        OSError,
+        DataUnavailable,
+        FloatingPointError,
+        Lost,
+        KeyboardInterrupt,
+        SystemExit,
+    ) as error:
         _say(world, _ending(error, at["step"], options.out), always=True)
         return 1
     finally:
@@ -119,15 +128,10 @@ def _data(options):
         return *Stickers10("train", options.pictures, options.seed).arrays(), *Stickers10(
             "test", 1000
         ).arrays()
-    from torchvision.datasets import CIFAR10
+    from cvlab import cifar10
 
-    root = settings.cache_dir() / "cifar10"
-    if not root.exists() and not settings.is_online():
-        raise OSError(
-            f"CIFAR-10 is not in {root}, and the network is off. Set CVLAB_ONLINE=1 to fetch it (170 MB)"
-        )
-    sets = [CIFAR10(root, train=train, download=settings.is_online()) for train in (True, False)]
-    return tuple(part for data in sets for part in (data.data, data.targets))
+    (images, labels), (test_images, test_labels) = cifar10.load()
+    return images, labels, test_images, test_labels
 
 
 def _judge(options, world: World, labels) -> None:

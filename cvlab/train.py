@@ -12,6 +12,7 @@ __all__ = [
     "confusion",
     "cross_entropy",
     "main",
+    "one_label_a_row",
     "overfit_one_batch",
     "sgd_momentum_step",
     "stop_if_not_finite",
@@ -19,7 +20,8 @@ __all__ = [
 ]
 
 
-def _one_label_a_row(logits, labels) -> None:
+def one_label_a_row(logits, labels) -> None:
+    """Raise an error that says what is wrong, unless (B, K) logits and (B,) labels 0 to K - 1 fit together."""
     if logits.ndim != 2 or labels.ndim != 1 or len(logits) != len(labels):
         raise ValueError(
             f"logits must have shape (B, K) and labels (B,); got {tuple(logits.shape)} and {tuple(labels.shape)}"
@@ -37,7 +39,7 @@ def _one_label_a_row(logits, labels) -> None:
         )
 
 
-@_validate.arguments(_one_label_a_row)
+@_validate.arguments(one_label_a_row)
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean surprise at the right labels: minus the logarithm of the probability that softmax gives them.
 

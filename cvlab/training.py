@@ -7,7 +7,7 @@ import numpy as np
 
 from cvlab import settings
 
-__all__ = ["explorer", "load_net", "record", "ten_classes"]
+__all__ = ["explorer", "load_net", "record", "speed_record", "ten_classes"]
 
 
 @functools.cache
@@ -39,6 +39,22 @@ def explorer() -> dict[str, np.ndarray]:
 
 
 @functools.cache
+def speed_record() -> dict:
+    """Return the fast recipe's trainings on photos of CIFAR-10, as `bench/cifar10.py --record` measured them.
+
+    Returns:
+        "machine", "pictures" (training, test), "plain" and "stages" (accuracy and seconds by seed), and "without": the same
+        with one trick left out at a time, each of "epochs" epochs.
+
+    Example:
+        >>> len(speed_record()["without"]["nothing"])
+        3
+    """
+    path = settings.data_dir() / "training" / "speed.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
 def load_net(name: str, *, augmented: bool = True):
     """Return a recorded network of seed 0 in evaluation mode: "lenet" (also without augmentation) or "resnet".
 
@@ -66,34 +82,26 @@ def ten_classes(*, real: bool = False) -> dict[str, tuple[np.ndarray, np.ndarray
     Returns:
         Split -> images (N, 32, 32, 3) uint8 RGB, labels (N,) int64.
     """
-    if real and (found := _cifar10()):
-        (images, labels), test = found
-        return {
-            "train": (images[:10000], labels[:10000]),
-            "val": (images[-2000:], labels[-2000:]),
-            "test": test,
-        }
+    if real and (found := _photos()):
+        return found
     from cvlab.datasets import Stickers10
 
     sizes = {"train": 4000, "val": 1000, "test": 1000}
     return {split: Stickers10(split, n).arrays() for split, n in sizes.items()}
 
 
-def _cifar10():
-    """Return CIFAR-10 from the cache or the network; say so and return None where there is neither."""
-    from torchvision.datasets import CIFAR10
+def _photos() -> dict | None:
+    """Return a share of CIFAR-10; say so and return None where it cannot be had."""
+    from cvlab import cifar10, weights
 
-    root = settings.cache_dir() / "cifar10"
     try:
-        sets = [CIFAR10(root, train=train, download=settings.is_online()) for train in (True, False)]
-    except (RuntimeError, OSError) as error:
-        how = (
-            "it could not be fetched"
-            if settings.is_online()
-            else "offline; cvlab.settings.online() fetches it, 170 MB"
-        )
-        print(f"Skipped: CIFAR-10 ({how}: {str(error).splitlines()[0][:60]}). Stickers10 takes its place.")
+        (images, labels), (test_images, test_labels) = cifar10.load()
+    except (weights.DataUnavailable, OSError) as error:
+        print(f"Real: skipped, Stickers10 takes the place of CIFAR-10. {error}")
         return None
-    print(f"CIFAR-10 from {root.name}: {len(sets[0])} and {len(sets[1])} pictures")
-    train, test = ((data.data, np.asarray(data.targets)) for data in sets)
-    return train, (test[0][:2000], test[1][:2000])
+    print(f"Real: CIFAR-10, {len(images)} and {len(test_images)} photos; a share of them is used.")
+    return {
+        "train": (images[:10000], labels[:10000]),
+        "val": (images[-2000:], labels[-2000:]),
+        "test": (test_images[:2000], test_labels[:2000]),
+    }

@@ -7,7 +7,7 @@
 # In lesson 02 you chose a kernel's numbers. Now a loss and its gradient choose them. You write the loss, the step and the
 # loop, train three networks, and then find out what they did not learn.
 #
-# *120 minutes, or three sittings of 40: sections 3 and 6 end the first two. You need lessons 00 to 02.*
+# *135 minutes, or three sittings of 45: sections 3 and 6 end the first two. You need lessons 00 to 02.*
 
 # %% tags=["setup"]
 
@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Dataset
 
-from cvlab import batches, check, draw, hint, nets, settings, show, show_many, solution, stickers, train, training
+from cvlab import batches, check, draw, hint, nets, settings, show, show_many, solution
+from cvlab import stickers, train, training
 
 draw.theme("light")
 
@@ -28,7 +29,8 @@ draw.theme("light")
 # has never seen. It started with random numbers; nobody told it what a wheel or an ear is.
 
 # %%
-data = training.ten_classes(real=settings.is_online())  # the one switch: Stickers10, or CIFAR-10 with CVLAB_ONLINE=1
+# The one switch: Stickers10, or CIFAR-10 with CVLAB_ONLINE=1
+data = training.ten_classes(real=settings.is_online())
 CLASSES = stickers.CIFAR10
 (images, labels), (test_images, test_labels) = data["train"], data["test"]
 answers = training.load_net("resnet")(batches.to_tensor(test_images[:10])).argmax(dim=1)
@@ -60,7 +62,7 @@ show_many([*rows[0], *rows[1]], titles=titles, cols=5);
 
 # %% tags=["exercise"]
 class StickerDataset(Dataset):
-    """Pictures (N, H, W, 3) uint8 and labels (N,); gives (3, H, W) floats in [0, 1] through `transform`, and an int."""
+    """Pictures (N, H, W, 3) uint8 and labels (N,); gives (3, H, W) floats in [0, 1], changed by `transform`, and an int."""
 
     def __init__(self, images, labels, transform=None):
         ### BEGIN SOLUTION
@@ -198,7 +200,8 @@ def descend(lr, momentum, steps=30):
 
 x_axis, y_axis = np.meshgrid(np.linspace(-2, 2, 80), np.linspace(-1, 1, 80))
 figure, axes = plt.subplots(1, 2, figsize=(8, 2.6), layout="constrained", sharey=True)
-for ax, momentum, title in zip(axes, (0, 0.65), ("Plain: 30 steps, not there yet", "Momentum 0.65: arrived"), strict=True):
+titles = ("Plain: 30 steps, not there yet", "Momentum 0.65: arrived")
+for ax, momentum, title in zip(axes, (0, 0.65), titles, strict=True):
     path = descend(0.06, momentum)
     ax.contour(x_axis, y_axis, (x_axis**2 + 20 * y_axis**2) / 2, levels=10, cmap="Greys", vmin=-5, vmax=8)
     ax.plot(*path.T, marker=".", color=draw.PALETTE[5])
@@ -206,8 +209,8 @@ for ax, momentum, title in zip(axes, (0, 0.65), ("Plain: 30 steps, not there yet
 assert np.linalg.norm(descend(0.06, 0.65)[-1]) < 0.1 * np.linalg.norm(descend(0.06, 0)[-1])
 
 # %% [markdown]
-# Torch's optimizer takes the same steps. Then move the widget. **Task:** get the long valley's loss below 0.001 in 40 steps. Before
-# that, find the learning rate at which it explodes.
+# Torch's optimizer takes the same steps. Then move the widget. Before its task, find the learning rate at which the long valley
+# explodes: with momentum, and without.
 
 # %%
 point = torch.tensor([-1.7, 0.6], requires_grad=True)
@@ -424,15 +427,19 @@ except FloatingPointError as error:
 
 # %%
 record = training.record()
-final = {name: np.array([[run["train"], run["test"]] for run in runs]) for name, runs in record["nets"].items()}
-print(f"{'':8}{'weights':>9}   {'train style':>18}   {'unseen style':>18}")
+final = {
+    name: np.array([[run["train"], run["test"]] for run in runs]) for name, runs in record["nets"].items()
+}
+print(f"{'':8}{'weights':>8}{'seconds':>9}{'train style, %':>21}{'unseen style, %':>21}")
 for name, scores in final.items():
     mean, low, high = 100 * scores.mean(0), 100 * scores.min(0), 100 * scores.max(0)
     parts = [f"{mean[i]:.1f} ({low[i]:.1f} to {high[i]:.1f})" for i in (0, 1)]
-    print(f"{name:8}{nets.count_parameters(nets.make(name)):9}   {parts[0]:>18}   {parts[1]:>18}")
+    weights, seconds = nets.count_parameters(nets.make(name)), [run["seconds"] for run in record["nets"][name]]
+    print(f"{name:8}{weights:8}{np.mean(seconds):9.0f}{parts[0]:>21}{parts[1]:>21}")
+print("on one thread of", record["machine"])
 
 # %%
-dense_mean, lenet_mean, resnet_mean = (100 * final[name][:, 1].mean() for name in ("dense", "lenet", "resnet"))
+dense_mean, lenet_mean, resnet_mean = (100 * final[name][:, 1].mean() for name in final)
 assert 10 < lenet_mean - dense_mean < 25 and final["lenet"][:, 1].min() > final["dense"][:, 1].max()
 assert 0 < resnet_mean - lenet_mean < 10
 weights_share = nets.count_parameters(nets.make("lenet")) / nets.count_parameters(nets.make("dense"))
@@ -441,9 +448,10 @@ print(f"the residual net adds {resnet_mean - lenet_mean:.0f} more, about as much
 
 # %%
 figure, ax = plt.subplots(figsize=(7, 2.8), layout="constrained")
-for color, (name, runs) in zip(draw.PALETTE[:1] + draw.PALETTE[2:3] + draw.PALETTE[4:5], record["nets"].items(), strict=True):
+for color, (name, runs) in zip((0, 2, 4), record["nets"].items(), strict=True):
     for run in runs:
-        ax.plot(range(1, 13), run["accuracies"], color=color, label=name if run["seed"] == 0 else None)
+        label = name if run["seed"] == 0 else None
+        ax.plot(range(1, 13), run["accuracies"], color=draw.PALETTE[color], label=label)
 ax.set(xlabel="epoch", ylabel="accuracy, unseen style", title="Convolution beats dense for every seed")
 ax.legend();
 
@@ -465,9 +473,9 @@ live = fit(again, feed, test, 12, record["rates"]["dense"]["chosen"])[-1]["accur
 print(f"dense, seed 0: recorded {final['dense'][0, 1]:.3f}, now {live:.3f}")
 
 # %%
-if not settings.is_online():
-    assert abs(live - final["dense"][0, 1]) < 0.05
-print("the record and this machine agree within 5 points")
+agree = bool(abs(live - final["dense"][0, 1]) < 0.05)
+print("the record and this machine agree within 5 points:", agree)
+assert agree or settings.is_online()  # the record is of stickers
 
 # %% [markdown]
 # ## 5 · What did it learn? *(15 min)*
@@ -480,7 +488,7 @@ from cvlab.widgets import TrainingExplorer
 TrainingExplorer()
 
 # %% [markdown]
-# Deeper layers see larger pieces, and smaller maps. **Task:** find a picture that LeNet gets wrong and the residual net gets right.
+# Deeper layers see larger pieces, and smaller maps. At which depth do *you* no longer see what it is? The net decides after that.
 
 # %%
 from cvlab.widgets import FeatureMaps
@@ -500,7 +508,8 @@ wrong = np.flatnonzero(said != test_labels)
 worst = wrong[np.argsort(-probabilities[wrong, said[wrong]], kind="stable")][:10]
 titles = [f"{CLASSES[test_labels[i]]}: {CLASSES[said[i]]}?" for i in worst]
 show_many(test_images[worst], titles=titles, cols=5)
-print(f"{len(wrong) / len(said):.0%} wrong; of these ten it was {probabilities[worst].max(axis=1).min():.0%} sure or more")
+surest = probabilities[worst].max(axis=1)
+print(f"{len(wrong) / len(said):.0%} wrong; of these ten it was {surest.min():.0%} sure or more")
 
 # %% [markdown]
 # A softmax of 100 % is not a promise: the net has never seen this style, and nothing in it says "I do not know".
@@ -536,7 +545,8 @@ for column, (name, table) in zip(axes.T, tables.items(), strict=True):
     column[1].set_xlabel("layer")
 axes[0, 0].set_ylabel("million weights")
 axes[1, 0].set_ylabel("billion mult-adds")
-figure.suptitle("AlexNet, VGG: dense layers (orange) hold the weights, convolutions (blue) do the work", fontsize=10);
+title = "AlexNet, VGG: dense layers (orange) hold the weights, convolutions (blue) do the work"
+figure.suptitle(title, fontsize=10);
 
 # %% [markdown]
 # **AlexNet** (2012) brought ReLU, *dropout* (half of the dense units silenced at random while training), *overlapping pooling* (windows of 3,
@@ -564,7 +574,8 @@ for label, stack in {"one 5x5": (5,), "two 3x3": (3, 3)}.items():
     scores = np.array([run["test"] for run in record["stacks"][label]])
     weights = sum(16 * 16 * k * k for k in stack)
     field = receptive_field([(k, 1, 1) for k in stack])
-    print(f"{label}: {weights} weights, field {field} x {field}, accuracy {scores.mean():.3f} ({scores.min():.3f} to {scores.max():.3f})")
+    spread = f"{scores.mean():.3f} ({scores.min():.3f} to {scores.max():.3f})"
+    print(f"{label}: {weights} weights, field {field} x {field}, accuracy {spread}")
 
 # %%
 five, three = (np.array([run["test"] for run in record["stacks"][label]]) for label in ("one 5x5", "two 3x3"))
@@ -587,7 +598,8 @@ def first_gradient(shortcuts, depth=20):
 depths = (4, 8, 12, 16, 20)
 norms = {shortcuts: [first_gradient(shortcuts, depth) for depth in depths] for shortcuts in (False, True)}
 assert norms[True][-1] > 1000 * norms[False][-1]
-print(f"depth 20, plain: 10 to the power {np.log10(norms[False][-1]):.0f}; with shortcuts: {np.log10(norms[True][-1]):.0f}")
+powers = [np.log10(norms[shortcuts][-1]) for shortcuts in (False, True)]
+print(f"depth 20, plain: 10 to the power {powers[0]:.0f}; with shortcuts: {powers[1]:.0f}")
 
 # %% tags=["nbval-ignore-output"]
 def losses_of(net, lr, steps=80, size=64):
@@ -647,6 +659,16 @@ class ResidualBlock(nn.Module):
 check(ResidualBlock)
 
 # %% [markdown]
+# There is a second reason why depth stops hurting. To add nothing is easy: with its last norm at 0, a block hands its input on. So a deeper net
+# can always do what a shallower one does, while a plain layer has to *learn* to change nothing.
+
+# %%
+idle = nets.ResidualBlock(8, 8)
+nn.init.zeros_(idle.norm2.weight)
+maps = torch.rand(2, 8, 5, 5)  # after a ReLU, maps are never negative
+print("an idle block changes nothing:", torch.equal(idle(maps), maps))
+
+# %% [markdown]
 # ### BatchNorm: what does it buy?
 #
 # It takes each channel's mean off and divides by its spread, over the batch. Try three learning rates, with and without.
@@ -700,7 +722,9 @@ figure.suptitle("A LeNet understands none of these; augmentation buys what it sh
 # %%
 gain = {}
 for kind, amounts in record["spoilt"].items():
-    plain, augmented = (np.mean([curves[kind] for curves in record["curves"][n]], axis=0) for n in ("plain", "augmented"))
+    plain, augmented = (
+        np.mean([curves[kind] for curves in record["curves"][name]], axis=0) for name in ("plain", "augmented")
+    )
     gain[kind] = 100 * (augmented - plain)
     print(f"{kind:8}", "  ".join(f"{a}: {g:+.0f}" for a, g in zip(amounts, gain[kind], strict=True)))
 assert gain["hue"][1:4].min() > 8 and gain["shift"][3] > 0
@@ -714,7 +738,7 @@ assert gain["rotate"][1:4].max() < 0 and gain["shift"][0] < 0
 
 # %%
 plain, augmented = training.load_net("lenet", augmented=False), training.load_net("lenet")
-turned = batches.Batches(batches.spoil(batches.to_tensor(test_images), "hue", 60), test_labels, 500, every=True)
+turned = batches.Batches(batches.spoil(x_test, "hue", 60), test_labels, 500, every=True)
 scores = [train.accuracy(net, turned) for net in (plain, augmented)]
 print("hue 60, seed 0: plain", round(scores[0], 2), "augmented", round(scores[1], 2))
 assert settings.is_online() or scores[1] > scores[0] + 0.05
@@ -730,7 +754,7 @@ shuffled = np.array([curves["shuffle"] for curves in record["curves"]["augmented
 for parts, value in zip(record["spoilt"]["shuffle"], shuffled, strict=True):
     print(f"{parts} x {parts} parts: {value:.0%} right")
 net = training.load_net("resnet")
-halves = batches.Batches(batches.spoil(batches.to_tensor(test_images), "shuffle", 2), test_labels, 500, every=True)
+halves = batches.Batches(batches.spoil(x_test, "shuffle", 2), test_labels, 500, every=True)
 print(f"the residual net, which ends in global pooling, 2 x 2 parts: {train.accuracy(net, halves):.0%} right")
 assert 0.12 < shuffled[1] < 0.35
 
@@ -838,7 +862,144 @@ print("same seed, same bits:", torch.equal(*twins))
 print("one sum in two orders, equal:", (parts.sum() == sum(parts.flip(0))).item())
 
 # %% [markdown]
-# ## 9 · Outgrowing the machine *(5 min)*
+# ## 9 · How fast can it go? *(12 min)*
+#
+# Many first courses train this way: LeNet, batches of 4, one small learning rate, 5 epochs. Time on your machine is your patience, so people race: 94 % on
+# CIFAR-10 has fallen from hours to under 3 seconds of one GPU. Here is a small net in their manner; the pooling comes early,
+# so that little is left to compute. **Predict:** in what share of the plain recipe's time does it reach the same accuracy?
+
+# %% tags=["core"]
+def fast_net(widths=(32, 64, 128), classes=10):
+    """A first convolution of 2 x 2; then for each width: convolve, halve, normalise, convolve, normalise."""
+    layers, channels = [nn.Conv2d(3, 24, 2), nn.ReLU()], 24  # (B, 24, H - 1, W - 1)
+    for width in widths:
+        layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.MaxPool2d(2)]  # half of H and W
+        layers += [nn.BatchNorm2d(width), nn.ReLU()]
+        layers += [nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        channels = width
+    return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
+
+# %% [markdown]
+# **Trick 1: do not learn what you can compute.** Neighbouring pixels are alike, so most of a patch's numbers say the same thing. *Whitening*
+# finds the directions in which patches differ and scales each to the same spread. One eigenvalue problem, no training.
+
+# %% tags=["core"]
+def whiten(conv, images):
+    """Set a first convolution to the directions in which patches of `images` vary, and their negatives."""
+    out, C, k, _ = conv.weight.shape
+    patches = F.unfold(images, k, stride=2).transpose(1, 2).reshape(-1, C * k * k)  # (patches, C k k)
+    spread, directions = torch.linalg.eigh(patches.T @ patches / len(patches))  # the smallest spread first
+    keep = min(out // 2, C * k * k)
+    kernels = (directions / (spread + 5e-4).sqrt()).T[-keep:].reshape(keep, C, k, k)
+    with torch.no_grad():
+        conv.weight[: 2 * keep] = torch.cat([kernels, -kernels])
+        conv.bias.zero_()
+
+# %%
+demo = nn.Conv2d(3, 2 * 75, 5)  # 5 x 5, to see more: 75 directions
+whiten(demo, x[:500])
+kernels = demo.weight.detach()[:75].flip(0)[:12]  # those of the largest spread first
+span = kernels.abs().amax(dim=(1, 2, 3), keepdim=True)
+show_many((kernels / span / 2 + 0.5).permute(0, 2, 3, 1).numpy(), cols=6)
+print("Not one step of training, and there are blobs, edges, stripes and colours.")
+
+# %% [markdown]
+# **Trick 2: a step in all directions.** Take a layer's gradient as a matrix. Its singular values say how far it goes in each
+# direction: far in a few, hardly at all in the rest. *Muon* (2024) brings all of them near 1, with a polynomial in place of an SVD.
+
+# %% tags=["core"]
+def orthogonal(matrix):
+    """Bring the singular values of a matrix near 1 and keep its directions."""
+    x = matrix / (matrix.norm() + 1e-7)  # no singular value is above 1 now
+    for _ in range(3):
+        square = x @ x.T if len(x) <= x.shape[1] else x.T @ x  # the smaller of the two
+        change = -4.7750 * square + 2.0315 * square @ square
+        x = 3.4445 * x + (change @ x if len(x) <= x.shape[1] else x @ change)
+    return x
+
+# %%
+torch.manual_seed(0)
+net = fast_net()
+F.cross_entropy(net(x[:250]), torch.tensor(labels[:250])).backward()
+gradient = net[6].weight.grad.flatten(1)  # (32, 32 * 3 * 3)
+sizes = [torch.linalg.svdvals(m) for m in (gradient / gradient.norm(), orthogonal(gradient))]
+figure, ax = plt.subplots(figsize=(6, 2.4), layout="constrained")
+for values, name in zip(sizes, ("gradient", "after 3 rounds"), strict=True):
+    ax.plot(range(1, 33), values, marker=".", label=name)
+ax.set(xlabel="direction", ylabel="singular value", title="Muon: the weak directions count as well")
+ax.legend()
+assert (sizes[1] > 0.3).sum() > 3 * (sizes[0] > 0.3).sum()
+
+# %% [markdown]
+# The others in a line each. **One cycle** and **mirrored and moved copies** you know. **Label smoothing** asks for 82 % and not for
+# 100 %, so the net need not shout. **Small pictures first**: 24 x 24 costs about half, and coarse shapes come first anyway.
+# **Channels last** lays a pixel's channels side by side in memory, and **bfloat16** keeps 8 bits of each number: new CPUs multiply that much faster (on old
+# ones it is left out). At the end, each picture and its **mirror image** are judged together.
+#
+# The loop is section 3's; `cvlab.speed.fit_fast` adds these. Measured on 25,000 photos of CIFAR-10 by `bench/cifar10.py`:
+
+# %%
+race = training.speed_record()
+print(race["machine"])
+
+def row(name, runs, base):
+    accuracy, time = (np.array([run[key] for run in runs]) for key in ("accuracy", "seconds"))
+    spread = f"{accuracy.mean():.3f} ({accuracy.min():.3f} to {accuracy.max():.3f})"
+    print(f"{name:36}{spread:24}{time.mean():5.0f} s{time.mean() / base:8.2f}{len(runs):6}")
+
+base = np.mean([run["seconds"] for run in race["plain"]])
+print(f"{'':36}{'accuracy':24}{'time':>7}{'ratio':>8}{'seeds':>6}")
+row("plain recipe", race["plain"], base)
+for stage in race["stages"]:
+    row(f"fast, {stage['epochs']} epochs, {'-'.join(map(str, stage['widths']))}", stage["runs"], base)
+quick, plain = (np.mean([run["accuracy"] for run in runs]) for runs in (race["stages"][0]["runs"], race["plain"]))
+assert quick > plain
+
+# %% [markdown]
+# What did each trick buy? Take one away at a time and train again, three seeds each.
+
+# %%
+def measured(runs, score="accuracy"):
+    return np.array([[run[score], run["seconds"]] for run in runs])
+
+without = {name: measured(runs) for name, runs in race["without"].items()}
+without["mirror images at the end"] = measured(race["without"]["nothing"], "single")
+whole = without.pop("nothing")
+order = sorted(without, key=lambda name: without[name][:, 0].mean())
+print(f"{'left out':28}{'accuracy':>9}{'points lost':>13}{'time':>8}")
+for name in order:
+    accuracy, time = without[name].mean(0)
+    print(f"{name:28}{accuracy:9.3f}{100 * (whole[:, 0].mean() - accuracy):13.1f}{time / whole[:, 1].mean():7.2f}x")
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained", sharey=True)
+for place, name in enumerate(order):
+    lost = 100 * (whole[:, 0].mean() - without[name][:, 0])
+    left.barh(place, lost.mean(), color=draw.PALETTE[4])
+    left.plot(lost, [place] * len(lost), ".", color="0.3", ms=4)
+    right.barh(place, without[name][:, 1].mean() / whole[:, 1].mean(), color=draw.PALETTE[0])
+left.set(title="Left out: points of accuracy lost", yticks=range(len(order)), yticklabels=order)
+left.invert_yaxis()
+right.axvline(1, color="0.3", lw=0.8)
+right.set(title="and time, against the whole recipe");
+
+# %% [markdown]
+# Some tricks buy accuracy, the last ones only time. Tricks are tuned to a task, though. On our stickers, asked about an unseen
+# style, does the racer beat section 3's LeNet, which saw the pictures three times as often?
+
+# %% tags=["nbval-ignore-output"]
+from cvlab import speed
+
+torch.manual_seed(0)
+racer = fast_net((16, 32, 64))
+start = perf_counter()
+speed.fit_fast(racer, x, labels, 2, speed.Recipe(size=64, colour=0.5))
+spent = perf_counter() - start
+print(f"racer, 2 epochs, {spent:.1f} s: {speed.accuracy_mirrored(racer, test):.0%} right")
+print(f"LeNet, 6 epochs: {last['accuracy']:.0%} right")
+
+# %% [markdown]
+# ## 10 · Outgrowing the machine *(8 min)*
 #
 # With several processes, each takes a share of every batch, and the **mean of their gradients** is the whole batch's gradient. Two halves by hand:
 
@@ -857,14 +1018,34 @@ for name in ("lenet", "resnet"):
 # %% [markdown]
 # **Trap:** BatchNorm. Each half is normalised by its own mean, so the residual net's halves do not add up; on GPUs `SyncBatchNorm` mends it.
 #
-# The package has this lesson's loop as a program. In a terminal, alone, with two processes, and after a crash:
+# The package has this lesson's loop as a program, `python -m cvlab.train`. `torchrun` starts it several times and tells each copy its
+# number; DistributedDataParallel takes the mean of the gradients. Here are one and two processes, on this machine, now:
+
+# %%
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+def losses_with(processes, folder):
+    torchrun = f"torch.distributed.run --rdzv-backend c10d --rdzv-endpoint 127.0.0.1:0 --nproc-per-node {processes}"
+    program = f"cvlab.train --net lenet --pictures 640 --epochs 1 --out {folder}"
+    command = [sys.executable, "-m", *torchrun.split(), "-m", *program.split()]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return np.array(json.loads(Path(folder, "losses.json").read_text())["losses"])
+
+one, two = losses_with(1, "runs/one"), losses_with(2, "runs/two")
+print(f"{len(one)} steps, loss from {one[0]:.2f} to {one[-1]:.2f}; equal to 1e-5: {np.abs(one - two).max() < 1e-5}")
+
+# %% [markdown]
+# In a terminal, and after a crash:
 #
-#     python -m cvlab.train --out runs/one --epochs 3
 #     torchrun --nproc-per-node 2 -m cvlab.train --out runs/two --epochs 3
 #     torchrun --nproc-per-node 2 -m cvlab.train --out runs/two --epochs 3 --resume
 #
-# One and two processes give the same losses to 1e-5; a test runs both, and another kills one of two. `gloo` carries gradients between CPUs,
-# `nccl` between GPUs. For several machines, each starts the same line:
+# When a process dies, the others stop, say so, and leave the last checkpoint. `gloo` carries gradients between CPUs, `nccl` between
+# GPUs. For several machines, each starts the same line:
 #
 #     torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m cvlab.train --out /shared/run
 

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -69,7 +70,15 @@ def test_what_does_not_react_is_left_behind(monkeypatch):
             assert not thread.is_alive()
 
 
-def test_users_interrupt_goes_through_and_stops_the_function():
+@pytest.fixture
+def interrupts():
+    """Let interrupts arrive as in a kernel, also where the tests were started in the background, which ignores them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_users_interrupt_goes_through_and_stops_the_function(interrupts):
     def mirror(image):
         while True:
             pass

@@ -219,8 +219,8 @@ by_scipy = scipy.signal.correlate2d(small, rises, mode="valid")
 by_scipy
 
 # %% [markdown]
-# **Task:** watch the window walk over the picture. At each step you see the patch, the kernel, their products and the sum. Find
-# the place with the strongest answer. Press *play*, or click the picture and use the arrow keys; then change padding, stride and dilation.
+# Watch the window walk over the picture: at each step you see the patch, the kernel, their products and the sum. Press *play*, or
+# click the picture and use the arrow keys; then change padding, stride and dilation.
 
 # %%
 from cvlab.widgets import SlidingKernel
@@ -295,8 +295,8 @@ for k in (1, 3, 5, 11):
     print(f"kernel {k:2}: {face.shape} -> {filters.correlate2d(face, np.ones((k, k))).shape}")
 
 # %% [markdown]
-# **Task:** start from *vertical edges*. Change the numbers until only edges that get brighter **downwards** answer. Click a number and
-# type, or drag it up and down. Your own photo: `KernelLab(photo("path/to/photo.jpg"))`.
+# It starts with *vertical edges*. Click a number and type, or drag it up and down, and watch the picture answer. Your own photo:
+# `KernelLab(photo("path/to/photo.jpg"))`.
 
 # %%
 from cvlab.widgets import KernelLab
@@ -531,7 +531,7 @@ for case, (size, kernel, stride, padding, dilation) in GUIDE.items():
     assert ours == theirs
 
 # %% [markdown]
-# **Task:** keep 12 cells as 12 with a kernel of 5. Then find a setting whose last cells no window ever reads.
+# Before the widget's own task: keep 12 cells as 12 with a kernel of 5. Which padding does that take, and why?
 
 # %%
 from cvlab.widgets import ConvArithmetic
@@ -665,8 +665,7 @@ def receptive_field(layers):
 check(receptive_field)
 
 # %% [markdown]
-# **Task:** build a stack that sees at least 13 cells with only three layers. Click any cell to see what it sees. Then switch the padding on and
-# off: does the field grow?
+# Click any cell to see what it sees. Then switch the padding on and off: does the field grow?
 
 # %%
 from cvlab.widgets import ReceptiveField

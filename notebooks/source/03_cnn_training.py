@@ -480,7 +480,7 @@ assert agree or settings.is_online()  # the record is of stickers
 # %% [markdown]
 # ## 5 · What did it learn? *(15 min)*
 #
-# **Task:** scrub through a LeNet's epochs. Which kernels turn into edges and which into colours? Find the first epoch with more than half right.
+# Scrub through a LeNet's epochs, from its random start. Which kernels turn into edges, and which into colours?
 
 # %%
 from cvlab.widgets import TrainingExplorer

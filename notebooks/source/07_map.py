@@ -130,7 +130,7 @@ def iou(a, b):
 check(iou)
 
 # %% [markdown]
-# **Task:** drag the orange box onto the cup. What surprises most people is how *strict* IoU is: how good do boxes look at 0.5, 0.75, 0.95?
+# Drag the orange box onto the cup. What surprises most people is how *strict* IoU is: how good do boxes look at 0.5, 0.75, 0.95?
 
 # %%
 from cvlab.widgets import IouBoxes
@@ -240,7 +240,8 @@ def pr_curve(scores, correct, n_truths):
 check(pr_curve)
 
 # %% [markdown]
-# **Task:** move the threshold along detector B's curve. What does a precision of 0.9 cost?
+# A threshold picks one point of the curve. **Predict:** how many of the objects does detector B lose when nine of ten boxes
+# have to be right?
 
 # %%
 from cvlab.widgets import ScoreThreshold
@@ -313,7 +314,7 @@ for convention in ("voc07", "voc10", "coco"):
     print(f"{convention}: one of three found {ap(np.array([1.0]), np.array([1 / 3]), convention):.3f}")
 
 # %% [markdown]
-# **Task:** reach an AP of 0.8 by moving *one* detection. Then find moves that change nothing at all. What does the AP not see?
+# Now play against it. After the widget's task, look for moves that change nothing at all. What does the AP not see?
 
 # %%
 from cvlab.widgets import RankingGame
@@ -387,7 +388,7 @@ def coco_map(classes):
 check(coco_map)
 
 # %% [markdown]
-# **Task:** who leads at 0.5, and where does it turn?
+# **Predict:** who leads at 0.5, and does it stay so?
 
 # %%
 from cvlab.widgets import IouThreshold

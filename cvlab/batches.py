@@ -123,8 +123,8 @@ class _Loader(DataLoader):
     def __iter__(self):
         try:
             yield from super().__iter__()
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
+        except (RuntimeError, ConnectionError, EOFError) as error:  # it may die while it hands a batch over
+            if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
                 raise
             raise RuntimeError(
                 "a worker process that prepares pictures died: killed, or out of memory. What was trained so far is "

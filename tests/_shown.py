@@ -84,8 +84,20 @@ def shown(notebook, name: str) -> Shown:
     return Shown(notebook, root)
 
 
-def agrees(live: Shown, twin) -> None:
-    """The page shows the readout and the very picture that Python makes for the state of the controls."""
+def agrees(live: Shown, twin, seconds: float = 5) -> None:
+    """Wait until the page shows the readout and the very picture that Python makes for the state of the controls.
+
+    A move may reach the page in several messages: what counts is where it comes to rest.
+    """
+    for _ in range(int(seconds * 10)):
+        try:
+            return _agrees_now(live, twin)
+        except AssertionError:
+            live.root.page.wait_for_timeout(100)
+    return _agrees_now(live, twin)
+
+
+def _agrees_now(live: Shown, twin) -> None:
     state = live.drawn_state()
     for key, control in twin._controls.items():
         if control.layout.display != "none":  # the others are moved on the canvas only

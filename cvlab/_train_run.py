@@ -76,6 +76,8 @@ def main(argv: list[str] | None = None) -> int:
         SystemExit,
     ) as error:
         _say(world, _ending(error, at["step"], options.out), always=True)
+        if dist.is_initialized():  # the threads of a broken group would abort an ordinary exit
+            os._exit(1)
         return 1
     finally:
         if dist.is_initialized():

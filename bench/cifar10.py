@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from cvlab import batches, nets, speed, train
+from cvlab.cnn_training import batches, loop, nets, speed
 
 LONG = {"lr": 0.08, "copies": 4, "small": 0.5}  # what more epochs like better
 STAGES = (  # what for, widths of the net, epochs, what differs from the recipe, seeds at most
@@ -67,9 +67,9 @@ def plain(data, seed: int) -> tuple[float, float]:
     feed = batches.Batches(x, y, 4, seed=seed)
     start = time.perf_counter()
     for _ in range(5):
-        train.train_epoch(model, feed, F.cross_entropy, optimizer)
+        loop.train_epoch(model, feed, F.cross_entropy, optimizer)
     seconds = time.perf_counter() - start
-    return train.accuracy(model, batches.Batches(x_test, y_test, 500, every=True)), seconds
+    return loop.accuracy(model, batches.Batches(x_test, y_test, 500, every=True)), seconds
 
 
 def fast(data, widths, epochs: int, seed: int, recipe: speed.Recipe) -> dict:
@@ -81,7 +81,7 @@ def fast(data, widths, epochs: int, seed: int, recipe: speed.Recipe) -> dict:
     speed.fit_fast(model, x, y, epochs, recipe, seed)
     seconds = time.perf_counter() - start
     test = batches.Batches(x_test, y_test, 500, every=True)
-    both, single = speed.accuracy_mirrored(model, test), train.accuracy(model, test)
+    both, single = speed.accuracy_mirrored(model, test), loop.accuracy(model, test)
     return {"accuracy": both, "single": single, "seconds": round(seconds, 1)}
 
 

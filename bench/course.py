@@ -56,7 +56,7 @@ def main() -> None:
         "import cvlab",
         "from cvlab import check",
         "from cvlab import show",
-        "import cvlab.weights",
+        "import cvlab.store.weights",
     ):
         seconds = statistics.median(import_seconds(statement) for _ in range(5))
         count, heavy = modules_imported(statement)
@@ -70,7 +70,14 @@ def main() -> None:
     print(f"wheel                     {wheel_megabytes():6.1f} MB")
     if chosen.notebooks:
         start = time.perf_counter()
-        tests = ["tests/test_notebooks.py", "-k", "runs_offline and student", "-q", "-p", "no:cacheprovider"]
+        tests = [
+            "tests/notebooks/test_notebooks.py",
+            "-k",
+            "runs_offline and student",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+        ]
         subprocess.run([sys.executable, "-m", "pytest", *tests], cwd=ROOT, check=False)
         print(f"all student notebooks     {time.perf_counter() - start:6.0f} s, one after the other")
 

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import torch
 
-from cvlab import fast_filters, filters
-from cvlab.widgets._picture import as_photo
+from cvlab.convolutions import fast_filters, filters
+from cvlab.widgets._engine.picture import as_photo
 
 SIDES = (3, 5, 7, 9, 11, 15, 19, 23, 31, 47, 63)
 BUDGET = 0.3  # seconds spent on repeats of one measurement

@@ -84,7 +84,7 @@ def _results(truth, boxes, image, category, detections, rng) -> list[dict]:
 
 
 def ours(truth, results):
-    from cvlab.evaluate import evaluate
+    from cvlab.map.evaluate import evaluate
 
     return list(evaluate(truth, results).numbers.values())
 

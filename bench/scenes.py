@@ -11,7 +11,7 @@ import time
 import numpy as np
 from PIL import Image
 
-from cvlab import photos, scenes, stickers
+from cvlab.world import photos, scenes, stickers
 
 ROUNDS, EACH = 7, 300
 

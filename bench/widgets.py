@@ -25,7 +25,7 @@ import matplotlib as mpl  # noqa: E402
 import numpy as np  # noqa: E402
 
 import cvlab.widgets  # noqa: E402
-from cvlab.widgets._controls import allowed  # noqa: E402
+from cvlab.widgets._engine.controls import allowed  # noqa: E402
 
 mpl.use("agg")
 BUDGET = 50  # ms of Python a move at the 95th percentile

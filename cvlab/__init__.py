@@ -10,7 +10,7 @@ import importlib
 __version__ = "0.1.0"
 
 _VERBS = {
-    "photo": ("cvlab.photos", "load"),
+    "photo": ("cvlab.world.photos", "load"),
     "show": ("cvlab.draw", "show"),
     "show_many": ("cvlab.draw", "show_many"),
     "check": ("cvlab.checks", "check"),

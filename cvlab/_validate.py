@@ -164,3 +164,10 @@ def same_shape(a: np.ndarray, b: np.ndarray, names: tuple[str, str]) -> None:
     """Raise when two arrays that belong together differ in shape: nothing is broadcast silently."""
     if a.shape != b.shape:
         raise ValueError(f"{names[0]} and {names[1]} must have the same shape; got {a.shape} and {b.shape}")
+
+
+def as_many(items, rows, name: str) -> None:
+    if len(items) != len(rows):
+        raise ValueError(
+            f"{name} must have one item for each of the {len(rows)} boxes or masks; got {len(items)}"
+        )

@@ -9,10 +9,10 @@ The scenes come in three sizes, so that small, medium and large objects occur.
 import json
 from pathlib import Path
 
-from cvlab.coco import to_coco
-from cvlab.detectors import DETECTORS, detect
-from cvlab.rle import mask_to_rle, rle_to_mask
-from cvlab.scenes import make_scene
+from cvlab.coco.rle import mask_to_rle, rle_to_mask
+from cvlab.coco.write import to_coco
+from cvlab.map.detectors import DETECTORS, detect
+from cvlab.world.scenes import make_scene
 
 FOLDER = Path(__file__).parent / "annotations"
 SIZES = (96, 160, 256)

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cvlab import batches, fitting, nets, train
-from cvlab.checkpoint import save_weights
-from cvlab.datasets import Stickers10
+from cvlab.cnn_training import batches, loop, nets
+from cvlab.cnn_training.augmentation import augment, spoil
+from cvlab.store.checkpoint import save_weights
+from cvlab.world.datasets import Stickers10
 
 FOLDER = Path(__file__).parent
 SEEDS, EPOCHS, RATES = (0, 1, 2), 12, (0.02, 0.05, 0.1)
@@ -37,18 +38,18 @@ def pictures() -> dict[str, tuple]:
     return {split: (batches.to_tensor(images), labels) for split, (images, labels) in arrays.items()}
 
 
-def trained(data, model, seed, *, lr, epochs=EPOCHS, change=batches.augment, judge="test", watch=None):
+def trained(data, model, seed, *, lr, epochs=EPOCHS, change=augment, judge="test", watch=None):
     """Train `model`; return its record and the seconds it took."""
     feed = batches.Batches(*data["train"], 64, seed=seed, change=change)
     test = batches.Batches(*data[judge], 500, every=True)
     start = time.perf_counter()
-    history = fitting.fit(model, feed, test, epochs, lr, watch)
+    history = loop.fit(model, feed, test, epochs, lr, watch)
     seconds = time.perf_counter() - start
     seen = batches.Batches(data["train"][0][:1000], data["train"][1][:1000], 500, every=True)
     return {
         "seed": seed,
         "seconds": round(seconds, 1),
-        "train": train.accuracy(model, seen),
+        "train": loop.accuracy(model, seen),
         "test": history[-1]["accuracy"],
         "losses": [round(epoch["loss"], 4) for epoch in history],
         "accuracies": [epoch["accuracy"] for epoch in history],
@@ -60,7 +61,7 @@ def curves(data, model) -> dict[str, list[float]]:
     images, labels = data["test"]
     return {
         kind: [
-            train.accuracy(model, batches.Batches(batches.spoil(images, kind, a), labels, 500, every=True))
+            loop.accuracy(model, batches.Batches(spoil(images, kind, a), labels, 500, every=True))
             for a in amounts
         ]
         for kind, amounts in SPOILT.items()
@@ -79,7 +80,7 @@ def explorer(data, lr: float) -> dict[str, np.ndarray]:
     test = batches.Batches(*data["test"], 500, every=True)
 
     def keep(history):
-        frames.append((model[0].weight.detach().half().numpy().copy(), train.confusion(model, test)))
+        frames.append((model[0].weight.detach().half().numpy().copy(), loop.confusion(model, test)))
 
     keep([])
     record = trained(data, model, 0, lr=lr, watch=keep)

@@ -2,7 +2,7 @@
 
 import pytest
 
-collect_ignore = ["_network_guard"]
+collect_ignore = ["network_guard"]
 FIRST = ("test_colab.py", "test_browser.py", "test_notebooks.py")  # the slow files
 _rows: list[dict] = []
 

@@ -3,11 +3,12 @@
 One file a lesson holds the exercises, the right answers and the wrong ones each check must catch.
 """
 
-from cvlab.checks._exercise import Case, Exercise, Mistake, exercises
-from cvlab.checks._grade import check, grade
-from cvlab.checks._help import hint, solution
-from cvlab.checks._progress import progress
-from cvlab.checks._table import table
+from cvlab.checks._engine.exercise import Case, Exercise, Mistake
+from cvlab.checks._engine.grade import check, grade
+from cvlab.checks._engine.help import hint, solution
+from cvlab.checks._engine.progress import progress
+from cvlab.checks._engine.registry import exercises
+from cvlab.checks._engine.table import table
 
 __all__ = [
     "Case",

@@ -18,7 +18,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from cvlab import check, draw, hint, photo, photos, preprocess, show, show_many, solution
+from cvlab import check, draw, hint, photo, show, show_many, solution
+from cvlab.preprocessing import preprocess
+from cvlab.world import photos
 
 draw.theme("light")
 
@@ -80,7 +82,7 @@ PixelGrid(cat)
 # to be invisible appear. Blend instead: `alpha * colour + (1 - alpha) * background`.
 
 # %%
-from cvlab import stickers
+from cvlab.world import stickers
 
 rgba = stickers.load("dog", "noto", 1)
 rgb, alpha = rgba[..., :3], rgba[..., 3:] / 255
@@ -490,7 +492,7 @@ check(hwc_to_chw)
 # std. Note the 0.5: *not* ImageNet's numbers.
 
 # %%
-from cvlab import weights
+from cvlab.store import weights
 
 model = weights.efficientnet_lite0()
 config = model.pretrained_cfg

@@ -19,7 +19,8 @@ import scipy.signal
 import torch
 import torch.nn.functional as F
 
-from cvlab import check, conv, draw, filters, hint, layers, photo, pool, receptive, show, show_many, solution
+from cvlab import check, draw, hint, photo, show, show_many, solution
+from cvlab.convolutions import arithmetic, filters, layers, pooling, receptive
 
 draw.theme("light")
 
@@ -425,7 +426,7 @@ def conv2d(images, weight, bias=None, stride=1, padding=0, dilation=1):
     (sh, sw), (ph, pw), (dh, dw) = (np.broadcast_to(value, 2) for value in (stride, padding, dilation))
     B, _, H, W = images.shape
     K, _, kh, kw = weight.shape
-    out_h, out_w = conv.output_size(H, kh, sh, ph, dh), conv.output_size(W, kw, sw, pw, dw)
+    out_h, out_w = arithmetic.output_size(H, kh, sh, ph, dh), arithmetic.output_size(W, kw, sw, pw, dw)
     padded = np.pad(images, ((0, 0), (0, 0), (ph, ph), (pw, pw)))  # (B, C, H + 2 ph, W + 2 pw)
     result = np.zeros((B, K, out_h, out_w))
     for row in range(out_h):
@@ -468,9 +469,9 @@ check(conv_parameters)
 # %%
 places = 30 * 30
 counts = {
-    "dense: all with all": conv.dense_parameters(3 * 32 * 32, 16 * places),
-    "local: 3 x 3 neighbours": places * conv.conv_parameters(3, 16, 3),
-    "convolution: local and shared": conv.conv_parameters(3, 16, 3),
+    "dense: all with all": arithmetic.dense_parameters(3 * 32 * 32, 16 * places),
+    "local: 3 x 3 neighbours": places * arithmetic.conv_parameters(3, 16, 3),
+    "convolution: local and shared": arithmetic.conv_parameters(3, 16, 3),
 }
 for name, count in counts.items():
     print(f"{name:30} {count:12,} parameters")
@@ -526,7 +527,7 @@ GUIDE = {  # size, kernel, stride, padding, dilation
 print(f"{'':36}in  kernel  stride  padding  dilation  ours  torch")
 for case, (size, kernel, stride, padding, dilation) in GUIDE.items():
     theirs = F.conv1d(torch.ones(1, 1, size), torch.ones(1, 1, kernel), None, stride, padding, dilation).shape[2]
-    ours = conv.output_size(size, kernel, stride, padding, dilation)
+    ours = arithmetic.output_size(size, kernel, stride, padding, dilation)
     print(f"{case:36}{size:2}  {kernel:6}  {stride:6}  {padding:7}  {dilation:8}  {ours:4}  {theirs:5}")
     assert ours == theirs
 
@@ -598,12 +599,12 @@ def global_average_pool(images):
 
 # %%
 tensor = torch.from_numpy(images)
-largest = pool.max_pool2d(images[0, 0], (3, 2), (2, 2))
+largest = pooling.max_pool2d(images[0, 0], (3, 2), (2, 2))
 print("max    ", np.array_equal(largest, F.max_pool2d(tensor, (3, 2), (2, 2))[0, 0]))
 print("average", np.allclose(average_pool2d(images, (3, 2), 2), F.avg_pool2d(tensor, (3, 2), 2), atol=1e-10))
 print("global ", np.allclose(global_average_pool(images), F.adaptive_avg_pool2d(tensor, 1)[..., 0, 0], atol=1e-10))
 show_many(
-    [face, pool.max_pool2d(face, (10, 10), (10, 10)), average_pool2d(face[None, None], 10, 10)[0, 0]],
+    [face, pooling.max_pool2d(face, (10, 10), (10, 10)), average_pool2d(face[None, None], 10, 10)[0, 0]],
     titles=["220 x 220", "Max of 10 x 10: only the bright", "Average: bright and dark mixed"], limits=(0, 1),
 );
 
@@ -706,7 +707,7 @@ versions["torchvision"] = receptive.spatial_layers(resnet)
 # weights, at two depths, on five photos.
 
 # %%
-from cvlab import weights
+from cvlab.store import weights
 
 model = weights.efficientnet_lite0().requires_grad_(False)  # we move pixels, not weights
 crops = np.stack([photo(name)[60:252, 110:302] for name in ("astronaut", "china", "coffee", "flower", "rocket")])
@@ -833,7 +834,7 @@ def im2col(images, size, stride=1, padding=0, dilation=1):
     """Return the patches of `images` (B, C, H, W) as columns: (B, C * kh * kw, out_h * out_w)."""
     (kh, kw), (sh, sw), (ph, pw), (dh, dw) = (np.broadcast_to(v, 2) for v in (size, stride, padding, dilation))
     B, C, H, W = images.shape
-    out_h, out_w = conv.output_size(H, kh, sh, ph, dh), conv.output_size(W, kw, sw, pw, dw)
+    out_h, out_w = arithmetic.output_size(H, kh, sh, ph, dh), arithmetic.output_size(W, kw, sw, pw, dw)
     padded = np.pad(images, ((0, 0), (0, 0), (ph, ph), (pw, pw)))  # (B, C, H + 2 ph, W + 2 pw)
     rows = dh * np.arange(kh)[:, None] + sh * np.arange(out_h)  # (kh, out_h)
     cols = dw * np.arange(kw)[:, None] + sw * np.arange(out_w)  # (kw, out_w)
@@ -987,7 +988,7 @@ check(conv1d_grad)
 # against torch's autograd.
 
 # %%
-from cvlab.conv_grad import conv1d_grad as package_grad
+from cvlab.convolutions.gradients import conv1d_grad as package_grad
 
 signal, kernel, grad = np.array([1.0, 2, 0, 3]), np.array([1.0, 2, 4]), np.array([1.0, -1])
 ours = package_grad(signal, kernel, grad)
@@ -1045,7 +1046,7 @@ for name, mine, autograd, values in zip(("images", "weight", "bias"), ours, thei
 # nine numbers be?
 
 # %%
-from cvlab.conv_grad import conv2d_grad as layer_grad
+from cvlab.convolutions.gradients import conv2d_grad as layer_grad
 
 noise = rng.normal(size=(8, 1, 24, 24))
 wanted = layers.conv2d_matrix(noise, nine[None, None])

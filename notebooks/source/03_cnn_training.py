@@ -19,8 +19,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Dataset
 
-from cvlab import batches, check, draw, hint, nets, settings, show, show_many, solution
-from cvlab import stickers, train, training
+from cvlab import check, draw, hint, settings, show, show_many, solution
+from cvlab.cnn_training import batches, loop, nets, records
+from cvlab.cnn_training.augmentation import augment, spoil
+from cvlab.world import stickers
 
 draw.theme("light")
 
@@ -30,10 +32,10 @@ draw.theme("light")
 
 # %%
 # The one switch: Stickers10, or CIFAR-10 with CVLAB_ONLINE=1
-data = training.ten_classes(real=settings.is_online())
+data = records.ten_classes(real=settings.is_online())
 CLASSES = stickers.CIFAR10
 (images, labels), (test_images, test_labels) = data["train"], data["test"]
-answers = training.load_net("resnet")(batches.to_tensor(test_images[:10])).argmax(dim=1)
+answers = records.load_net("resnet")(batches.to_tensor(test_images[:10])).argmax(dim=1)
 titles = [("" if a == b else "no: ") + CLASSES[a] for a, b in zip(answers, test_labels[:10], strict=True)]
 show_many(test_images[:10], titles=titles, cols=5);
 
@@ -120,7 +122,7 @@ show_many(undone, titles=[CLASSES[i] for i in names], cols=5);
 from time import perf_counter
 
 x, x_test = batches.to_tensor(images), batches.to_tensor(test_images)  # (N, 3, 32, 32) in [-2, 2]
-fast = batches.Batches(x, labels, 64, change=batches.augment)
+fast = batches.Batches(x, labels, 64, change=augment)
 slow = batches.loader(batches.StickerDataset(images[:1280], labels, transform=change), 64)
 
 def seconds(feed):
@@ -166,7 +168,7 @@ check(cross_entropy)
 # %%
 some = torch.randn(6, 10, generator=torch.Generator().manual_seed(0)) * 30
 right = torch.arange(6)
-ours, theirs = train.cross_entropy(some, right), F.cross_entropy(some, right)
+ours, theirs = loop.cross_entropy(some, right), F.cross_entropy(some, right)
 print(f"ours {ours:.4f}, torch {theirs:.4f}")
 assert torch.allclose(ours, theirs)
 
@@ -195,7 +197,7 @@ def descend(lr, momentum, steps=30):
     weight, velocity, path = np.array([-1.7, 0.6]), np.zeros(2), []
     for _ in range(steps):
         path.append(weight)
-        weight, velocity = train.sgd_momentum_step(weight, weight * [1, 20], velocity, lr, momentum)
+        weight, velocity = loop.sgd_momentum_step(weight, weight * [1, 20], velocity, lr, momentum)
     return np.array(path)
 
 x_axis, y_axis = np.meshgrid(np.linspace(-2, 2, 80), np.linspace(-1, 1, 80))
@@ -234,7 +236,7 @@ LossSurface()
 # ReLU, global average pooling and the loss. The gradient of the loss by the logits is *softmax minus one-hot*. Then autograd's answer.
 
 # %%
-from cvlab import conv_grad, layers
+from cvlab.convolutions import gradients, layers
 
 rng = np.random.default_rng(0)
 picture, kernels, y = rng.normal(size=(1, 3, 8, 8)), rng.normal(size=(10, 3, 3, 3)), 4
@@ -242,7 +244,7 @@ maps = layers.conv2d(picture, kernels)  # (1, 10, 6, 6)
 z = np.maximum(maps, 0).mean(axis=(2, 3))  # (1, 10) logits
 d_z = np.exp(z) / np.exp(z).sum() - np.eye(10)[[y]]  # softmax - one-hot
 d_maps = d_z[:, :, None, None] / 36 * (maps > 0)  # the mean shares out, ReLU lets through
-d_kernels = conv_grad.conv2d_grad(picture, kernels, d_maps)[1]
+d_kernels = gradients.conv2d_grad(picture, kernels, d_maps)[1]
 
 weight = torch.tensor(kernels, requires_grad=True)
 F.cross_entropy(F.conv2d(torch.tensor(picture), weight).relu().mean(dim=(2, 3)), torch.tensor([y])).backward()
@@ -340,9 +342,9 @@ for name, shift in [("right", 0), ("bug: labels shuffled each step", 1)]:
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
     if shift:
         targets = [torch.tensor(rng.permutation(labels[:16])) for _ in range(150)]
-        runs[name] = [train.overfit_one_batch(net, x[few], t, optimizer, limit=1)[0] for t in targets]
+        runs[name] = [loop.overfit_one_batch(net, x[few], t, optimizer, limit=1)[0] for t in targets]
     else:
-        runs[name] = train.overfit_one_batch(net, x[few], torch.tensor(labels[:16]), optimizer, limit=150)
+        runs[name] = loop.overfit_one_batch(net, x[few], torch.tensor(labels[:16]), optimizer, limit=150)
 assert runs["right"][-1] < 0.05 and min(runs["bug: labels shuffled each step"]) > 1
 
 # %%
@@ -371,13 +373,13 @@ def fit(model, batches, test, epochs, lr=0.05, watch=None):
             total = count = 0
             for images, labels in batches:
                 optimizer.zero_grad()
-                loss = train.cross_entropy(model(images), labels)
-                train.stop_if_not_finite(loss.item(), images, schedule.last_epoch, schedule.get_last_lr()[0])
+                loss = loop.cross_entropy(model(images), labels)
+                loop.stop_if_not_finite(loss.item(), images, schedule.last_epoch, schedule.get_last_lr()[0])
                 loss.backward()
                 optimizer.step()
                 schedule.step()
                 total, count = total + loss.item() * len(labels), count + len(labels)
-            history.append({"loss": total / count, "accuracy": train.accuracy(model, test)})
+            history.append({"loss": total / count, "accuracy": loop.accuracy(model, test)})
             if watch is not None:
                 watch(history)
     except KeyboardInterrupt:
@@ -390,7 +392,7 @@ def fit(model, batches, test, epochs, lr=0.05, watch=None):
 # %% tags=["nbval-ignore-output"]
 from IPython.display import display
 
-from cvlab.live import LiveCurve
+from cvlab.widgets.live import LiveCurve
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
 print("device here:", device, "| this lesson computes on: cpu")
@@ -426,7 +428,7 @@ except FloatingPointError as error:
 # Three seeds of each take minutes, so they were recorded by `data/make_training.py`. The spread is the point: one run is an anecdote.
 
 # %%
-record = training.record()
+record = records.record()
 final = {
     name: np.array([[run["train"], run["test"]] for run in runs]) for name, runs in record["nets"].items()
 }
@@ -460,7 +462,7 @@ ax.legend();
 
 # %% tags=["nbval-ignore-output"]
 def epoch_of(name, lr=0.05):
-    feed = batches.Batches(x, labels, 64, change=batches.augment)
+    feed = batches.Batches(x, labels, 64, change=augment)
     start = perf_counter()
     fit(nets.make(name), feed, test, 1, lr)
     return perf_counter() - start
@@ -468,7 +470,7 @@ def epoch_of(name, lr=0.05):
 times = {name: epoch_of(name) for name in final}
 print({name: f"{times[name] / times['dense']:.1f} times dense" for name in times})
 again = nets.make("dense")
-feed = batches.Batches(x, labels, 64, change=batches.augment)
+feed = batches.Batches(x, labels, 64, change=augment)
 live = fit(again, feed, test, 12, record["rates"]["dense"]["chosen"])[-1]["accuracy"]
 print(f"dense, seed 0: recorded {final['dense'][0, 1]:.3f}, now {live:.3f}")
 
@@ -500,7 +502,7 @@ FeatureMaps()
 # confusing classes show at once.
 
 # %%
-net = training.load_net("resnet")
+net = records.load_net("resnet")
 with torch.no_grad():
     logits = torch.cat([net(part) for part in x_test.split(100)])  # in parts: it needs less memory
 probabilities = logits.softmax(dim=1).numpy()  # (N, 10)
@@ -569,7 +571,7 @@ print("LRN                ", [f"{v:.2f}" for v in F.local_response_norm(channels
 # each of a small net, recorded.
 
 # %%
-from cvlab.receptive import receptive_field
+from cvlab.convolutions.receptive import receptive_field
 
 for label, stack in {"one 5x5": (5,), "two 3x3": (3, 3)}.items():
     scores = np.array([run["test"] for run in record["stacks"][label]])
@@ -608,7 +610,7 @@ def losses_of(net, lr, steps=80, size=64):
     found = []
     for step in range(steps):
         picked = torch.arange(step * size, (step + 1) * size) % len(x)
-        found += train.overfit_one_batch(net, x[picked], torch.tensor(labels)[picked], optimizer, limit=1)
+        found += loop.overfit_one_batch(net, x[picked], torch.tensor(labels)[picked], optimizer, limit=1)
     return found
 
 deep = {}
@@ -698,7 +700,7 @@ assert settings.is_online() or learnt == {True: [0.01, 0.1, 0.5], False: [0.1]}
 
 # %%
 levels = {"shift": 6, "rotate": 45, "scale": 0.6, "hue": 90, "shuffle": 4}
-spoilt = [batches.spoil(x_test[[3]], kind, amount)[0] for kind, amount in levels.items()]
+spoilt = [spoil(x_test[[3]], kind, amount)[0] for kind, amount in levels.items()]
 pictures = [((t + 2) / 4).clip(0, 1).permute(1, 2, 0).numpy() for t in (x_test[3], *spoilt)]
 show_many(pictures, titles=["a cat", *(f"{kind} {amount}" for kind, amount in levels.items())], cols=6);
 
@@ -738,9 +740,9 @@ assert gain["rotate"][1:4].max() < 0 and gain["shift"][0] < 0
 # One net, live, to be sure that the record is true:
 
 # %%
-plain, augmented = training.load_net("lenet", augmented=False), training.load_net("lenet")
-turned = batches.Batches(batches.spoil(x_test, "hue", 60), test_labels, 500, every=True)
-scores = [train.accuracy(net, turned) for net in (plain, augmented)]
+plain, augmented = records.load_net("lenet", augmented=False), records.load_net("lenet")
+turned = batches.Batches(spoil(x_test, "hue", 60), test_labels, 500, every=True)
+scores = [loop.accuracy(net, turned) for net in (plain, augmented)]
 print("hue 60, seed 0: plain", round(scores[0], 2), "augmented", round(scores[1], 2))
 assert settings.is_online() or scores[1] > scores[0] + 0.05
 
@@ -754,9 +756,9 @@ assert settings.is_online() or scores[1] > scores[0] + 0.05
 shuffled = np.array([curves["shuffle"] for curves in record["curves"]["augmented"]]).mean(axis=0)
 for parts, value in zip(record["spoilt"]["shuffle"], shuffled, strict=True):
     print(f"{parts} x {parts} parts: {value:.0%} right")
-net = training.load_net("resnet")
-halves = batches.Batches(batches.spoil(x_test, "shuffle", 2), test_labels, 500, every=True)
-print(f"the residual net, which ends in global pooling, 2 x 2 parts: {train.accuracy(net, halves):.0%} right")
+net = records.load_net("resnet")
+halves = batches.Batches(spoil(x_test, "shuffle", 2), test_labels, 500, every=True)
+print(f"the residual net, which ends in global pooling, 2 x 2 parts: {loop.accuracy(net, halves):.0%} right")
 assert 0.12 < shuffled[1] < 0.35
 
 # %% [markdown]
@@ -774,7 +776,7 @@ assert 0.12 < shuffled[1] < 0.35
 # `weights_only=True` (its default since 2.6). Another architecture is refused, and the layers are named.
 
 # %%
-from cvlab import checkpoint
+from cvlab.store import checkpoint
 
 checkpoint.save_weights("lenet.safetensors", lenet)
 twin = nets.make("lenet", seed=9)
@@ -797,7 +799,7 @@ def begin():
 
 def epochs(net, optimizer, seeds):
     for seed in seeds:
-        train.train_epoch(net, batches.Batches(x[:640], labels[:640], 64, seed=seed), F.cross_entropy, optimizer)
+        loop.train_epoch(net, batches.Batches(x[:640], labels[:640], 64, seed=seed), F.cross_entropy, optimizer)
     return net
 
 whole = epochs(*begin(), seeds=(1, 2))
@@ -941,10 +943,10 @@ assert (sizes[1] > 0.3).sum() > 3 * (sizes[0] > 0.3).sum()
 # **Channels last** lays a pixel's channels side by side in memory, and **bfloat16** keeps 8 significant bits of each number: new CPUs
 # multiply those much faster (where they do not, it is left out). At the end, each picture and its **mirror image** are judged together.
 #
-# The loop is section 3's; `cvlab.speed.fit_fast` adds these. Measured on 25,000 photos of CIFAR-10 by `bench/cifar10.py`:
+# The loop is section 3's; `cvlab.cnn_training.speed.fit_fast` adds these. Measured on 25,000 photos of CIFAR-10 by `bench/cifar10.py`:
 
 # %%
-race = training.speed_record()
+race = records.speed_record()
 print(race["machine"])
 
 def row(name, runs, base):
@@ -998,7 +1000,7 @@ assert order[:3] == ["one cycle", "Muon (SGD instead)", "mirror images at the en
 # which saw the pictures three times as often?
 
 # %% tags=["nbval-ignore-output"]
-from cvlab import speed
+from cvlab.cnn_training import speed
 
 torch.manual_seed(0)
 racer = fast_net((16, 32, 64))
@@ -1029,7 +1031,7 @@ for name in ("lenet", "resnet"):
 # %% [markdown]
 # **Trap:** BatchNorm. Each half is normalised by its own mean, so the residual net's halves do not add up; on GPUs `SyncBatchNorm` mends it.
 #
-# The package has this lesson's loop as a program, `python -m cvlab.train`. `torchrun` starts it several times and tells each copy its
+# The package has this lesson's loop as a program, `python -m cvlab.cnn_training`. `torchrun` starts it several times and tells each copy its
 # number; DistributedDataParallel takes the mean of the gradients. Here are one process and two, on this machine, now:
 
 # %%
@@ -1040,7 +1042,7 @@ from pathlib import Path
 
 def start(processes):
     torchrun = f"torch.distributed.run --rdzv-backend c10d --rdzv-endpoint 127.0.0.1:0 --nproc-per-node {processes} -m"
-    program = f"cvlab.train --net lenet --pictures 640 --epochs 3 --out runs/{processes}"
+    program = f"cvlab.cnn_training --net lenet --pictures 640 --epochs 3 --out runs/{processes}"
     command = [sys.executable, "-m", *(torchrun.split() if processes > 1 else []), *program.split()]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -1055,13 +1057,13 @@ print(f"{len(one)} steps, loss from {one[0]:.2f} to {one[-1]:.2f}; equal to 1e-5
 # %% [markdown]
 # In a terminal, and after a crash:
 #
-#     torchrun --nproc-per-node 2 -m cvlab.train --out runs/two --epochs 3
-#     torchrun --nproc-per-node 2 -m cvlab.train --out runs/two --epochs 3 --resume
+#     torchrun --nproc-per-node 2 -m cvlab.cnn_training --out runs/two --epochs 3
+#     torchrun --nproc-per-node 2 -m cvlab.cnn_training --out runs/two --epochs 3 --resume
 #
 # When a process dies, the others stop, say so, and leave the last checkpoint. `gloo` carries gradients between CPUs, `nccl` between
 # GPUs. For several machines, each starts the same line:
 #
-#     torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m cvlab.train --out /shared/run
+#     torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m cvlab.cnn_training --out /shared/run
 
 # %% [markdown]
 # ## Recap

@@ -15,10 +15,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from cvlab import boxes, check, hint, metrics, show, solution
-from cvlab.detectors import recorded
+from cvlab import boxes, check, hint, show, solution
 from cvlab.draw import draw_boxes, theme
-from cvlab.scenes import make_scene
+from cvlab.map import metrics
+from cvlab.map.detectors import recorded
+from cvlab.world.scenes import make_scene
 
 theme("light")
 
@@ -478,9 +479,10 @@ def summarize(aps, recalls):
 # That is all of it. Now from files to numbers: `pair_up` sorts annotations and results by class and image and computes the IoUs.
 
 # %%
-from cvlab.cocofile import read_results, read_truth
-from cvlab.evaluate import AREAS, NUMBERS, SETTINGS, evaluate, pair_up
-from cvlab.metrics import THRESHOLDS
+from cvlab.coco.read import read_results, read_truth
+from cvlab.map.coco_eval import AREAS, NUMBERS, SETTINGS, pair_up
+from cvlab.map.evaluate import evaluate
+from cvlab.map.metrics import THRESHOLDS
 
 checked = read_truth(truth)
 ours = {}
@@ -532,7 +534,7 @@ print(f"A, masks: largest difference below 1e-12: {gap < 1e-12}")
 by_mask
 
 # %% [markdown]
-# Masks only change where the IoU comes from: pixels instead of corners. `cvlab.evaluate.evaluate` is the same algorithm on flat arrays, for
+# Masks only change where the IoU comes from: pixels instead of corners. `cvlab.map.evaluate.evaluate` is the same algorithm on flat arrays, for
 # large files. How fast? Your numbers will differ; read the ratios.
 
 # %% tags=["nbval-ignore-output"]
@@ -549,7 +551,7 @@ results = recorded("A")
 runs = {
     "the cells above": lambda: evaluate_tables(pair_up(checked, read_results(results, checked))),
     "pycocotools": lambda: by_library(truth, results),
-    "cvlab.evaluate": lambda: evaluate(truth, results),
+    "cvlab.map.evaluate": lambda: evaluate(truth, results),
 }
 for name, run in runs.items():
     print(f"{name:16} {1000 * min(seconds(run) for _ in range(2)):7.1f} ms")
@@ -675,13 +677,15 @@ for results in (wrong, *([recorded("A")[0] | slip] for slip in slips)):
 # results file.
 
 # %%
-from cvlab import coco, formats, rle
+from cvlab.coco import rle
+from cvlab.coco.categories import CATEGORIES, VOC_CLASSES
+from cvlab.coco.results import from_results, to_results
 
 small = np.array([[False, True], [True, True]])
 print(rle.mask_to_rle(small), "->", rle.rle_to_mask(rle.mask_to_rle(small)).tolist())
-records = formats.to_results(7, [17], [0.9], masks=make_scene(0, split="test").masks[:1])
+records = to_results(7, [17], [0.9], masks=make_scene(0, split="test").masks[:1])
 print(records[0]["segmentation"]["counts"][:40], "...")
-np.array_equal(formats.from_results(records), make_scene(0, split="test").masks[:1])
+np.array_equal(from_results(records), make_scene(0, split="test").masks[:1])
 
 # %% [markdown]
 # ### Trap: equal names
@@ -689,8 +693,8 @@ np.array_equal(formats.from_results(records), make_scene(0, split="test").masks[
 # A detector trained on Pascal VOC, judged on COCO: match the classes by name, and nothing complains.
 
 # %%
-known = {category["name"] for category in coco.CATEGORIES}
-lost = [name for name in coco.VOC_CLASSES if name not in known]
+known = {category["name"] for category in CATEGORIES}
+lost = [name for name in VOC_CLASSES if name not in known]
 print(f"{20 - len(lost)} of 20 match; silently lost: {', '.join(lost)}")
 
 # %% [markdown]
@@ -717,7 +721,7 @@ check(voc_to_coco)
 # mAP rise if only that kind were mended? **Predict** the largest bar of each detector.
 
 # %%
-from cvlab.diagnose import confusion_matrix, error_costs, label_errors
+from cvlab.map.diagnose import confusion_matrix, error_costs, label_errors
 
 counts = {d: label_errors(truth, recorded(d)).counts for d in "AB"}
 costs = {d: error_costs(truth, recorded(d)) for d in "AB"}
@@ -769,7 +773,7 @@ ax.set(xlabel="detected as", ylabel="is", title="B confuses little, but says too
 # ### Is "90 %" right nine times in ten?
 
 # %%
-from cvlab.certainty import bootstrap_difference, calibration
+from cvlab.map.certainty import bootstrap_difference, calibration
 
 figure, ax = plt.subplots(figsize=(4.4, 3.6), layout="constrained", dpi=90)
 ax.plot([0, 1], [0, 1], ":", color="gray", label="honest")
@@ -823,8 +827,7 @@ assert gaps["mAP"].low > 0 and gaps["AP50"].low < 0 < gaps["AP50"].high
 # **In the library.** `COCOeval(COCO("truth.json"), gt.loadRes("results.json"), "bbox")`; `torchvision.ops.box_iou`;
 # `torchmetrics.detection.MeanAveragePrecision` inside a training loop; `faster-coco-eval` where pycocotools is too slow; `tidecv` for error kinds.
 #
-# **Your own detector.** `evaluate("truth.json", "results.json")` takes any two COCO files, `formats.from_voc` and `formats.from_yolo` read
-# the other two formats.
+# **Your own detector.** `evaluate("truth.json", "results.json")` takes any two COCO files, and `cvlab.coco.other_formats` reads VOC and YOLO files.
 
 # %% [markdown]
 # **Where it breaks.** A mean over classes hides the one you care about: look at `per_class`. Unlabelled objects make good detections "wrong".

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cvlab import metrics
-from cvlab.checks._exercise import Case, Exercise, Mistake
+from cvlab.checks._engine.exercise import Case, Exercise, Mistake
+from cvlab.map import metrics
 
 __all__ = ["AVERAGE_PRECISION"]
 

@@ -1,7 +1,8 @@
 """Lesson 07: `precision_recall`, and `voc_to_coco`, where counting by name goes wrong."""
 
-from cvlab import coco, formats, metrics
-from cvlab.checks._exercise import Case, Exercise, Mistake
+from cvlab.checks._engine.exercise import Case, Exercise, Mistake
+from cvlab.coco.categories import CATEGORIES, VOC_CLASSES, voc_to_coco
+from cvlab.map import metrics
 
 __all__ = ["PRECISION_RECALL", "VOC_TO_COCO"]
 
@@ -118,14 +119,14 @@ def _voc_other(names, categories) -> dict[str, int]:
 
 
 def _voc_cases() -> list[Case]:
-    everything = [dict(category) for category in coco.CATEGORIES]
+    everything = [dict(category) for category in CATEGORIES]
     some = [c for c in everything if c["name"] in ("cat", "dog", "bird")]
     return [
         Case(["cat"], some),
         Case(["sofa", "dog"], everything),
         Case(["aeroplane", "motorbike", "train"], everything),
         Case(["tvmonitor", "pottedplant", "diningtable"], everything[::-1]),
-        Case(list(coco.VOC_CLASSES), everything),
+        Case(list(VOC_CLASSES), everything),
     ]
 
 
@@ -152,7 +153,7 @@ VOC_TO_COCO = Exercise(
     lesson="07",
     minutes=6,
     difficulty="easy",
-    reference=formats.voc_to_coco,
+    reference=voc_to_coco,
     other=_voc_other,
     cases=_voc_cases,
     mistakes=[

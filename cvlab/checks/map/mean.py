@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from cvlab import evaluate, metrics
-from cvlab.checks._exercise import Case, Exercise, Mistake
+from cvlab.checks._engine.exercise import Case, Exercise, Mistake
+from cvlab.map import metrics
+from cvlab.map.coco_eval import coco_map
 
 __all__ = ["COCO_MAP"]
 
@@ -85,7 +86,7 @@ COCO_MAP = Exercise(
     lesson="07",
     minutes=12,
     difficulty="hard",
-    reference=evaluate.coco_map,
+    reference=coco_map,
     other=_map_other,
     cases=_map_cases,
     mistakes=[

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cvlab import boxes
-from cvlab.checks._exercise import Case, Exercise, Mistake
+from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 
 __all__ = ["IOU"]
 

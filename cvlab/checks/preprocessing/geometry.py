@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from cvlab import preprocess
-from cvlab.checks._exercise import Case, Exercise, Mistake
+from cvlab.checks._engine.exercise import Case, Exercise, Mistake
+from cvlab.preprocessing import preprocess
 
 __all__ = ["CENTER_CROP", "RESIZE_NEAREST"]
 

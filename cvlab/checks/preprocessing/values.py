@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cvlab import preprocess
-from cvlab.checks._exercise import Case, Exercise, Mistake
+from cvlab.checks._engine.exercise import Case, Exercise, Mistake
+from cvlab.preprocessing import preprocess
 
 __all__ = ["DENORMALIZE", "NORMALIZE"]
 

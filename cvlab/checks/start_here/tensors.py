@@ -1,0 +1,241 @@
+"""The exercises of lesson 00: two small ones, to meet `check`."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cvlab.checks._engine.exercise import Case, Exercise, Mistake
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["MIRROR", "TO_BATCH"]
+
+
+def mirror(image: np.ndarray) -> np.ndarray:
+    """Swap left and right, as a mirror does.
+
+    Args:
+        image: (H, W) or (H, W, 3), any dtype; it stays as it is.
+
+    Returns:
+        Array of the same shape and dtype, the columns in reverse order.
+
+    Example:
+        >>> mirror(np.array([[1, 2, 3]]))
+        array([[3, 2, 1]])
+    """
+    return image[:, ::-1]
+
+
+def to_batch(images: "list[np.ndarray]") -> "torch.Tensor":
+    """Stack grey pictures into the batch that a network wants.
+
+    Args:
+        images: N arrays (H, W), uint8, all of the same size.
+
+    Returns:
+        (N, 1, H, W) float32 tensor in [0, 1].
+
+    Example:
+        >>> to_batch([np.array([[0, 255]], np.uint8)])
+        tensor([[[[0., 1.]]]])
+    """
+    import torch
+
+    batch = torch.from_numpy(np.stack(images))  # (N, H, W) uint8
+    return batch.unsqueeze(1).float() / 255  # (N, 1, H, W) float32
+
+
+def _mirror_other(image: np.ndarray) -> np.ndarray:
+    """Move the columns one at a time."""
+    result = np.empty_like(image)
+    width = image.shape[1]
+    for col in range(width):
+        result[:, width - 1 - col] = image[:, col]
+    return result
+
+
+def _mirror_cases() -> list[Case]:
+    rng = np.random.default_rng(0)
+    return [
+        Case(np.array([[1, 2, 3], [4, 5, 6]], np.uint8)),
+        Case(np.array([[1, 2], [3, 4], [5, 6]], np.uint8)),
+        Case(np.arange(18, dtype=np.uint8).reshape(2, 3, 3)),
+        Case(rng.random((5, 4))),
+        Case(rng.integers(0, 256, (6, 7, 3), dtype=np.uint8)),
+        Case(rng.integers(0, 256, (4, 4), dtype=np.uint8)),
+    ]
+
+
+def _mirror_in_place(image: np.ndarray) -> np.ndarray:
+    image[:] = image[:, ::-1].copy()
+    return image
+
+
+def _mirror_loop_overwrites(image: np.ndarray) -> np.ndarray:
+    result = image.copy()
+    for col in range(image.shape[1]):
+        result[:, col] = result[:, image.shape[1] - 1 - col]
+    return result
+
+
+MIRROR = Exercise(
+    name="mirror",
+    lesson="00",
+    minutes=3,
+    difficulty="easy",
+    reference=mirror,
+    other=_mirror_other,
+    cases=_mirror_cases,
+    mistakes=[
+        Mistake(
+            "reverses rows",
+            lambda image: image[::-1],
+            "You turned top and bottom: the first index counts rows. Reverse the second index, the columns.",
+        ),
+        Mistake(
+            "reverses rows and columns",
+            lambda image: image[::-1, ::-1],
+            "You reversed rows and columns, which turns the picture by 180 degrees. Reverse the columns only.",
+        ),
+        Mistake(
+            "reverses the last axis",
+            lambda image: image[..., ::-1],
+            "In a colour picture the last axis is the colour, so red and blue changed places. "
+            "The columns are the second axis: index it by its place.",
+        ),
+        Mistake(
+            "transposes",
+            lambda image: image.swapaxes(0, 1),
+            "You swapped rows and columns. Keep the shape, and reverse the order of the columns.",
+        ),
+        Mistake(
+            "loses column 0",
+            lambda image: image[:, -1:0:-1],
+            "One column is lost: a slice stops before its end. Leave the end out to reach column 0.",
+        ),
+        Mistake(
+            "changes its input",
+            _mirror_in_place,
+            "You changed the caller's picture. Return a new array, and leave the input as it was.",
+        ),
+        Mistake(
+            "overwrites while copying",
+            _mirror_loop_overwrites,
+            "Your loop reads columns it has already overwritten, so one half is copied onto the other. "
+            "Read from the input, write to the result.",
+        ),
+        Mistake(
+            "returns a copy unchanged",
+            lambda image: image.copy(),
+            "The picture comes back unchanged. Put its columns in reverse order.",
+        ),
+    ],
+    hints=[
+        "A picture is indexed as image[row, column]. Which of the two changes in a mirror?",
+        "A slice has a third part, the step: numbers[::-1] reads a list backwards.",
+        "Keep all rows with a colon, and read the columns with step -1: image[:, ...]",
+    ],
+    note="It is a view: no pixel was copied.",
+)
+
+
+def _to_batch_other(images: "list[np.ndarray]") -> "torch.Tensor":
+    """Fill an empty batch."""
+    import torch
+
+    height, width = images[0].shape
+    batch = torch.zeros(len(images), 1, height, width)
+    for index, image in enumerate(images):
+        batch[index, 0] = torch.tensor(image / 255)
+    return batch
+
+
+def _to_batch_cases() -> list[Case]:
+    rng = np.random.default_rng(0)
+    return [
+        Case([np.array([[0, 51, 102]], np.uint8)]),
+        Case([np.array([[0, 51, 102]], np.uint8), np.array([[153, 204, 250]], np.uint8)]),
+        Case(list(rng.integers(0, 256, (3, 4, 5), dtype=np.uint8))),
+        Case(list(rng.integers(0, 200, (4, 3, 3), dtype=np.uint8))),
+    ]
+
+
+def _stack(images: "list[np.ndarray]") -> "torch.Tensor":
+    """Return the images as (N, H, W) uint8 tensor."""
+    import torch
+
+    return torch.from_numpy(np.stack(images))
+
+
+TO_BATCH = Exercise(
+    name="to_batch",
+    lesson="00",
+    minutes=4,
+    difficulty="easy",
+    reference=to_batch,
+    other=_to_batch_other,
+    cases=_to_batch_cases,
+    to_image=lambda batch: batch[0, 0],
+    mistakes=[
+        Mistake(
+            "not scaled",
+            lambda images: _stack(images).unsqueeze(1).float(),
+            "The values still go from 0 to 255. Divide by 255 to bring them to [0, 1].",
+        ),
+        Mistake(
+            "no channel axis",
+            lambda images: _stack(images).float() / 255,
+            "The channel axis is missing: (N, H, W) should be (N, 1, H, W). Add it with unsqueeze(1).",
+        ),
+        Mistake(
+            "channel axis last",
+            lambda images: _stack(images).unsqueeze(-1).float() / 255,
+            "The channel axis is last, as NumPy pictures have it. torch wants it second: (N, 1, H, W).",
+        ),
+        Mistake(
+            "channel axis first",
+            lambda images: _stack(images).unsqueeze(0).float() / 255,
+            "The images lie along the channel axis: (1, N, H, W) is one picture of N channels. "
+            "Put the new axis at place 1.",
+        ),
+        Mistake(
+            "left as uint8",
+            lambda images: _stack(images).unsqueeze(1),
+            "The batch is still whole numbers (uint8). Turn it into float32, then divide by 255.",
+        ),
+        Mistake(
+            "float64",
+            lambda images: _stack(images).unsqueeze(1).double() / 255,
+            "The batch is float64, NumPy's habit. Networks compute in float32: add .float().",
+        ),
+        Mistake(
+            "integer division",
+            lambda images: (_stack(images) // 255).unsqueeze(1).float(),
+            "Whole-number division made every grey value below 255 zero. Turn to float first, then divide with /.",
+        ),
+        Mistake(
+            "divides by 256",
+            lambda images: _stack(images).unsqueeze(1).float() / 256,
+            "You divided by 256, so white is 0.996. The largest uint8 is 255: divide by 255.",
+        ),
+        Mistake(
+            "divides by the batch's maximum",
+            lambda images: _stack(images).unsqueeze(1).float() / _stack(images).max(),
+            "You divided by the brightest pixel of this batch, so a dark batch becomes bright. "
+            "Divide by 255, whatever the pictures hold.",
+        ),
+        Mistake(
+            "stays NumPy",
+            lambda images: np.stack(images)[:, None].astype(np.float32) / np.float32(255),
+            "The numbers are right, but this is a NumPy array. Turn it into a tensor: torch.from_numpy(...).",
+        ),
+    ],
+    hints=[
+        "Three steps: make one array of the list, add the channel axis, turn the numbers into floats in [0, 1].",
+        "np.stack(images) is (N, H, W); torch.from_numpy makes a tensor of it; unsqueeze(1) adds an axis at place 1.",
+        "Last step: tensor.float() / 255. Divide after .float(), or the whole numbers get in the way.",
+    ],
+    note="This shape, (N, C, H, W), is the one every network in this course eats.",
+)

@@ -1,0 +1,1 @@
+"""COCO files: categories, masks as run lengths, truth and results read and written, other formats."""

@@ -1,0 +1,1 @@
+"""Lesson 02: sliding products, layers, their gradients and what they see."""

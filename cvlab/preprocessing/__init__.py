@@ -1,0 +1,1 @@
+"""Lesson 01: from a file to what a network takes."""

@@ -1,0 +1,1 @@
+"""Files: fetched and checked, unpacked, weights read and written."""

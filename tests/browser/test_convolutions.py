@@ -1,0 +1,149 @@
+"""Lesson 02's canvases in a real browser: they answer while the kernel is busy, and say what Python says."""
+
+import os
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from support import chromium, lab
+from support.shown import agrees, shown
+
+from cvlab.widgets import KernelLab, ReceptiveField, SlidingKernel
+
+NAMES = ("SlidingKernel", "KernelLab", "ReceptiveField")
+COUNT = """() => { window.sent = 0;
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (...message) { window.sent += 1; return send.apply(this, message); }; }"""
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory):
+    """The three widgets in one notebook, run."""
+    browser_path = chromium.find_or_install()
+    if browser_path is None:
+        message = f"NOT TESTED: lesson 02's canvases: no browser found; {chromium.HOW}"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
+    from playwright.sync_api import sync_playwright
+
+    root = tmp_path_factory.mktemp("canvases")
+    cells = [new_code_cell(f"from cvlab.widgets import {name}\n{name}()") for name in NAMES]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), root / "canvases.ipynb")
+    options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
+    with lab.serve(root, tmp_path_factory.mktemp("lab")) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=options)
+        yield lab.Notebook(browser, address, "canvases.ipynb").run()
+        browser.close()
+
+
+@pytest.fixture
+def counted(notebook):
+    """Count, from a quiet moment on, what the page sends to the kernel: `window.sent`."""
+    notebook.page.wait_for_timeout(700)
+    notebook.page.wait_for_function(lab.IDLE)
+    notebook.page.evaluate(COUNT)
+
+
+def press(live, name: str, times: int = 1) -> None:
+    for _ in range(times):
+        live.root.get_by_role("button", name=name).click()
+
+
+def test_the_kernel_slides_without_a_round_trip(notebook, counted):
+    live = shown(notebook, "SlidingKernel")
+    seen = live.root.evaluate("""e => {
+      const step = [...e.querySelectorAll("button")].find(b => b.textContent === "Step");
+      const read = () => e.querySelector(".cvlab-readout").innerText.replace(/\\s+/g, "");
+      return [1, 2, 3].map(() => { step.click(); return [read(), window.sent]; });
+    }""")
+    assert ["place:2of16" in seen[0][0], "place:3of16" in seen[1][0], "place:4of16" in seen[2][0]] == [
+        True
+    ] * 3
+    assert "sum:21" in seen[1][0]
+    assert "✓Taskdone" in seen[1][0]
+    assert [sent for _, sent in seen] == [0, 0, 0]
+
+
+def test_play_walks_alone_and_pauses(notebook):
+    live = shown(notebook, "SlidingKernel")
+    live.canvas.press("Home")
+    press(live, "Play")
+    notebook.page.wait_for_timeout(1500)
+    press(live, "Pause")
+    stopped = live.readout()
+    assert "place:1of16" not in stopped
+    notebook.page.wait_for_timeout(900)
+    assert live.readout() == stopped
+
+
+def test_python_hears_of_the_last_step(notebook):
+    live = shown(notebook, "SlidingKernel")
+    live.canvas.press("Home")
+    press(live, "Step", 5)
+    notebook.page.wait_for_timeout(700)
+    notebook.page.wait_for_function(lab.IDLE)
+    before = live.look()
+    live.control("kernel").locator("select").select_option(index=2)  # Python answers with its own state
+    assert live.changed(before)
+    assert "place:6of16" in live.readout()
+    agrees(live, SlidingKernel())
+
+
+def test_a_click_moves_the_window(notebook):
+    live = shown(notebook, "SlidingKernel")
+    press(live, "Reset")
+    notebook.page.wait_for_timeout(700)
+    live.canvas.click(position={"x": 8 + 4.5 * 44, "y": 26 + 4.5 * 44})
+    assert "row3,column3" in live.readout()
+
+
+def test_a_typed_weight_is_drawn_at_once(notebook):
+    live = shown(notebook, "KernelLab")
+    live.canvas.press("ArrowRight")
+    drawn = live.canvas.evaluate("""c => {
+      const before = c.toDataURL();
+      c.dispatchEvent(new KeyboardEvent("keydown", { key: "7" }));
+      return [before !== c.toDataURL(), JSON.parse(c.dataset.state).edit_01];
+    }""")
+    assert drawn == [True, 7]
+
+
+def test_the_lab_agrees_with_python_and_a_preset_forgets_edits(notebook):
+    live = shown(notebook, "KernelLab")
+    notebook.page.wait_for_function(lab.IDLE)
+    agrees(live, KernelLab())
+    before = live.look()
+    live.control("kernel").locator("select").select_option(index=5)
+    live.changed(before)
+    assert not any(value for key, value in live.drawn_state().items() if key.startswith("edit"))
+    agrees(live, KernelLab())
+
+
+def test_a_weight_is_dragged(notebook):
+    live = shown(notebook, "KernelLab")
+    press(live, "Reset")
+    notebook.page.wait_for_timeout(700)
+    box, mouse = live.canvas.bounding_box(), notebook.page.mouse
+    x, y = box["x"] + 8 + 63, box["y"] + 26 + 63  # the middle weight
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x, y - 36, steps=6)
+    mouse.up()
+    notebook.page.wait_for_function(lab.IDLE)
+    notebook.page.wait_for_timeout(300)
+    assert live.drawn_state()["edit_11"] == 3
+    agrees(live, KernelLab())
+
+
+def test_a_cell_is_chosen_by_a_click(notebook):
+    live = shown(notebook, "ReceptiveField")
+    before = live.look()
+    live.canvas.click(position={"x": 64 + (4 + 20.5) * 16, "y": 14 + 58 + 14})
+    assert live.changed(before)
+    assert "chosen:cell20oflayer2" in live.readout()
+    agrees(live, ReceptiveField())
+
+
+def test_nothing_went_wrong_in_the_page(notebook):
+    assert notebook.errors == []
+    assert notebook.strangers() == []

@@ -1,0 +1,250 @@
+"""Every widget in a real browser on a real JupyterLab: dragged, moved by keyboard, read, in both themes.
+
+A new widget is tested by being exported; a new lesson by lying in `notebooks/`.
+"""
+
+import io
+import os
+import shutil
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
+from support import chromium, lab
+from support.shown import Shown, agrees, contrast, drag, moves, shown
+
+import cvlab.widgets
+from cvlab.widgets._engine.base import VIEW
+
+NAMES = sorted(cvlab.widgets.__all__)
+LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+GALLERY = "every widget, все, 모두.ipynb"
+FOCUSABLE = ".noUi-handle, select, input[type=checkbox], button, canvas"
+POINTER = '''
+import ipywidgets, numpy
+from cvlab.widgets import PointerWidget
+class Dot(PointerWidget):
+    scene = """{
+      size: () => [300, 60],
+      draw(ctx, s) { ctx.fillStyle = s.theme.ink; ctx.fillRect(s.state.x - 5, 25, 10, 10); },
+      drag: (from, to) => ({ x: Math.round(Math.min(300, Math.max(0, to.x))) }),
+      key: (key, shift, s) => key === "ArrowRight" ? { x: Math.min(300, s.state.x + 1) } : null,
+    }"""
+    def controls(self): return {"x": ipywidgets.IntSlider(100, 0, 300, description="x")}
+    def compute(self, x):
+        if x == 13: raise RuntimeError("thirteen")
+        return {"x": x}
+    def draw(self, values): return numpy.full((60, 300, 3), 255, numpy.uint8)
+    def text(self, values): return f"x: {values['x']}"
+Dot()
+'''
+
+
+@pytest.fixture(scope="module")
+def browser_path():
+    return chromium.find_or_install()
+
+
+@pytest.fixture
+def opened(browser_path, request):
+    """The function that opens a notebook; without a browser, skip by name, or fail on CI."""
+    if browser_path is None:
+        message = f"NOT TESTED: {request.node.name}: no browser found; {chromium.HOW}"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
+    return request.getfixturevalue("in_lab")
+
+
+@pytest.fixture(scope="module")
+def in_lab(browser_path, tmp_path_factory):
+    """Open and run a notebook by name, once; all in one browser on one server, from a copy."""
+    from playwright.sync_api import sync_playwright
+
+    root = tmp_path_factory.mktemp("class")
+    for lesson in LESSONS:
+        shutil.copy(lesson, root)
+    code = [f"from cvlab.widgets import {name}\nwidget = {name}()\nwidget" for name in NAMES] + [POINTER]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=[new_code_cell(c) for c in code], metadata=kernel), root / GALLERY)
+    notebooks = {}
+    options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
+    with lab.serve(root, tmp_path_factory.mktemp("lab")) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=options)
+
+        def open_notebook(name, run=True):
+            if name not in notebooks:
+                notebooks[name] = lab.Notebook(browser, address, name)
+                if run:
+                    notebooks[name].run()
+            return notebooks[name]
+
+        yield open_notebook
+        browser.close()
+
+
+@pytest.fixture
+def gallery(opened):
+    return opened(GALLERY)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_control_moves_picture_and_readout(gallery, name):
+    live, twin = shown(gallery, name), getattr(cvlab.widgets, name)()
+    agrees(live, twin)
+    for control in twin._controls.values():
+        for move in moves(control) if control.layout.display != "none" else []:
+            before, value = live.look(), live.value(control, control.description)
+            move(live, control)
+            sliding = hasattr(
+                control, "min"
+            )  # the others need not change anything: an antialias that is no switch
+            changed = live.changed(before, seconds=6 if sliding else 1)
+            assert changed or not sliding, f"{control.description} is dead"
+            assert live.value(control, control.description) != value
+            agrees(live, twin)
+    if live.canvas.count():
+        press_arrows(live, twin)
+    before = live.look()
+    live.root.get_by_role("button", name="Reset").press("Enter")
+    live.changed(before, seconds=2)
+    agrees(live, getattr(cvlab.widgets, name)())
+    assert not gallery.errors
+
+
+def press_arrows(live: Shown, twin) -> None:
+    """On a canvas at least one arrow key moves something, and none does what Python would not."""
+    states = [live.drawn_state()]
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"):
+        before = live.look()
+        live.canvas.press(key)
+        live.changed(before, seconds=1)
+        agrees(live, twin)
+        states.append(live.drawn_state())
+    assert any(state != states[0] for state in states), "no arrow key moves the canvas"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_keyboard_reaches_every_control(gallery, name):
+    live = shown(gallery, name)
+    targets = live.root.locator(FOCUSABLE)
+    count = targets.count()
+    targets.first.focus()
+    reached = set()
+    for _ in range(3 * count + 3):
+        places = "(e, list) => Array.from(e.querySelectorAll(list)).indexOf(document.activeElement)"
+        reached.add(live.root.evaluate(places, FOCUSABLE))
+        live.root.page.keyboard.press("Tab")
+    assert set(range(count)) <= reached, f"Tab reached {sorted(reached)} of {count}"
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_readable_in_both_themes(gallery, theme):
+    gallery.theme(theme)
+    folder = os.environ.get("CVLAB_SCREENSHOTS")
+    for name in NAMES:
+        live = shown(gallery, name)
+        png = live.root.screenshot()
+        if folder:
+            Path(folder, f"{name} {theme}.png").write_bytes(png)
+        assert np.asarray(Image.open(io.BytesIO(png)).convert("L")).std() > 20, f"{name} looks blank"
+        for words in live.root.locator(".cvlab-readout div, .cvlab-task, .widget-label").all():
+            assert contrast(words) >= 4.5, f"{name}: {words.inner_text()!r} is hard to read in {theme}"
+
+
+def test_a_canvas_is_moved_by_pointer_and_keyboard(gallery):
+    live = shown(gallery, "Dot")
+    canvas = live.root.locator("canvas")
+    assert "arrow keys" in canvas.get_attribute("aria-label")
+    box, before = canvas.bounding_box(), live.look()
+    page = live.root.page
+    page.mouse.move(box["x"] + 100, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 30, steps=4)
+    page.mouse.up()
+    assert live.changed(before)
+    assert live.readout() == "x:200"
+    before = live.look()
+    canvas.press("ArrowRight")
+    assert live.changed(before)
+    assert live.readout() == "x:201"
+    assert live.control("x").locator(".widget-readout").inner_text() == "201"
+    before = live.look()
+    drag(live, "x", 0.5)
+    assert live.changed(before)
+    assert live.readout() in ("x:149", "x:150", "x:151")
+
+
+def test_an_exception_is_shown_and_the_widget_lives_on(gallery):
+    live = shown(gallery, "Dot")
+    number = live.control("x").locator(".widget-readout")
+    for typed, expected in (("13", "⚠RuntimeError:thirteen"), ("14", "x:14")):
+        before = live.look()
+        number.fill(typed)
+        number.press("Enter")
+        assert live.changed(before)
+        assert live.readout() == expected
+
+
+def test_a_wrong_chromium_is_named(monkeypatch):
+    monkeypatch.setenv("CHROMIUM", "/no/such/browser")
+    with pytest.raises(
+        FileNotFoundError, match="CHROMIUM must be the path of a browser that can run; got '/no/such"
+    ):
+        chromium.find()
+
+
+def test_nothing_leaves_this_machine(gallery):
+    assert len(gallery.requests) > 20
+    assert gallery.strangers() == []
+
+
+def move_somehow(live: Shown) -> None:
+    """Move the first thing that a widget has to move: its canvas, a slider, a list, a row of buttons."""
+    handle, choice = live.root.locator(".noUi-handle"), live.root.locator("select")
+    if live.canvas.count():
+        before = live.look()
+        live.canvas.press("ArrowRight")
+        if not live.changed(before, seconds=1):
+            live.canvas.press("ArrowDown")
+    elif handle.count():
+        handle.first.press("ArrowRight")
+    elif choice.count():
+        choice.first.select_option(index=int(choice.first.evaluate("e => e.selectedIndex ? 0 : 1")))
+    else:
+        live.root.locator(".widget-toggle-button:not(.mod-active)").first.press("Enter")
+
+
+def widget_cells(lesson: str) -> tuple[list[int], list[int]]:
+    """Return the cells of a lesson that must run to show its widgets, and those that show one."""
+    cells = nbformat.read(next(path for path in LESSONS if path.name == lesson), as_version=4).cells
+    shows = [
+        i for i, c in enumerate(cells) if any(VIEW in out.get("data", {}) for out in c.get("outputs", []))
+    ]
+    return lab.needed([c.source if c.cell_type == "code" else "" for c in cells], shows), shows
+
+
+def test_needed_cells_are_found():
+    cells = ["import numpy as np", "# a heading", "a = np.ones(3)", "b = 2", "%timeit a", "a", "print(b)"]
+    assert lab.needed(cells, [5]) == [0, 2, 5]
+
+
+@pytest.mark.parametrize("lesson", [path.name for path in LESSONS])
+def test_a_lesson_shows_pictures_then_runs_and_its_widgets_move(opened, lesson):
+    notebook = opened(lesson, run=False)
+    output = notebook.page.locator(".jp-OutputArea-output")
+    assert output.locator("img").count() > 0, "before it is run, a lesson shows the pictures that were kept"
+    assert output.get_by_text("Error displaying widget").count() == 0
+    cells, shows = widget_cells(lesson)
+    notebook.run(None if lesson == LESSONS[0].name else cells)  # the first one whole, as a newcomer does
+    widgets = notebook.page.locator(".cvlab-widget")
+    assert widgets.count() == len(shows)
+    for index in range(widgets.count()):
+        live = Shown(notebook, widgets.nth(index))
+        live.root.scroll_into_view_if_needed()
+        before = live.look()
+        move_somehow(live)
+        assert live.changed(before), f"widget {index + 1} of {lesson} does not answer"
+    assert notebook.errors == []
+    assert notebook.strangers() == []

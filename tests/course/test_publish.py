@@ -1,0 +1,227 @@
+"""`cvlab publish`: the setting, the README's table, and the set-up cell run in a make-believe Colab."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cvlab.course import publish
+from cvlab.course.pictures import first_figure
+from cvlab.course.publish import Setting
+
+ROOT = Path(__file__).resolve().parents[2]
+PLACE = Setting("ada-l/cv.lab", "main")
+RUN = """
+import sys, types
+if {colab}:
+    sys.modules["google.colab"] = types.ModuleType("google.colab")
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+result = shell.run_cell({cell!r})
+error = result.error_in_exec or result.error_before_exec
+print("ERROR", type(error).__name__, error) if error else print("DONE")
+"""
+
+
+@pytest.mark.parametrize(
+    "repo",
+    [
+        "ada",
+        "ada/",
+        "/lab",
+        "a/b/c",
+        "https://github.com/a/b",
+        "-ada/lab",
+        "ada/lab.git",
+        "ada/..",
+        "ada/l b",
+        "ada/lab\n",
+    ],
+)
+def test_repo_must_be_owner_and_name(repo):
+    with pytest.raises(ValueError, match="repo must be OWNER/NAME, without address or .git; got "):
+        Setting(repo)
+
+
+@pytest.mark.parametrize(
+    "wheel",
+    ["http://x.example/cvlab-1.whl", "https://x.example/other-1.whl", 'https://x.example/"/cvlab-1.whl'],
+)
+def test_wheel_must_be_an_https_wheel_of_cvlab(wheel):
+    with pytest.raises(ValueError, match="wheel must be an https address"):
+        Setting("ada/lab", wheel=wheel)
+
+
+def test_branch_must_be_a_branch():
+    with pytest.raises(ValueError, match="branch must be"):
+        Setting("ada/lab", branch='main" ; ls')
+
+
+def test_source_is_the_wheel_if_there_is_one():
+    wheel = "https://x.example/files/cvlab-0.1.0-py3-none-any.whl"
+    assert PLACE.source == "https://github.com/ada-l/cv.lab/archive/main.zip"
+    assert Setting("ada/lab", wheel=wheel).source == wheel
+    assert Setting().source == ""
+
+
+def test_badge_links_the_notebook():
+    address = "https://colab.research.google.com/github/ada-l/cv.lab/blob/main/notebooks/00_start_here.ipynb"
+    for name in ("00_start_here", "00_start_here.ipynb", Path("notebooks/source/00_start_here.py")):
+        assert publish.badge(name, PLACE) == f"[Open in Colab]({address})"
+    assert publish.badge("00_start_here", PLACE, picture="b.svg") == f"[![Open in Colab](b.svg)]({address})"
+    assert publish.badge("00_start_here", Setting()) == ""
+
+
+def run_cell(tmp_path, place, *, colab: bool, have_cvlab: bool = False) -> tuple[str, list]:
+    """Run the set-up cell in IPython, where pip only notes its words and puts an empty cvlab in place."""
+    site = tmp_path / "site"
+    (site / "pip").mkdir(parents=True)
+    (site / "pip/__init__.py").write_text("")
+    note = "import json, pathlib, sys\nsite = pathlib.Path(__file__).parents[1]\n"
+    note += "(site / 'words.json').write_text(json.dumps(sys.argv[1:]))\n(site / 'cvlab.py').write_text('')\n"
+    (site / "pip/__main__.py").write_text(note)
+    if have_cvlab:
+        (site / "cvlab.py").write_text("")
+    (tmp_path / "cvlab").mkdir()  # a clone in the folder of the notebook is not the package
+    blind = f"import sys; sys.path[:] = [p for p in sys.path if p != {str(ROOT)!r}]\n"  # nor is the editable install seen
+    code = blind + RUN.format(colab=colab, cell=publish.setup_cell(place))
+    env = {
+        "PYTHONPATH": str(site),
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+    }
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    words = site / "words.json"
+    return run.stdout, json.loads(words.read_text()) if words.exists() else []
+
+
+def test_in_colab_the_cell_installs_cvlab_and_nothing_of_colabs_own(tmp_path):
+    said, words = run_cell(tmp_path, PLACE, colab=True)
+    assert said.splitlines()[-1] == "DONE"
+    assert words == ["install", "-q", "--no-deps", PLACE.source, *publish.COLAB_LACKS.split()]
+    assert not {"torch", "torchvision", "numpy", "ipywidgets"} & set(words)
+
+
+@pytest.mark.parametrize("colab", [True, False])
+def test_with_cvlab_there_the_cell_does_nothing(tmp_path, colab):
+    said, words = run_cell(tmp_path, PLACE, colab=colab, have_cvlab=True)
+    assert (said, words) == ("DONE\n", [])
+
+
+@pytest.mark.parametrize("place", [PLACE, Setting()], ids=["published", "unpublished"])
+def test_elsewhere_a_missing_cvlab_is_explained(tmp_path, place):
+    said, words = run_cell(tmp_path, place, colab=False)
+    assert said.splitlines()[-1].startswith(
+        "ERROR ModuleNotFoundError cvlab is not in this kernel: start the course with `make lab`"
+    )
+    assert words == []
+
+
+def test_the_cell_is_at_most_six_lines():
+    for place in (PLACE, Setting()):
+        cell = publish.setup_cell(place)
+        assert cell.count("\n") <= 6
+        assert cell.endswith(")\n")
+
+
+def test_what_colab_lacks_is_asked_for_in_pyproject():
+    import tomllib
+
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(publish.COLAB_LACKS.split()) <= {Requirement(text).name for text in project["dependencies"]}
+
+
+def test_readme_follows_the_lessons():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert publish.readme(text, publish.table()) == text, "run `cvlab publish`"
+    names = [path.stem for path in sorted((ROOT / "notebooks/source").glob("[0-9][0-9]_*.py"))]
+    assert [lesson.name for lesson in publish.lessons()] == names
+    assert names[:2] == ["00_start_here", "01_preprocessing"]
+    assert all(lesson.minutes >= 5 and lesson.question.endswith("?") for lesson in publish.lessons())
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A small repository with one lesson and a README, where `cvlab publish` may write."""
+    (tmp_path / "notebooks/source").mkdir(parents=True)
+    lesson = "# %% [markdown]\n# # 00 · Start\n#\n# **What is\n# this?**\n#\n# *About 20 minutes.*\n\n# %%\n1 + 1\n"
+    (tmp_path / "notebooks/source/00_start.py").write_text(lesson, encoding="utf-8")
+    (tmp_path / "README.md").write_text(f"before\n{publish.BEGIN}\nold\n{publish.END}\nafter\n")
+    (tmp_path / "publish.json").write_text("{}")
+    monkeypatch.setattr(publish, "ROOT", tmp_path)
+    monkeypatch.setattr(publish, "FILE", tmp_path / "publish.json")
+    monkeypatch.setattr(publish.table, "__defaults__", (tmp_path, None))
+    return tmp_path
+
+
+def test_publish_writes_setting_and_table_and_twice_changes_nothing(clone, capsys):
+    assert publish.main(["--repo", "ada/lab"]) == 0
+    assert "cvlab build" in capsys.readouterr().out
+    assert publish.setting() == Setting("ada/lab")
+    text = (clone / "README.md").read_text(encoding="utf-8")
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+    assert "old" not in text
+    assert "| [00 · Start](notebooks/00_start.ipynb) | What is this? | 20 |  | [![Open in Colab](" in text
+    assert publish.main([]) == 0  # the repository is remembered
+    assert (clone / "README.md").read_text(encoding="utf-8") == text
+    assert publish.main(["--repo", "bob/lab"]) == 0
+    assert (clone / "README.md").read_text(encoding="utf-8") == text.replace("ada/lab", "bob/lab")
+
+
+def test_table_shows_a_picture_once_it_is_there(clone):
+    assert "docs/pictures" not in publish.table(clone, Setting())
+    (clone / "docs/pictures").mkdir(parents=True)
+    (clone / "docs/pictures/00.png").write_bytes(b"")
+    row = '| [00 · Start](notebooks/00_start.ipynb) | What is this? | 20 | <img src="docs/pictures/00.png" width="240" alt="00 · Start"> |'
+    assert publish.table(clone, Setting()).splitlines()[-1] == row
+
+
+def test_a_bad_repo_writes_nothing(clone, capsys):
+    before = (clone / "README.md").read_text()
+    assert publish.main(["--repo", "nonsense"]) == 1
+    assert "repo must be OWNER/NAME" in capsys.readouterr().err
+    assert (clone / "README.md").read_text() == before
+    assert (clone / "publish.json").read_text() == "{}"
+
+
+def test_a_readme_without_markers_and_a_lesson_without_minutes_are_named(clone, capsys):
+    (clone / "README.md").write_text("no markers")
+    assert publish.main([]) == 1
+    assert "README.md must hold the lines" in capsys.readouterr().err
+    (clone / "notebooks/source/01_more.py").write_text(
+        "# %% [markdown]\n# # 01 · More\n# **Why?**\n\n# %%\n1\n"
+    )
+    assert publish.main([]) == 1
+    assert "01_more.py: the first cell must have 'N minutes' (a figure); got" in capsys.readouterr().err
+
+
+def test_every_lesson_has_its_picture_and_it_is_the_notebooks_own():
+    for lesson in publish.lessons():
+        figure = first_figure(ROOT / f"notebooks/{lesson.name}.ipynb")
+        picture = Image.open(ROOT / f"docs/pictures/{lesson.name[:2]}.png").convert("RGB")
+        assert picture.width <= 480
+        full = Image.open(io.BytesIO(figure)).convert("RGB").resize(picture.size, Image.Resampling.BICUBIC)
+        gap = np.abs(np.asarray(full, float) - np.asarray(picture, float)).mean()
+        assert gap < 12, f"docs/pictures/{lesson.name[:2]}.png is not the first figure; run: cvlab publish"
+
+
+def test_lesson_00_maps_every_lesson_with_its_minutes():
+    source = (ROOT / "notebooks/source/00_start_here.py").read_text(encoding="utf-8")
+    rows = {number: row for row, number in re.findall(r"^# (\| \*\*(\d\d)\*\* .*)$", source, re.MULTILINE)}
+    known = {lesson.name[:2]: lesson for lesson in publish.lessons()}
+    assert set(rows) == set(known), (
+        "lessons that can be opened are in bold on lesson 00's map, the others are not"
+    )
+    for number, lesson in known.items():
+        assert rows[number].rstrip().endswith(f"| {lesson.minutes} |"), rows[number]

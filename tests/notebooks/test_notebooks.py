@@ -1,0 +1,173 @@
+"""Every committed notebook: made from its source, complete, run without a network with the same outputs."""
+
+import base64
+import io
+import re
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+from support.sealed import ROOT, run_nbval
+
+from cvlab.course.build import count
+from cvlab.course.compare import CORE_LINES, problems
+from cvlab.course.compose import KINDS, inputs, notebook_path, read_lessons
+from cvlab.course.execute import WIDGET
+
+NAMES = sorted(path.stem for path in (ROOT / "notebooks" / "source").glob("*.py"))
+CODE_LINES, SETUP_LINES, WORDS, BULLETS = CORE_LINES, 6, 150, 5
+SIZE, PIXELS = 3e6, (16, 1200)  # bytes of a notebook; least and most width and height of a picture
+FIRST_LESSON_EXERCISES, EXERCISES, WIDGETS = 2, 5, 2
+
+each_lesson = pytest.mark.parametrize("name", NAMES)
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def lesson_of(name):
+    return read_lessons(ROOT, [name[:2]])[0]
+
+
+def committed(name, kind):
+    return nbformat.read(notebook_path(ROOT, lesson_of(name), kind), as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tagged(cell, tag):
+    return tag in cell.metadata.get("tags", [])
+
+
+def prose_words(text):
+    """Count the words of a text cell, its tables left out."""
+    return sum(len(line.split()) for line in text.splitlines() if not line.startswith("|"))
+
+
+def test_there_are_lessons():
+    assert len(NAMES) >= 2
+    assert NAMES[0] == "00_start_here"
+
+
+def test_notebooks_agree_with_their_sources():
+    assert problems(ROOT, read_lessons(ROOT)) == []
+
+
+@each_kind
+@each_lesson
+def test_file_is_slim_and_was_run_in_order(name, kind):
+    path = notebook_path(ROOT, lesson_of(name), kind)
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert path.stat().st_size <= SIZE
+    assert "widgets" not in notebook.metadata
+    assert notebook.metadata.kernelspec.name == "python3"
+    cells = code_cells(notebook)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    failed = [c.id for c in cells if any(o.output_type == "error" for o in c.outputs)]
+    assert [c.id for c in cells if c.id in failed and not tagged(c, "raises-exception")] == []
+    assert [c.id for c in cells if tagged(c, "raises-exception") and c.id not in failed] == []
+    assert [c.id for c in cells if any(o.get("name") == "stderr" for o in c.outputs)] == []
+
+
+@each_kind
+@each_lesson
+def test_pictures_decode_and_are_not_blank(name, kind):
+    seen = 0
+    for cell in code_cells(committed(name, kind)):
+        for output in cell.outputs:
+            for mime in {"image/png", "image/jpeg"} & set(output.get("data", {})):
+                picture = Image.open(io.BytesIO(base64.b64decode(output.data[mime]))).convert("RGB")
+                assert PIXELS[0] <= min(picture.size), f"{cell.id}: {picture.size}"
+                assert max(picture.size) <= PIXELS[1], f"{cell.id}: {picture.size}"
+                assert np.asarray(picture).std() > 1, f"{cell.id}: a picture of one colour"
+                seen += 1
+    assert seen
+
+
+@each_kind
+@each_lesson
+def test_every_widget_has_a_static_picture_and_text(name, kind):
+    views = [
+        o.data for c in code_cells(committed(name, kind)) for o in c.outputs if WIDGET in o.get("data", {})
+    ]
+    assert len(views) >= WIDGETS
+    for data in views:
+        assert {"text/plain"} < set(data)
+        assert {"image/png", "image/jpeg"} & set(data), data["text/plain"]
+
+
+@each_kind
+@each_lesson
+def test_checks_say_what_they_should(name, kind):
+    """A solution notebook is green throughout; a student's has only stubs, and says so."""
+    word = "Not attempted" if kind == "student" else "Right"
+    checks = {
+        found[1]: "".join(o.get("data", {}).get("text/plain", "") + o.get("text", "") for o in cell.outputs)
+        for cell in code_cells(committed(name, kind))
+        if (found := re.search(r"^check\((\w+)\)", cell.source, re.MULTILINE))
+    }
+    assert set(checks) == set(lesson_of(name).exercises())
+    assert {exercise: text.split(":")[0] for exercise, text in checks.items()} == dict.fromkeys(checks, word)
+
+
+@each_lesson
+def test_lesson_has_its_parts(name):
+    cells = inputs(lesson_of(name), "solution").cells
+    prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    everything = "\n\n".join(prose)
+    assert prose[0].startswith("# ")
+    assert "?" in prose[0], "the first cell asks the lesson's question"
+    assert re.search(r"\d+ minutes", prose[0]), "the first cell says how many minutes"
+    setup = [cell for cell in cells if tagged(cell, "setup")]
+    assert len(setup) == 1
+    assert len(setup[0].source.splitlines()) <= SETUP_LINES
+    least = FIRST_LESSON_EXERCISES if name.startswith("00") else EXERCISES
+    assert len(lesson_of(name).exercises()) >= least
+    for part in ("in the library", "where it breaks", "sources"):
+        assert re.search(rf"(\*\*|^#+ ){part}", everything, re.IGNORECASE | re.MULTILINE), part
+    sources = re.split(r"(?:\*\*|^#+ )sources", everything, flags=re.IGNORECASE | re.MULTILINE)[-1]
+    assert re.search(r"\]\(https?://", sources), "the sources have links"
+    recap = re.search(r"^#+ Recap\n(.*?)(?=^#|\Z)", everything, re.MULTILINE | re.DOTALL)
+    assert recap, "a recap"
+    assert 1 <= len(re.findall(r"^[-*] ", recap[1].split("\n\n**")[0], re.MULTILINE)) <= BULLETS
+
+
+@each_lesson
+def test_cells_are_short(name):
+    cells = inputs(lesson_of(name), "solution").cells
+    long_code = {
+        c.id: n for c in cells if c.cell_type == "code" and (n := len(c.source.splitlines())) > CODE_LINES
+    }
+    assert long_code == {}
+    words = {c.id: n for c in cells if c.cell_type == "markdown" and (n := prose_words(c.source)) > WORDS}
+    assert words == {}
+
+
+@each_lesson
+def test_each_exercise_states_minutes_and_difficulty(name):
+    prose = ""
+    for cell in inputs(lesson_of(name), "solution").cells:
+        if cell.cell_type == "markdown":
+            prose = cell.source
+        if tagged(cell, "exercise"):
+            assert re.search(r"\d+ minutes?, (easy|medium|hard)", prose), cell.id
+
+
+@each_kind
+@each_lesson
+def test_runs_offline_with_the_committed_outputs(name, kind, tmp_path, record_property):
+    """nbval runs it in an empty folder with the network blocked; nothing even tries to get out."""
+    lesson, notebook = lesson_of(name), committed(name, kind)
+    run = run_nbval(notebook_path(ROOT, lesson, kind), tmp_path)
+    assert run.code == 0, run.text[-6000:]
+    assert run.attempts == []
+    counts = count(notebook)
+    figures = {"name": f"{name} {kind}", "checks": counts["check"]} | run.figures
+    record_property("notebook", figures)
+    assert (
+        run.figures["cells"] == counts["code"]
+    )  # an honest run: nothing skipped, nothing suspiciously small
+    assert {what: counts[what] for what, least in lesson.minimum.items() if counts[what] < least} == {}
+    assert figures["memory"] < 1200

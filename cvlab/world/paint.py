@@ -10,13 +10,18 @@ from cvlab.world import photos, stickers
 
 __all__ = ["SPLITS", "Dice", "background", "draw_on", "files", "overlap", "sticker"]
 
-# Which styles and photos each split draws from: no two splits share either. The two Noto styles are one family,
-# so they stay together. Left out are the photos that show a class: chelsea, astronaut, camera, motorcycle.
+# Which styles and photos each split draws from: no two splits share either. The two Noto styles are one family, and
+# so are the two Fluent styles: they stay together. Left out are the photos that show a class: chelsea, astronaut,
+# motorcycle; of the camera's only the lawn and the skyline beside the man are taken.
 SPLITS = {
-    "train": (("noto", "noto2017"), ("china", "coffee", "grass", "moon", "clock", "tissue")),
-    "val": (("fluent3d",), ("rocket", "brick", "coins", "cell")),
+    "train": (
+        ("noto", "noto2017", "emojione2", "fxemoji"),
+        ("china", "coffee", "grass", "moon", "clock", "tissue", "camera", "colorwheel"),
+    ),
+    "val": (("fluent3d", "fluentflat"), ("rocket", "brick", "coins", "cell")),
     "test": (("twemoji",), ("flower", "gravel", "hubble", "retina")),
 }
+_PARTS = {"camera": np.s_[:, 335:]}  # of a photo that shows a class, the columns that do not
 _ONE = 1 << 16  # fixed point: 16 bits behind the point
 _COS = [round(math.cos(math.radians(degree)) * _ONE) for degree in range(360)]
 
@@ -48,21 +53,32 @@ class Dice:
 
 
 def background(dice: Dice, split: str, size: int) -> np.ndarray:
-    """Cut a square from one of the split's photos, perhaps mirrored, its colours shifted.
+    """Cut a square from one of the split's photos, perhaps mirrored, its colours shifted, a grey photo tinted.
 
     Returns:
         (size, size, 3) uint8 RGB, a fresh array.
     """
     name = dice.choose(SPLITS[split][1])
-    shrink = dice.between(1, min(4, min(photos.info(name).shape[:2]) // size))
+    shrink = dice.between(1, min(4, min(_photo(name, 1).shape[:2]) // size))
     photo = _photo(name, shrink)
     top, left = dice.between(0, photo.shape[0] - size), dice.between(0, photo.shape[1] - size)
     cut = photo[top : top + size, left : left + size][:, :: dice.choose((-1, 1))]
     light = dice.between(150, 256)
-    gain = [light * dice.between(190, 256) >> 8 for _ in range(3)]
-    lift = [dice.between(0, (255 - (255 * g >> 8)) // 2) for g in gain]
+    if _is_grey(name):
+        lift = [dice.between(0, 120) * light >> 8 for _ in range(3)]
+        gain = [(dice.between(120, 255) * light >> 8) - low for low in lift]
+    else:
+        gain = [light * dice.between(190, 256) >> 8 for _ in range(3)]
+        lift = [dice.between(0, (255 - (255 * g >> 8)) // 2) for g in gain]
     # 255 * 256 fits 16 bits, and the lift is too small to pass 255: nothing to clip
     return ((cut * np.array(gain, np.uint16) >> 8) + np.array(lift, np.uint16)).astype(np.uint8)
+
+
+@cache
+def _is_grey(name: str) -> bool:
+    """Tell whether a photo has no colour of its own: it then gets one for its dark and one for its light parts."""
+    photo = _photo(name, 1)
+    return bool((photo == photo[..., :1]).all())
 
 
 @cache
@@ -135,6 +151,9 @@ def overlap(shape: tuple, drawn: tuple, top: int, left: int) -> tuple[tuple, tup
 def _photo(name: str, shrink: int) -> np.ndarray:
     """A photo made smaller by averaging blocks of shrink x shrink pixels; (H, W, 3) uint16."""
     photo = photos.load(name)
+    if name in _PARTS:
+        photo = photo[_PARTS[name]]
+        photo = np.concatenate([photo, photo[:, ::-1]], axis=1)  # mirrored: wide enough for the largest scene
     height, width = (side // shrink for side in photo.shape[:2])
     blocks = photo[: height * shrink, : width * shrink].reshape(height, shrink, width, shrink, 3)
     return (blocks.sum(axis=(1, 3), dtype=np.uint32) // shrink**2).astype(np.uint16)

@@ -10,7 +10,7 @@ from cvlab._validate import one_of
 
 __all__ = ["CIFAR10", "COCO_VOC", "STYLES", "classes", "drawings", "load", "styles"]
 
-STYLES = ("fluent3d", "noto", "noto2017", "twemoji")
+STYLES = ("emojione2", "fluent3d", "fluentflat", "fxemoji", "noto", "noto2017", "twemoji")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 COCO_VOC = (
     "airplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "dog", "horse",
@@ -34,7 +34,7 @@ def styles(cls: str) -> list[str]:
 
     Example:
         >>> styles("frog")
-        ['fluent3d', 'noto', 'noto2017', 'twemoji']
+        ['emojione2', 'fluent3d', 'fluentflat', 'fxemoji', 'noto', 'noto2017', 'twemoji']
     """
     one_of(cls, "cls", classes())
     return [style for style in STYLES if drawings(cls, style)]
@@ -74,7 +74,7 @@ def load(cls: str, style: str = "noto", n: int = 1) -> np.ndarray:
         >>> load("cat", "twemoji", 2).shape
         (96, 96, 4)
 
-    Source: Fluent Emoji (MIT), Noto Emoji (Apache-2.0), Twemoji (CC-BY-4.0); see data/README.md.
+    Source: Emoji One 2.3 and Twemoji (CC-BY-4.0), Fluent Emoji (MIT), FxEmojis and Noto Emoji (Apache-2.0); see data/README.md.
     """
     from PIL import Image
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cvlab.world import paint, stickers
 from cvlab.world.scenes import MIN_VISIBLE, SPLITS, Scene, make_scene, make_scenes
 
-GOLDEN = "8378dd1e1569152c8676587d5015fa0f81c3288249fbacb4881cf101fbada65c"
+GOLDEN = "0f995fd046fa24ad2bb2c626e1bdf5a6e6f816f33dcf8ca03d3e79076b13519f"
 ROOT = Path(__file__).resolve().parents[2]
 FRESH = "from tests.world.test_scenes import digest; print(digest())"
 
@@ -128,7 +128,20 @@ def test_splits_share_neither_style_nor_background():
 
 def test_no_background_shows_a_class():
     used = {name for _, names in paint.SPLITS.values() for name in names}
-    assert not used & {"chelsea", "astronaut", "camera", "motorcycle_left", "motorcycle_right"}
+    assert not used & {"chelsea", "astronaut", "motorcycle_left", "motorcycle_right"}
+    assert paint._photo("camera", 1).shape == (512, 354, 3)  # the part beside the man, and its mirror image
+    assert min(min(paint._photo(name, 1).shape[:2]) for name in used) >= 256, (
+        "too small for the largest scene"
+    )
+
+
+def test_grey_photos_get_two_colours_and_coloured_ones_keep_theirs():
+    assert {name for _, names in paint.SPLITS.values() for name in names if paint._is_grey(name)} == {
+        *("grass", "moon", "clock", "camera", "brick", "coins", "cell", "gravel")
+    }
+    backgrounds = np.stack([paint.background(paint.Dice(0, i), "val", 64) for i in range(40)])
+    grey = (backgrounds == backgrounds[..., :1]).all(axis=(1, 2, 3))
+    assert not grey.any()
 
 
 def test_all_classes_occur():

@@ -1,6 +1,7 @@
 """Stickers: enough drawings of each class, every file listed with its sha256, bad words answered plainly."""
 
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -8,25 +9,50 @@ from PIL import Image
 
 from cvlab import settings
 from cvlab.coco.categories import VOC_CLASSES, coco_name
-from cvlab.world import stickers
+from cvlab.world import paint, stickers
 
 FILES = sorted((settings.data_dir() / "stickers").rglob("*.webp"))
 
 
-def maintainers_script():
-    """The committed script as a module, so that the test and the README use one definition of the table."""
-    path = settings.data_dir() / "make_stickers.py"
-    spec = importlib.util.spec_from_file_location("make_stickers", path)
+def maintainers_script(name="make_stickers"):
+    """A committed script as a module, so that the test and the README use one definition of the table."""
+    folder = str(settings.data_dir())
+    spec = importlib.util.spec_from_file_location(name, settings.data_dir() / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, folder)  # it imports the script beside it
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(folder)
     return module
 
 
 @pytest.mark.parametrize("cls", stickers.classes())
-def test_each_class_has_four_drawings_in_every_split(cls):
-    files = {style: stickers.drawings(cls, style) for style in stickers.styles(cls)}
-    assert len(files) == 4, "a style lacks the class, so a split would lack it"
-    assert sum(map(len, files.values())) >= 4
+def test_each_class_has_drawings_in_every_split(cls):
+    files = {split: paint.files(cls, split) for split in paint.SPLITS}
+    assert all(files.values()), "a split lacks the class"
+    assert len(files["train"]) >= 4, "too few to learn from"
+
+
+def test_every_style_belongs_to_one_split():
+    used = sorted(style for styles, _ in paint.SPLITS.values() for style in styles)
+    assert used == list(stickers.STYLES) == sorted(maintainers_script("emoji_packages").STYLES)
+
+
+@pytest.mark.parametrize(
+    ("style", "least"),
+    {
+        "emojione2": 60,
+        "fluent3d": 79,
+        "fluentflat": 79,
+        "fxemoji": 43,
+        "noto": 79,
+        "noto2017": 60,
+        "twemoji": 79,
+    }.items(),
+)
+def test_each_style_has_most_of_the_drawings(style, least):
+    assert least <= sum(path.parent.name == style for path in FILES) <= 81
 
 
 def test_class_lists():
@@ -95,13 +121,15 @@ def test_an_unlisted_file_is_noticed(tmp_path, monkeypatch):
 
 def test_readme_gives_versions_licences_and_credit():
     readme = (settings.data_dir() / "README.md").read_text(encoding="utf-8")
-    for package, version, *_ in maintainers_script().STYLES.values():
+    for package, version, *_ in maintainers_script("emoji_packages").STYLES.values():
         assert f"`{package}` {version}" in readme
     for word in (
         "MIT",
         "Apache-2.0",
         "CC-BY-4.0",
         "Twitter, Inc and other contributors",
+        "Emoji One",
+        "Mozilla",
         "creativecommons.org/licenses/by/4.0",
     ):
         assert word in readme
@@ -136,3 +164,38 @@ def test_top_part_cuts_the_runway_away():
     kept = np.array(maintainers_script().top_part(Image.fromarray(pixels)))
     assert (kept[5:20, 10:50, 3] == 255).all()
     assert (kept[30:] == 0).all()
+
+
+ICONS = {
+    "icons": {"dog": {}, "dog-face": {}, "black-cat": {}, "foxgrin": {}},
+    "aliases": {"hound": {"parent": "dog"}},
+}
+
+
+def test_an_svg_is_found_by_its_name_spelling_or_alias_and_else_left_out():
+    known = {
+        "1f415": "dog",
+        "1f408-200d-2b1b": "black-cat",
+        "1f638": "grin",
+        "1f43a": "wolf",
+        "1f54a": "hound",
+    }
+    codes = [*known, "1f54a-fe0f", "1f9ff"]
+    found = maintainers_script("emoji_packages").svg_names("fluentflat", codes, known, ICONS)
+    assert found == {"1f415": "dog", "1f408-200d-2b1b": "black-cat", "1f54a": "dog", "1f54a-fe0f": "dog"}
+
+
+def test_another_spelling_wins_over_the_name():
+    """In FxEmojis `dog` is the dog's face, U+1F436, and not the dog that Unicode calls so, U+1F415."""
+    known = {"1f415": "dog", "1f436": "dog-face"}
+    icons = {"icons": {"dog": {}, "dogside": {}}}
+    found = maintainers_script("emoji_packages").svg_names("fxemoji", list(known), known, icons)
+    assert found == {"1f415": "dogside", "1f436": "dog"}
+
+
+def test_a_package_of_another_content_is_refused(tmp_path):
+    script = maintainers_script("emoji_packages")
+    for name, version, *_ in script.STYLES.values():
+        (tmp_path / f"{name.strip('@').replace('/', '-')}-{version}.tgz").write_bytes(b"other")
+    with pytest.raises(SystemExit, match=r"iconify-json-emojione-1.2.3.tgz: sha256 is not 26a14f"):
+        script.packages(tmp_path)

@@ -16,24 +16,25 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cvlab import _paint, stickers, weights
+from cvlab.store import weights
+from cvlab.world import paint, stickers
 
 SIZE, TRAIN, TEST, BLOCKS = 160, 1700, 680, (2, 4, 6)
 ARMS = {
     "two Noto styles": ("noto", "noto2017"),
-    "all four": _paint.SPLITS["train"][0],
+    "all four": paint.SPLITS["train"][0],
 }
 
 
 def picture(index: int, split: str, styles: tuple[str, ...], seed: int) -> np.ndarray:
     """Paint picture `index`, its class by turns: (SIZE, SIZE, 3) uint8, one sticker on a photo of the split."""
-    dice = _paint.Dice(seed, list(_paint.SPLITS).index(split), index, SIZE)
-    image = _paint.background(dice, split, SIZE)
+    dice = paint.Dice(seed, list(paint.SPLITS).index(split), index, SIZE)
+    image = paint.background(dice, split, SIZE)
     cls = stickers.COCO_VOC[index % len(stickers.COCO_VOC)]
     path = dice.choose([path for style in styles for path in stickers.drawings(cls, style)])
-    drawn = _paint.sticker(path, dice.between(80, 140), dice.between(-20, 20), dice.between(0, 1) == 1)
+    drawn = paint.sticker(path, dice.between(80, 140), dice.between(-20, 20), dice.between(0, 1) == 1)
     top, left = ((SIZE - side) // 2 + dice.between(-15, 15) for side in drawn.shape[:2])
-    _paint.draw_on(image, drawn, top, left)
+    paint.draw_on(image, drawn, top, left)
     return image
 
 
@@ -62,7 +63,7 @@ def accuracy(net, styles: tuple[str, ...], seed: int) -> float:
     """Learn from `styles`, and return the share of the unseen style that is named right."""
     judge = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
     judge.fit(*side(net, TRAIN, "train", styles, seed))
-    return judge.score(*side(net, TEST, "test", _paint.SPLITS["test"][0], seed))
+    return judge.score(*side(net, TEST, "test", paint.SPLITS["test"][0], seed))
 
 
 def main() -> None:

@@ -51,6 +51,7 @@ SPELLED = {
         "1f3c3-1f3fc": "person-running-medium-light-skin-tone",
         "1f483-1f3fd": "woman-dancing-medium-skin-tone",
         "1f57a-1f3ff": "man-dancing-dark-skin-tone",
+        "1f997": None,  # the insect; here `cricket` is the game
     },
     "fluentflat": {},
     "fxemoji": {  # people have no skin tones here; its cat faces are foxes: left out
@@ -61,7 +62,11 @@ SPELLED = {
         "1f436": "dog",
         "1f483-1f3fd": "dancer",
         "1f54a-fe0f": "doveofpeace",
+        "1f576-fe0f": "darksunglasses",  # `sunglasses` is a face
         "1f682": "steamlocomotive",
+        "1f68b": None,  # the tram car: a black square
+        "1fa9f": None,  # the window of a house; here one on a screen
+        "2328-fe0f": None,  # the computer's keyboard; here a piano's
         "1f685": "highspeedtrainbulletnose",
         "1f699": "recreationalvehicle",
         "1f6b6-1f3fe": "walking",

@@ -5,9 +5,9 @@ from functools import partial
 import numpy as np
 
 from cvlab import _validate
-from cvlab.convolutions import arithmetic
+from cvlab.convolutions import arithmetic, filters
 
-__all__ = ["conv2d", "conv2d_matrix", "im2col"]
+__all__ = ["conv2d", "conv2d_matrix", "conv_layer", "im2col"]
 
 
 def pair(value, name: str, *, least: int = 1) -> tuple[int, int]:
@@ -54,6 +54,48 @@ def layer_agrees(images, weight, bias=None, **_) -> None:
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"bias must hold one number for each of {len(weight)} kernels; got {bias.shape}")
+
+
+def _picture(value, name: str) -> np.ndarray:
+    array = _validate.as_array(value, name)
+    if array.ndim != 3 or array.size == 0:
+        slip = f". A batch? Take one: {name}[0]" if array.ndim == 4 else ""
+        raise ValueError(f"{name} must have shape (C, H, W), none of them 0; got {array.shape}{slip}")
+    return array
+
+
+def _one_picture_agrees(picture, weight, bias) -> None:
+    if len(picture) != weight.shape[1]:
+        raise ValueError(
+            f"picture and weight must have the same channels; got {len(picture)} and {weight.shape[1]}"
+        )
+    if bias.shape != weight.shape[:1]:
+        raise ValueError(f"bias must hold one number for each of {len(weight)} kernels; got {bias.shape}")
+
+
+@_validate.arguments(_one_picture_agrees, picture=_picture, weight=kernels, bias=_validate.floats)
+def conv_layer(picture: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """Apply a layer to one picture, without padding and with step 1: each kernel adds its channels up.
+
+    Args:
+        picture: (C, H, W) numbers.
+        weight: (K, C, kh, kw) kernels, each as deep as the picture.
+        bias: (K,) one number a kernel.
+
+    Returns:
+        (K, H - kh + 1, W - kw + 1) floats.
+
+    Example:
+        >>> conv_layer(np.array([[[3.0]], [[5.0]]]), np.array([2.0, -1]).reshape(1, 2, 1, 1), [4]).tolist()
+        [[[5.0]]]
+    """
+    maps = []
+    for kernel, start in zip(weight, bias, strict=True):
+        answers = [
+            filters.correlate2d(channel, plane) for channel, plane in zip(picture, kernel, strict=True)
+        ]
+        maps.append(sum(answers) + start)  # one map a kernel: its channels added up
+    return np.stack(maps)
 
 
 _layer = {

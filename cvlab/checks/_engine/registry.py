@@ -19,6 +19,7 @@ LESSONS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "moving_average",
             "correlate2d",
+            "conv_layer",
             "conv_parameters",
             "output_size",
             "max_pool2d",

@@ -2,6 +2,7 @@
 
 from cvlab.checks.convolutions.counts import CONV_PARAMETERS, OUTPUT_SIZE
 from cvlab.checks.convolutions.depth import CONV1D_GRAD, RECEPTIVE_FIELD
+from cvlab.checks.convolutions.layer import CONV_LAYER
 from cvlab.checks.convolutions.pool import MAX_POOL2D
 from cvlab.checks.convolutions.sliding import CORRELATE2D, MOVING_AVERAGE
 
@@ -10,6 +11,7 @@ __all__ = ["EXERCISES"]
 EXERCISES = [
     MOVING_AVERAGE,
     CORRELATE2D,
+    CONV_LAYER,
     CONV_PARAMETERS,
     OUTPUT_SIZE,
     MAX_POOL2D,

@@ -1,0 +1,147 @@
+"""Lesson 02: a layer of many kernels over many channels."""
+
+import numpy as np
+
+from cvlab.checks._engine.exercise import Case, Exercise, Mistake
+from cvlab.convolutions import filters, layers
+
+__all__ = ["CONV_LAYER"]
+
+
+def _layer_other(picture: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    windows = np.lib.stride_tricks.sliding_window_view(picture, weight.shape[2:], axis=(1, 2))
+    return np.einsum("chwij,kcij->khw", windows, weight) + np.asarray(bias)[:, None, None]
+
+
+def _layer_cases() -> list[Case]:
+    rng = np.random.default_rng(0)
+    channels = np.array([[[3.0]], [[5.0]]])  # two channels of one pixel
+    return [
+        Case(channels, np.array([2.0, -1]).reshape(1, 2, 1, 1), np.array([0.0])),
+        Case(channels, np.array([2.0, -1]).reshape(1, 2, 1, 1), np.array([4.0])),
+        Case(channels, np.array([2.0, -1, 1, 1]).reshape(2, 2, 1, 1), np.array([4.0, -3.0])),
+        Case(np.arange(12.0).reshape(1, 3, 4), np.array([1.0, 2, 3, 4]).reshape(1, 1, 2, 2), np.array([1.0])),
+        Case(rng.normal(size=(3, 5, 7)), rng.normal(size=(2, 3, 3, 2)), rng.normal(size=2)),
+        Case(rng.integers(0, 256, (3, 4, 4), np.uint8), rng.normal(size=(3, 3, 3, 3)), rng.normal(size=3)),
+    ]
+
+
+def _made_of(part):
+    """Return a layer whose map of one kernel is `part(picture, kernel, bias)`."""
+
+    def layer(picture, weight, bias):
+        return np.stack([part(picture, kernel, start) for kernel, start in zip(weight, bias, strict=True)])
+
+    return layer
+
+
+def _answers(picture, kernel) -> list[np.ndarray]:
+    return [filters.correlate2d(channel, plane) for channel, plane in zip(picture, kernel, strict=True)]
+
+
+def _flat_kernels(picture, weight, bias):
+    maps = [sum(_answers(picture, [kernel[0]] * len(picture))) for kernel in weight]
+    return np.stack(maps) + np.reshape(bias, (-1, 1, 1))
+
+
+def _bias_last_axis(picture, weight, bias):
+    maps = layers.conv_layer(picture, weight, np.zeros(len(weight)))
+    return maps + np.resize(bias, maps.shape[2])
+
+
+CONV_LAYER = Exercise(
+    name="conv_layer",
+    lesson="02",
+    minutes=8,
+    difficulty="medium",
+    reference=layers.conv_layer,
+    other=_layer_other,
+    cases=_layer_cases,
+    mistakes=[
+        Mistake(
+            "bias forgotten",
+            lambda picture, weight, bias: layers.conv_layer(picture, weight, np.zeros(len(weight))),
+            "The bias is missing: add one number to each kernel's whole map.",
+        ),
+        Mistake(
+            "bias for each channel",
+            _made_of(lambda picture, kernel, start: sum(a + start for a in _answers(picture, kernel))),
+            "The bias is added once for each channel. It is added once for each kernel, after the channels are summed.",
+        ),
+        Mistake(
+            "bias taken off",
+            lambda picture, weight, bias: layers.conv_layer(picture, weight, -np.asarray(bias)),
+            "The bias has the wrong sign: it is added.",
+        ),
+        Mistake(
+            "bias along the columns",
+            _bias_last_axis,
+            "The bias runs along the columns. It belongs to the kernels: bias[:, None, None], or one number a map.",
+        ),
+        Mistake(
+            "channels averaged",
+            _made_of(lambda picture, kernel, start: np.mean(_answers(picture, kernel), axis=0) + start),
+            "You took the mean over the channels. A kernel adds its channels' answers up.",
+        ),
+        Mistake(
+            "first channel only",
+            _made_of(lambda picture, kernel, start: _answers(picture, kernel)[0] + start),
+            "Only the first channel is looked at. A kernel is as deep as the picture: add all channels' answers up.",
+        ),
+        Mistake(
+            "last channel only",
+            _made_of(lambda picture, kernel, start: _answers(picture, kernel)[-1] + start),
+            "Only the last channel is left: each overwrites the one before. Add them up: total = total + answer.",
+        ),
+        Mistake(
+            "one plane for all channels",
+            _flat_kernels,
+            "Every channel meets the kernel's first plane. Channel c meets plane c: kernel[c].",
+        ),
+        Mistake(
+            "kernels flipped",
+            lambda picture, weight, bias: layers.conv_layer(picture, np.flip(weight, (2, 3)), bias),
+            "The kernels are turned by 180 degrees. A layer takes them as they are: correlation.",
+        ),
+        Mistake(
+            "kernels transposed",
+            lambda picture, weight, bias: layers.conv_layer(
+                picture, weight.transpose(0, 1, 3, 2).copy().reshape(weight.shape), bias
+            ),
+            "The kernels lie on their side: rows and columns changed places.",
+        ),
+        Mistake(
+            "maps last",
+            lambda picture, weight, bias: np.moveaxis(layers.conv_layer(picture, weight, bias), 0, -1),
+            "The maps come last. Channels come first here: (K, out_h, out_w). np.stack(maps) puts them there.",
+        ),
+        Mistake(
+            "channels not added",
+            _made_of(lambda picture, kernel, start: np.stack(_answers(picture, kernel)) + start),
+            "Each kernel gives a map for every channel. It gives one: add its channels' answers up.",
+        ),
+        Mistake(
+            "kernels added too",
+            lambda picture, weight, bias: layers.conv_layer(picture, weight, bias).sum(axis=0),
+            "You added the kernels' maps together. Each kernel keeps its own map: (K, out_h, out_w).",
+        ),
+        Mistake(
+            "a ReLU too many",
+            lambda picture, weight, bias: np.maximum(layers.conv_layer(picture, weight, bias), 0),
+            "Negative answers became 0: that is ReLU, the activation that follows. The layer itself keeps them.",
+        ),
+        Mistake(
+            "zeros around",
+            lambda picture, weight, bias: layers.conv_layer(
+                np.pad(picture, ((0, 0), (1, 1), (1, 1))), weight, bias
+            ),
+            "You put zeros around the picture. Here the kernels stay inside it.",
+        ),
+    ],
+    hints=[
+        "One kernel first. Filter channel 0 by its plane 0, channel 1 by its plane 1, and so on. What do you do with the answers?",
+        "sum(filters.correlate2d(channel, plane) for channel, plane in zip(picture, kernel)) + bias[k] is the map of kernel k.",
+        "Make one map for each kernel in a list, then np.stack(maps): (K, out_h, out_w).",
+    ],
+    note="That is all a convolutional layer is: the filter you wrote, once for each pair of channel and kernel.",
+)

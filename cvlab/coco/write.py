@@ -1,13 +1,13 @@
 """COCO's format and category numbers, so that `pycocotools` reads our scenes as it reads COCO."""
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from cvlab.coco.categories import CATEGORIES, category_id
+from cvlab.store.files import write_whole
 from cvlab.world.scenes import Scene
 
 __all__ = ["rle", "save", "to_coco", "write_json"]
@@ -98,18 +98,7 @@ def _annotations(scene: Scene, image_id: int, ids: list[int], first: int) -> lis
 
 def write_json(data: dict | list, path: str | Path) -> Path:
     """Write JSON so that the file is either complete or not there at all."""
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"path must lie in a folder that exists; got {str(path)!r}")
-    text = json.dumps(data, allow_nan=False)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return path
+    return write_whole(path, json.dumps(data, allow_nan=False).encode())
 
 
 def save(scenes: Iterable[Scene], folder: str | Path) -> Path:

@@ -11,6 +11,7 @@ from cvlab.course.compare import problems
 from cvlab.course.compose import KINDS, copy_of, find_root, inputs, notebook_path, read_lessons
 from cvlab.course.execute import WIDGET, CellError, Run, run_notebook, stable_outputs
 from cvlab.course.source import Lesson, SourceError
+from cvlab.store.files import write_whole
 
 __all__ = ["Row", "count", "main", "table"]
 
@@ -151,9 +152,7 @@ def _write(path: Path, text: str) -> str:
         return "same"
     outcome = "changed" if path.exists() else "new"
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".partial")
-    fresh.write_text(text, encoding="utf-8", newline="\n")
-    fresh.replace(path)
+    write_whole(path, text.encode())
     return outcome
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cvlab.course.pictures import write_pictures
+from cvlab.store.files import write_whole
 
 __all__ = ["Lesson", "Setting", "badge", "lessons", "main", "readme", "setting", "setup_cell", "table"]
 
@@ -159,11 +160,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = replace(setting(), **chosen)
         write_pictures(ROOT)
         text = readme(page.read_text(encoding="utf-8"), table(place=place))
-    except ValueError as error:
+        write_whole(FILE, (json.dumps(asdict(place), indent=2, sort_keys=True) + "\n").encode())
+        write_whole(page, text.encode())
+    except (ValueError, OSError) as error:
         print(f"cvlab publish: {error}", file=sys.stderr)
         return 1
-    FILE.write_text(json.dumps(asdict(place), indent=2, sort_keys=True) + "\n")
-    page.write_text(text, encoding="utf-8")
     print(f"README.md and {FILE.name} are written: {place.source or 'not published yet'}")
     if chosen:
         print("Now run `cvlab build`, so that the set-up cells and badges in the notebooks follow.")

@@ -1,12 +1,11 @@
 """Weights and half-finished trainings on disk: written whole or not at all, read without running code, refused in words."""
 
-import errno
 import io
-import os
-import tempfile
 from pathlib import Path
 
 import torch
+
+from cvlab.store.files import write_whole
 
 __all__ = ["load_checkpoint", "load_weights", "save_checkpoint", "save_weights"]
 
@@ -109,23 +108,5 @@ def _fill(model: torch.nn.Module, tensors: dict, name: str) -> None:
 
 
 def _write(path: Path, data: bytes) -> Path:
-    """Write beside `path`, then put in its place: a reader sees the old file or the new one, never half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).chmod(0o644)  # a temporary file is for its owner alone
-        Path(part).replace(path)
-    except OSError as error:
-        Path(part).unlink(missing_ok=True)
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        kept = "; the older one is untouched" if path.is_file() else ""
-        raise OSError(
-            error.errno,
-            f"no space left for {path.name} ({len(data) / 1e6:.1f} MB){kept}. Free some, or save elsewhere",
-        ) from error
-    return path
+    return write_whole(path, data)

@@ -7,7 +7,6 @@ carries the bytes, filelock keeps two processes apart, tqdm draws the bar, and t
 
 import errno
 import hashlib
-import os
 import shutil
 import sys
 import time
@@ -15,7 +14,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
+
+from cvlab.store.files import clear_parts, disk_is_full, write_whole
 
 __all__ = ["DataUnavailable", "DownloadError", "Limits", "download", "sha256_of"]
 
@@ -135,25 +137,25 @@ def _try_often(url: str, path: Path, sha256: str, size: int, limits: Limits) -> 
 
 
 def _try_once(url: str, path: Path, sha256: str, size: int, limits: Limits) -> str:
-    part = path.with_name(
-        f".{path.name}.part"
-    )  # one name: the lock is held, and a killed run's rest is reused
-    try:
-        if shutil.disk_usage(path.parent).free < size:
-            raise OSError(errno.ENOSPC, "no room")
-        with closing(_open(url, limits)) as response, part.open("wb") as file, _bar(path.name, size) as bar:
+    if shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, "no room")
+    clear_parts(path)  # of a killed run: the lock is held, so nobody writes them now
+    with closing(_open(url, limits)) as response, _bar(path.name, size) as bar:
+        host = urlsplit(response.url).hostname
+
+        def receive(file: BinaryIO) -> None:
+            got = hashlib.sha256()
             for chunk in _chunks(response, size, limits):
                 file.write(chunk)
+                got.update(chunk)
                 bar.update(len(chunk))
-            file.flush()
-            os.fsync(file.fileno())
-        host = urlsplit(response.url).hostname
-        if (got := sha256_of(part)) != sha256:
-            raise _Transient(f"{host} sent other content (sha256 {got[:12]}..., expected {sha256[:12]}...)")
-        part.replace(path)
+            if got.hexdigest() != sha256:
+                raise _Transient(
+                    f"{host} sent other content (sha256 {got.hexdigest()[:12]}..., expected {sha256[:12]}...)"
+                )
+
+        write_whole(path, receive)
         return host
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _open(url: str, limits: Limits):
@@ -236,8 +238,10 @@ def _network(host: str, limits: Limits) -> Iterator[None]:
 
 
 def _disk_reason(error: OSError, path: Path) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if disk_is_full(error):
         return f"the disk of {path.parent} is full"
+    if error.strerror is None:  # the words of write_whole
+        return str(error)
     return f"{path.parent} cannot be written ({error.strerror or error})"
 
 

@@ -153,7 +153,7 @@ def test_write_json_leaves_no_half_file(tmp_path, monkeypatch):
         write.write_json({"new": 2}, target)
     assert json.loads(target.read_text()) == {"old": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
-    with pytest.raises(FileNotFoundError, match="path must lie in a folder that exists"):
+    with pytest.raises(FileNotFoundError, match="a.json cannot be written: there is no folder"):
         write.write_json({}, tmp_path / "no" / "a.json")
 
 

@@ -268,7 +268,7 @@ def test_broken_source_is_one_clear_error(course, capsys, case):
     assert message in error
     assert error.count("\n") == 1
     assert contents(course) == before
-    assert not list(course.rglob("*.partial"))
+    assert not list(course.rglob("*.part"))
 
 
 def test_a_solution_that_fails_leaves_both_notebooks(course, capsys):

@@ -330,7 +330,7 @@ def test_a_damaged_file_is_never_kept(server, path, answer):
 
 def test_the_rest_of_a_killed_run_is_replaced(server, path):
     path.parent.mkdir()
-    path.with_name(".file.bin.part").write_bytes(b"x" * 999_999)
+    path.with_name(".file.bin.0123abcd.part").write_bytes(b"x" * 999_999)
     get(server, path)
     assert path.read_bytes() == BODY
     assert left(path) == {"file.bin"}

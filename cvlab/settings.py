@@ -5,7 +5,7 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["cache_dir", "data_dir", "is_online", "offline", "online", "user_dir"]
+__all__ = ["cache_dir", "data_dir", "is_online", "make_private", "offline", "online", "user_dir"]
 
 _online: bool | None = None
 
@@ -46,9 +46,25 @@ def data_dir() -> Path:
 
 def cache_dir() -> Path:
     """Return the folder for downloads (`CVLAB_CACHE`, else the system's cache folder); it may not exist yet."""
-    return Path(os.environ.get("CVLAB_CACHE") or platformdirs.user_cache_dir("cvlab", appauthor=False))
+    return _named("CVLAB_CACHE") or Path(platformdirs.user_cache_dir("cvlab", appauthor=False))
 
 
 def user_dir() -> Path:
     """Return the folder for the learner's progress (`CVLAB_HOME`, else the system's data folder); it may not exist yet."""
-    return Path(os.environ.get("CVLAB_HOME") or platformdirs.user_data_dir("cvlab", appauthor=False))
+    return _named("CVLAB_HOME") or Path(platformdirs.user_data_dir("cvlab", appauthor=False))
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and what is missing above it, that no other user may enter; one that is there stays as it is."""
+    missing = [part for part in (folder, *folder.parents) if not part.exists()]
+    for part in reversed(missing):
+        part.mkdir(mode=0o700, exist_ok=True)
+
+
+def _named(variable: str) -> Path | None:
+    """Return the folder that an environment variable names, with `~` as the user's home; None where it is empty."""
+    said = os.environ.get(variable, "")
+    try:
+        return Path(said).expanduser() if said else None
+    except RuntimeError:
+        raise OSError(f"{variable} must name a folder; got {said!r}, the home of an unknown user") from None

@@ -53,6 +53,33 @@ def test_folders_follow_their_variables(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []  # asking makes nothing
 
 
+def test_a_tilde_is_the_users_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("CVLAB_CACHE", "~")
+    monkeypatch.setenv("CVLAB_HOME", "~/x")
+    assert (settings.cache_dir(), settings.user_dir()) == (tmp_path, tmp_path / "x")
+
+
+def test_the_home_of_nobody_is_refused_by_name(monkeypatch):
+    monkeypatch.setenv("CVLAB_HOME", "~nobody-of-this-name/x")
+    with pytest.raises(OSError, match="CVLAB_HOME must name a folder; got '~nobody-of-this-name/x'"):
+        settings.user_dir()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions as POSIX has them")
+def test_private_folders_are_private_and_older_ones_stay(tmp_path):
+    tmp_path.chmod(0o755)
+    before = os.umask(0)
+    try:
+        settings.make_private(tmp_path / "a" / "b")
+        settings.make_private(tmp_path)
+    finally:
+        os.umask(before)
+    modes = [oct(folder.stat().st_mode & 0o777) for folder in (tmp_path, tmp_path / "a", tmp_path / "a/b")]
+    assert modes == ["0o755", "0o700", "0o700"]
+
+
 @pytest.mark.parametrize("folder", [settings.cache_dir, settings.user_dir])
 def test_folders_without_variables_are_the_systems(monkeypatch, folder):
     found = folder()

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,11 +16,12 @@ from hypothesis import strategies as st
 from cvlab.checks import check, hint, progress, solution
 from cvlab.checks._engine import progress as stored
 from cvlab.checks._engine.registry import LESSONS
+from cvlab.course import cli
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    monkeypatch.setattr(stored, "_unsaved", {})
+    monkeypatch.setattr(stored, "_unsaved", [])
     monkeypatch.setattr(stored, "LESSONS", {key: LESSONS[key] for key in ("00", "01")})
     monkeypatch.setenv("CVLAB_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
@@ -70,15 +72,21 @@ def test_nothing_yet():
     assert repr(progress()).endswith("0 of 9 exercises solved.")
 
 
-def test_two_kernels_at_once_lose_nothing(home):
-    code = (
-        "from cvlab.checks._engine import progress\n"
-        "for _ in range(40):\n"
-        "    assert progress.record('mirror', lambda r: r | {'attempts': r['attempts'] + 1}) == ''\n"
-    )
-    kernels = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
-    assert [kernel.wait() for kernel in kernels] == [0, 0]
-    assert saved(home)["mirror"]["attempts"] == 80
+WRITER = """
+from cvlab.checks._engine import progress
+for _ in range({times}):
+    assert progress.record("mirror", lambda r: r | {{"attempts": r["attempts"] + 1}}) == ""
+"""
+
+
+@pytest.mark.parametrize(("kernels", "times"), [(2, 40), (12, 4)])
+def test_kernels_at_once_lose_nothing(home, kernels, times):
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER.format(times=times)], stderr=subprocess.PIPE)
+        for _ in range(kernels)
+    ]
+    assert [writer.communicate()[1] for writer in writers] == [b""] * kernels
+    assert saved(home)["mirror"]["attempts"] == kernels * times
     assert sorted(p.name for p in home.iterdir()) == ["progress.json", "progress.lock"]
 
 
@@ -129,7 +137,7 @@ def test_unwritable_disk_does_not_stop_the_check(home, monkeypatch, code):
 
     check(mirror)
     with monkeypatch.context() as full:
-        full.setattr("cvlab.checks._engine.progress.os.replace", refuse)
+        full.setattr("os.replace", refuse)
         result = check(mirror)
         assert result
         assert result.notes[-1] == (
@@ -158,12 +166,90 @@ def test_file_is_a_folder(home):
     assert "could not be read (Is a directory)" in repr(progress())
 
 
-def test_a_lock_held_for_ever_only_delays(home, monkeypatch):
-    monkeypatch.setattr(stored, "_WAIT", 0.05)
+@pytest.fixture
+def held(home):
+    """Another process holds the lock until the test is over."""
     home.mkdir()
-    with stored._locked(home / "progress.lock"):
-        assert check(mirror)
+    code = "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(home / "progress.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        yield other
+        other.stdin.close()
+
+
+def test_a_lock_held_for_ever_is_said_and_nothing_is_lost(home, held, monkeypatch):
+    monkeypatch.setattr(stored, "_WAIT", 0.05)
+    result = check(mirror)
+    assert result
+    assert result.notes[-1] == (
+        "Your progress could not be saved (another notebook has held its lock for 0.05 seconds); "
+        "it is kept until this kernel ends."
+    )
+    assert stored.entry("mirror")["solved"]
+    assert not (home / "progress.json").exists()
+    held.communicate(b"")
+    monkeypatch.setattr(stored, "_WAIT", 30)
+    (home / "progress.json").write_text('{"exercises": {"mirror": {"attempts": 5}}}')  # the other one's
+    hint("mirror")
+    assert saved(home)["mirror"] == {"attempts": 6, "hints": 1, "solved": True, "solution_seen": False}
+    assert stored._unsaved == []
+
+
+def test_a_disk_without_locks_is_said(home, monkeypatch):
+    def none(self, *_, **__):
+        raise NotImplementedError("no flock here")
+
+    monkeypatch.setattr(stored.FileLock, "acquire", none)
+    assert "has no file locks" in check(mirror).notes[-1]
     assert saved(home)["mirror"]["solved"]
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="links and permissions as POSIX has them")
+
+
+@posix
+def test_a_link_stays_a_link(home, tmp_path):
+    real = tmp_path / "synced" / "mine.json"
+    real.parent.mkdir()
+    home.mkdir()
+    (home / "progress.json").symlink_to(real)
+    check(mirror)
+    assert (home / "progress.json").is_symlink()
+    assert json.loads(real.read_text())["exercises"]["mirror"]["attempts"] == 1
+    check(mirror)
+    assert saved(home)["mirror"]["attempts"] == 2
+    assert sorted(p.name for p in real.parent.iterdir()) == ["mine.json", "progress.lock"]
+
+
+@posix
+def test_nobody_else_may_look(home, monkeypatch):
+    monkeypatch.setenv("CVLAB_HOME", str(home / "deeper"))
+    before = os.umask(0)
+    try:
+        check(mirror)
+        (home / "deeper" / "progress.json").write_text("{")
+        check(mirror)
+    finally:
+        os.umask(before)
+    modes = {p.name: oct(p.stat().st_mode & 0o777) for p in [home, *home.rglob("*")]}
+    files = dict.fromkeys(["progress.json", "progress.lock", "progress.json.bak"], "0o600")
+    assert modes == {"home": "0o700", "deeper": "0o700"} | files
+
+
+def test_a_file_that_cannot_be_read_is_not_overwritten(home, monkeypatch):
+    check(mirror)
+    before = (home / "progress.json").read_bytes()
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as closed:
+        closed.setattr(Path, "read_bytes", refuse)
+        assert "could not be saved (Permission denied)" in check(mirror).notes[-1]
+    assert (home / "progress.json").read_bytes() == before
+    check(mirror)
+    assert saved(home)["mirror"]["attempts"] == 3
 
 
 def test_export(home, tmp_path):
@@ -184,18 +270,25 @@ def test_export_says_what_is_wrong(tmp_path):
         progress(export=tmp_path)
     with pytest.raises(FileNotFoundError, match="export must lie in an existing folder; there is no"):
         progress(export=str(tmp_path / "missing" / "p.json"))
+    with pytest.raises(FileNotFoundError, match="got ~nobody-of-this-name/p.json"):
+        progress(export="~nobody-of-this-name/p.json")
+    with pytest.raises(OSError, match="export could not be written to .*: File name too long"):
+        progress(export=tmp_path / ("x" * 300))
 
 
-def test_export_is_never_half_written(tmp_path, monkeypatch):
+def test_export_is_never_half_written(tmp_path, monkeypatch, capsys):
     target = tmp_path / "p.json"
     target.write_text("old")
 
     def refuse(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("cvlab.checks._engine.progress.os.replace", refuse)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr("os.replace", refuse)
+    words = f"export could not be written to {target}: No space left on device; name another place"
+    with pytest.raises(OSError, match=re.escape(words)):
         progress(export=target)
+    assert cli.main(["progress", "--export", str(target)]) == 1
+    assert capsys.readouterr().err == f"cvlab progress: {words}\n"
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["p.json"]
 

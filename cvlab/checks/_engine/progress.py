@@ -3,20 +3,27 @@
 import contextlib
 import json
 import os
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from cvlab import _validate, settings
-from cvlab.checks._engine.registry import LESSONS
+from cvlab.checks._engine.registry import LESSONS, names
+from cvlab.store.files import write_whole
 
 __all__ = ["ProgressTable", "entry", "path", "progress", "read", "record"]
 
+Change = Callable[[dict], dict]
+
 _EMPTY = {"attempts": 0, "hints": 0, "solved": False, "solution_seen": False}
-_WAIT = 2.0  # seconds that one kernel waits for another to finish writing
-_unsaved: dict[str, dict] = {}  # what could not be written; used until this kernel ends
+_WAIT = 30.0  # seconds that one kernel waits for the others to finish writing: fifty need about one
+_NO_LOCKS = (
+    "This folder's disk has no file locks, so two notebooks at once may lose an attempt; "
+    "CVLAB_HOME can name another folder."
+)
+_unsaved: list[tuple[str, Change]] = []  # what could not be written yet; tried again at the next record
 
 
 def path() -> Path:
@@ -35,90 +42,82 @@ def read() -> tuple[dict[str, dict], str]:
     A damaged file is kept aside as `progress.json.bak`; what is sound in it is used.
     """
     try:
+        records, remark = _stored()
+    except OSError as error:
+        reason = _reason(error)
+        records, remark = {}, f"Your progress could not be read ({reason}); this answer is still judged."
+    return _changed(records, list(_unsaved)), remark
+
+
+def record(name: str, change: Change) -> str:
+    """Update one exercise's record, and say what went wrong (an empty text where nothing did).
+
+    Many kernels may do so at once: the file is locked from reading to replacing. What cannot be saved is
+    kept, and saved with the next record.
+    """
+    _unsaved.append((name, change))
+    try:
+        file = Path(os.path.realpath(path()))  # the lock lies beside the file that a link points to
+        settings.make_private(file.parent)
+        with _locked(file.with_name("progress.lock")) as weak:
+            due = list(_unsaved)
+            records, remark = _stored()
+            _write_private(file, {"version": 1, "exercises": _changed(records, due)})
+            del _unsaved[: len(due)]
+        return remark or weak
+    except Timeout:
+        reason = f"another notebook has held its lock for {_WAIT:g} seconds"
+    except OSError as error:
+        reason = _reason(error)
+    return f"Your progress could not be saved ({reason}); it is kept until this kernel ends."
+
+
+def _stored() -> tuple[dict[str, dict], str]:
+    """Return the file's own records, and a remark where it was damaged; a file that cannot be read is an OSError."""
+    try:
         raw = path().read_bytes()
     except FileNotFoundError:
-        return dict(_unsaved), ""
-    except OSError as error:
-        return dict(
-            _unsaved
-        ), f"Your progress could not be read ({_reason(error)}); this answer is still judged."
+        return {}, ""
     try:
         records, sound = _clean(json.loads(raw))
     except (ValueError, RecursionError):
         records, sound = {}, False
-    remark = "" if sound else _keep_aside(raw)
-    return records | _unsaved, remark
+    return records, "" if sound else _keep_aside(raw)
 
 
-def record(name: str, change: Callable[[dict], dict]) -> str:
-    """Update one exercise's record, and say what went wrong (an empty text where nothing did).
-
-    Two kernels may do so at once: the file is locked from reading to replacing.
-    """
-    try:
-        folder = path().parent
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / "progress.lock"):
-            records, remark = read()
-            records[name] = change(dict(_EMPTY) | records.get(name, {}))
-            write_json(path(), {"version": 1, "exercises": dict(sorted(records.items()))})
-            _unsaved.clear()
-        return remark
-    except OSError as error:
-        records, _ = read()
-        _unsaved[name] = change(dict(_EMPTY) | records.get(name, {}))
-        return f"Your progress could not be saved ({_reason(error)}); it is kept until this kernel ends."
-
-
-def write_json(target: Path, content: Any) -> None:
-    """Write JSON so that a reader finds the old file or the new one, never half of one."""
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        _replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _replace(source: str, target: Path) -> None:
-    """Move a file over another; on Windows wait for a reader to let go of it."""
-    for _ in range(20):
-        try:
-            return os.replace(source, target)  # noqa: PTH105
-        except PermissionError:
-            if os.name != "nt":
-                raise
-            time.sleep(0.05)
-    return os.replace(source, target)  # noqa: PTH105
+def _changed(records: dict[str, dict], changes: Sequence[tuple[str, Change]]) -> dict[str, dict]:
+    for name, change in changes:
+        records[name] = change(dict(_EMPTY) | records.get(name, {}))
+    return dict(sorted(records.items()))
 
 
 @contextlib.contextmanager
-def _locked(lock: Path) -> Iterator[None]:
-    """Hold the lock file; the system frees it if this process dies. Without a lock after two seconds go on."""
-    with lock.open("ab") as file:
-        end = time.monotonic() + _WAIT
-        while not _try_lock(file) and time.monotonic() < end:
-            time.sleep(0.01)
-        yield
+def _locked(lock: Path) -> Iterator[str]:
+    """Hold the lock file, which the system frees if this process dies; yield a remark where there are no locks.
 
-
-def _try_lock(file: BinaryIO) -> bool:
+    Raises:
+        Timeout: others held it all the time.
+    """
+    held = FileLock(lock, timeout=_WAIT, mode=0o600)
     try:
-        if os.name == "nt":
-            import msvcrt
+        held.acquire()
+    except NotImplementedError:  # the disk (of a network, say) knows no locks
+        yield _NO_LOCKS
+        return
+    try:
+        yield ""
+    finally:
+        held.release()
 
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+def _json(content: Any) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+
+
+def _write_private(file: Path, content: Any) -> None:
+    """Write JSON whole or not at all, for the eyes of this user only."""
+    write_whole(file, _json(content))
+    file.chmod(0o600)
 
 
 def _clean(data: Any) -> tuple[dict[str, dict], bool]:
@@ -141,13 +140,14 @@ def _is_record(value: Any) -> bool:
 def _keep_aside(raw: bytes) -> str:
     backup = path().with_name("progress.json.bak")
     with contextlib.suppress(OSError):
-        backup.write_bytes(raw)
+        write_whole(backup, raw)
+        backup.chmod(0o600)
         return f"Your progress file was damaged; it is kept as {backup.name}, and what could be read is used."
     return "Your progress file is damaged; what could be read is used."
 
 
 def _reason(error: OSError) -> str:
-    return error.strerror or type(error).__name__
+    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
 
 
 class ProgressTable:
@@ -160,14 +160,14 @@ class ProgressTable:
         lines = ["lesson  done   attempts  hints"]
         done = total = 0
         for lesson in self.lessons:
-            names = LESSONS[lesson][1]
-            own = [self.records.get(name, _EMPTY) for name in names]
+            listed = names(lesson)
+            own = [self.records.get(name, _EMPTY) for name in listed]
             solved = sum(r["solved"] for r in own)
-            done, total = done + solved, total + len(names)
+            done, total = done + solved, total + len(listed)
             counts = sum(r["attempts"] for r in own), sum(r["hints"] for r in own)
-            left = [name for name, r in zip(names, own, strict=True) if not r["solved"]]
+            left = [name for name, r in zip(listed, own, strict=True) if not r["solved"]]
             todo = f"  still open: {', '.join(left)}" if left else "  complete"
-            lines.append(f"{lesson:<6}  {solved:>2}/{len(names):<2}  {counts[0]:>8}  {counts[1]:>5}{todo}")
+            lines.append(f"{lesson:<6}  {solved:>2}/{len(listed):<2}  {counts[0]:>8}  {counts[1]:>5}{todo}")
         lines.append(f"{done} of {total} exercises solved.")
         return "\n".join(lines + ([self.remark] if self.remark else []))
 
@@ -187,17 +187,26 @@ def progress(lesson: str | None = None, *, export: str | Path | None = None) -> 
         _validate.one_of(lesson, "lesson", tuple(LESSONS))
     records, remark = read()
     if export is not None:
-        target = Path(export).expanduser()
+        lessons = {key: names(key) for key in LESSONS}
+        _export(export, {"version": 1, "lessons": lessons, "exercises": records})
+    return ProgressTable(records, remark, tuple(LESSONS) if lesson is None else (lesson,))
+
+
+def _export(export: str | Path, content: Any) -> None:
+    try:
+        target = Path(export).expanduser().absolute()
         if target.is_dir():
             raise IsADirectoryError(
                 f"export must be a file name, such as progress.json; got the folder {target}"
             )
-        if not target.absolute().parent.is_dir():
-            raise FileNotFoundError(
-                f"export must lie in an existing folder; there is no {target.absolute().parent}"
-            )
-        lessons = {key: list(names) for key, (_, names) in LESSONS.items()}
-        write_json(
-            target.absolute(), {"version": 1, "lessons": lessons, "exercises": dict(sorted(records.items()))}
-        )
-    return ProgressTable(records, remark, tuple(LESSONS) if lesson is None else (lesson,))
+        if not target.parent.is_dir():
+            raise FileNotFoundError(f"export must lie in an existing folder; there is no {target.parent}")
+        write_whole(target, _json(content))
+    except RuntimeError as error:  # a "~name" of nobody
+        raise FileNotFoundError(f"export must lie in an existing folder; got {export}: {error}") from None
+    except OSError as error:
+        if error.errno is None:  # said above
+            raise
+        raise type(error)(
+            f"export could not be written to {target}: {_reason(error)}; name another place"
+        ) from error

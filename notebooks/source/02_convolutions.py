@@ -397,8 +397,6 @@ show_many(
 # the largest violation on random pictures and kernels. **Predict** which column is all zeros.
 
 # %%
-OPERATIONS = {"conv": scipy.signal.convolve2d, "corr": scipy.signal.correlate2d}
-PADDING = {"valid": ("valid", "fill"), "same": ("same", "fill"), "full": ("full", "fill"), "wrap": ("same", "wrap")}
 rng = np.random.default_rng(0)
 x, y, a, b = (rng.normal(size=(n, n)) for n in (16, 16, 5, 3))  # two kernels of different size
 inner = np.pad(x[6:10, 6:10], 6)  # something in an empty picture
@@ -425,6 +423,8 @@ def violations(operation, mode, boundary):
     return {law: np.abs(gap).max() for law, gap in gaps.items()}
 
 # %%
+OPERATIONS = {"conv": scipy.signal.convolve2d, "corr": scipy.signal.correlate2d}
+PADDING = {"valid": ("valid", "fill"), "same": ("same", "fill"), "full": ("full", "fill"), "wrap": ("same", "wrap")}
 table = {(o, p): violations(OPERATIONS[o], *PADDING[p]) for o in OPERATIONS for p in PADDING}
 print(f"{'':31}" + "".join(f"{o + ' ' + p:>11}" for o, p in table))
 for law in table["conv", "full"]:

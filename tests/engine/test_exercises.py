@@ -16,6 +16,7 @@ from cvlab.checks._engine import grade as grading
 from cvlab.checks._engine import registry
 from cvlab.checks._engine.compare import difference
 from cvlab.checks._engine.grade import grade
+from cvlab.convolutions import filters
 
 ALL = exercises()
 MISTAKES = [(exercise, mistake) for exercise in ALL for mistake in exercise.mistakes]
@@ -516,6 +517,7 @@ def test_solution_is_code_that_passes(exercise):
         "np": np,
         "torch": torch,
         "nn": torch.nn,
+        "filters": filters,
         "Dataset": torch.utils.data.Dataset,
     }  # what a lesson imports
     exec(source, scope)

@@ -22,7 +22,8 @@ LOCK = FileLock(ROOT / ".colab-env.lock")  # two test workers want the same envi
 UV = [sys.executable, "-m", "uv"]
 WHERE = """
 import json, cvlab, ipywidgets, numpy
-from cvlab import settings, stickers
+from cvlab import settings
+from cvlab.world import stickers
 found = {kind: len(stickers.styles(kind)) for kind in stickers.classes()}
 print(json.dumps([cvlab.__file__, str(settings.data_dir()), found, ipywidgets.__version__, numpy.__version__]))
 """

@@ -19,7 +19,7 @@ class TrainingExplorer(Widget):
 
     Example:
         >>> TrainingExplorer(epoch=0).readout.splitlines()[0]
-        'accuracy: 11.2 % of 1000 pictures of a style never seen'
+        'accuracy: 10.9 % of 1000 pictures of a style never seen'
     """
 
     format = "png"

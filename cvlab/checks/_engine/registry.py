@@ -9,7 +9,7 @@ __all__ = ["LESSONS", "exercises", "find", "names"]
 # lesson -> (folder beside this one, the names of its exercises in the order of the notebook).
 # Names stand here so that counting and suggesting exercises imports no lesson; a test keeps them true.
 LESSONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "00": ("start_here", ("mirror", "to_batch")),
+    "00": ("start_here", ("mirror", "to_batch", "slope")),
     "01": (
         "preprocessing",
         ("to_rgb", "resize_nearest", "normalize", "denormalize", "hwc_to_chw", "center_crop", "psnr"),
@@ -59,7 +59,7 @@ def names(lesson: str | None = None) -> list[str]:
 
     Example:
         >>> names("00")
-        ['mirror', 'to_batch']
+        ['mirror', 'to_batch', 'slope']
     """
     if lesson is not None and lesson not in LESSONS:
         raise ValueError(f"lesson must be one of {', '.join(LESSONS)}; got {lesson!r}")

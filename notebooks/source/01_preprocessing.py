@@ -923,7 +923,6 @@ report(harsh, harsh["Pillow bilinear"])
 rider = squares[4]  # the left motorcycle
 titles = ["The square", *(f"{name} to 48" for name in list(resizers)[:2])]
 show_many([rider, *(resize(rider, 48) for resize in list(resizers.values())[:2])], titles=titles)
-del model, rigid, whole, squares, crops  # 30 MB that nothing below needs
 
 # %% [markdown]
 # The honest answer has two halves. Shrunk a little, the choice costs **nothing that could be counted** here: one answer of 28 at most. Shrunk five to eleven times, what sees

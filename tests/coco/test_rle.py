@@ -45,7 +45,7 @@ def test_polygons_are_drawn():
         (lambda: rle.rle_to_mask({"size": [2, 2], "counts": "1o"}), r"counts must be text written by COCO's RLE; .*Cut short\?"),
         (lambda: rle.segmentation_to_mask({"size": [2, 2], "counts": "13"}, 3, 2), r"size must be that of the picture, \[3, 2\]; got \[2, 2\]"),
         (lambda: rle.segmentation_to_mask([], 3, 2), "segmentation must be run lengths or a list of polygons"),
-        (lambda: rle.segmentation_to_mask([[1, 2, 3]], 3, 2), "each polygon must be a list of x, y pairs, at least three"),
+        (lambda: rle.segmentation_to_mask([[1, 2, 3]], 3, 2), r"polygon 0 must be a list of x, y pairs, at least three; got \[1, 2, 3\]"),
     ],
 )  # fmt: skip
 def test_wrong_runs_are_named(call, message):

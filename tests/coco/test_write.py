@@ -6,9 +6,6 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from PIL import Image
 from pycocotools import mask as mask_utils
 from pycocotools.coco import COCO
@@ -59,22 +56,6 @@ def test_voc_names():
         category_id("sofa")
 
 
-@settings(max_examples=150, deadline=None)
-@given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
-def test_rle_agrees_with_pycocotools(mask):
-    ours = write.rle(mask)
-    packed = mask_utils.frPyObjects(ours, *mask.shape)
-    assert np.array_equal(mask_utils.decode(packed).astype(bool), mask)
-    assert packed["counts"] == mask_utils.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"]
-    assert sum(ours["counts"]) == mask.size
-
-
-@pytest.mark.parametrize("wrong", [np.zeros((2, 2)), np.zeros((2, 2, 1), bool), np.zeros(4, bool)])
-def test_rle_errors(wrong):
-    with pytest.raises(ValueError, match=r"mask must have shape \(H, W\) and dtype bool"):
-        write.rle(wrong)
-
-
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 def test_pycocotools_gives_back_the_scenes(tmp_path, split):
     scenes = make_scenes(25, split=split, objects=(0, 6))
@@ -116,7 +97,7 @@ def test_perfect_results_score_one(tmp_path, kind):
             "image_id": one["image_id"],
             "category_id": one["category_id"],
             "bbox": one["bbox"],
-            "segmentation": mask_utils.frPyObjects(one["segmentation"], 96, 96),
+            "segmentation": one["segmentation"],
             "score": 0.9,
         }
         for one in data["annotations"]

@@ -6,7 +6,7 @@ body in the package stays word for word the body on the page.
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -20,6 +20,7 @@ __all__ = [
     "channel_values",
     "floats",
     "image",
+    "nearest",
     "one_of",
     "positive_int",
     "same_shape",
@@ -156,11 +157,23 @@ def one_of(value, name: str, allowed: Sequence[str]) -> str:
     """Return `value` when it is one of `allowed`; otherwise say which are, and the nearest."""
     if value in allowed:
         return value
+    raise ValueError(
+        f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}{nearest(value, allowed)}"
+    )
+
+
+def nearest(word, known: Iterable[str]) -> str:
+    """End an error about an unknown name with the two names, at most, that were probably meant.
+
+    Example:
+        >>> "no photo is called 'cofee'" + nearest("cofee", ["coffee", "cat"])
+        "no photo is called 'cofee'. Did you mean 'coffee'?"
+    """
     from difflib import get_close_matches
 
-    near = get_close_matches(str(value), allowed, n=1)
-    slip = f". Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}{slip}")
+    by_lower = {name.lower(): name for name in known}
+    near = [repr(by_lower[found]) for found in get_close_matches(str(word).lower(), by_lower, n=2)]
+    return f". Did you mean {' or '.join(near)}?" if near else ""
 
 
 def same_shape(a: np.ndarray, b: np.ndarray, names: tuple[str, str]) -> None:

@@ -53,12 +53,18 @@ def from_results(records: Sequence[dict]) -> np.ndarray:
     """Draw the masks of COCO results of one picture.
 
     Returns:
-        (N, H, W) bool.
+        (N, H, W) bool; (0, 0, 0) of no records, which do not say how large the picture is.
     """
     for i, record in enumerate(records):
         if "segmentation" not in record:
             raise ValueError(f"records[{i}] has no 'segmentation'; it has {', '.join(record)}")
-    return np.array([rle_to_mask(record["segmentation"]) for record in records])
+    masks = [rle_to_mask(record["segmentation"]) for record in records]
+    for i, mask in enumerate(masks):
+        if mask.shape != masks[0].shape:
+            raise ValueError(
+                f"records must be of one picture; got a mask of {masks[0].shape} at 0 and one of {mask.shape} at {i}"
+            )
+    return np.stack(masks) if masks else np.zeros((0, 0, 0), bool)
 
 
 def save_results(results: list[dict], path: str | Path) -> Path:

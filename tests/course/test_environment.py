@@ -411,8 +411,9 @@ def test_progress_and_checks_are_printed(tmp_path, monkeypatch, capsys):
     assert "mirror" in capsys.readouterr().out
     assert "mirror" in (tmp_path / "mine.json").read_text()
     monkeypatch.setattr(cvlab.checks, "table", lambda lesson: f"the table of {lesson}")
+    monkeypatch.setattr(cvlab.checks, "mutation", lambda lesson: f"the mutants of {lesson}")
     assert cli.main(["checks", "01"]) == 0
-    assert capsys.readouterr().out == "the table of 01\n"
+    assert capsys.readouterr().out == "the table of 01\n\nthe mutants of 01\n"
     assert cli.main(["progress", "--export", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith("cvlab progress: ")
 

@@ -62,7 +62,7 @@ def test_a_sitting_uses_no_name_of_an_earlier_one(part):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("part", PARTS)
 def test_a_solved_sitting_runs_alone_and_every_check_is_right(part):
-    run_notebook(part)
+    run_notebook(part, timeout=600)
     for cell in part.cells:
         if re.search(r"^check\(", cell.source, re.MULTILINE):
             shown = "".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs)

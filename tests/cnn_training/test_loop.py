@@ -62,6 +62,45 @@ def test_accuracy_counts_pictures_not_batches_and_leaves_the_mode():
     assert loop.confusion(model, feed, 2).tolist() == [[3, 1], [0, 0]]
 
 
+def half_frozen():
+    """A net of which one part is in evaluation mode while the rest trains."""
+    model = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 2)).train()
+    model[0].eval()
+    return model, [part.training for part in model.modules()]
+
+
+@pytest.mark.parametrize("judge", [loop.accuracy, loop.confusion])
+def test_judging_leaves_each_part_in_its_mode_also_after_an_error(judge):
+    model, before = half_frozen()
+    judge(model, [(torch.zeros(3, 2), torch.zeros(3, dtype=int))])
+    assert [part.training for part in model.modules()] == before
+    with pytest.raises(RuntimeError, match="shape"):
+        judge(model, [(torch.zeros(3, 5), torch.zeros(3, dtype=int))])
+    assert [part.training for part in model.modules()] == before
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda none: loop.accuracy(torch.nn.Identity(), none),
+        lambda none: loop.confusion(torch.nn.Identity(), none),
+        lambda none: loop.train_epoch(torch.nn.Identity(), none, loop.cross_entropy, None),
+    ],
+    ids=["accuracy", "confusion", "train_epoch"],
+)
+def test_no_batch_at_all_is_told(call):
+    for none in ([], iter(())):
+        with pytest.raises(
+            ValueError, match="batches must hold at least one batch; got none. Fewer pictures"
+        ):
+            call(none)
+
+
+def test_confusion_refuses_labels_that_would_count_from_the_end():
+    with pytest.raises(ValueError, match="labels must be 0 to 1.*got -1 at 0"):
+        loop.confusion(torch.nn.Identity(), [(torch.zeros(1, 2), torch.tensor([-1]))])
+
+
 def test_fit_learns_and_tells():
     torch.manual_seed(0)
     images, labels = blobs()

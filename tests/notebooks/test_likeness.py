@@ -78,6 +78,7 @@ def test_jpeg_and_missing_figures():
     assert differences([{"text": "a stream"}], []) == []
 
 
+@pytest.mark.slow
 def test_nbval_notices_a_changed_figure(tmp_path):
     """As in test_notebooks.py: the same cell, saved with its own figure and with another one."""
     kinds = {"kept": "grow", "changed": "fall"}

@@ -1,6 +1,10 @@
 """What all tests share: how they are spread over workers, and the table of notebooks at the end."""
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("cvlab", deadline=None)  # a busy machine is no bug
+hypothesis.settings.load_profile("cvlab")
 
 collect_ignore = ["network_guard"]
 FIRST = ("notebooks", "browser", "cnn_training", "course", "engine")  # the slow folders

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cvlab.checks._engine.accept import array_of
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.preprocessing import preprocess
 
@@ -98,6 +99,7 @@ CENTER_CROP = Exercise(
     reference=preprocess.center_crop,
     other=_crop_other,
     cases=_crop_cases,
+    apply=array_of,
     view_allowed=False,
     mistakes=[
         Mistake(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cvlab.checks._engine.accept import array_of
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.preprocessing import preprocess
 
@@ -40,6 +41,7 @@ DENORMALIZE = Exercise(
     reference=preprocess.denormalize,
     other=_denormalize_other,
     cases=_denormalize_cases,
+    apply=array_of,
     tolerance=1e-5,
     any_float=True,
     mistakes=[

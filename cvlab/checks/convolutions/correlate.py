@@ -143,13 +143,18 @@ CORRELATE2D = Exercise(
         ),
         Mistake(
             "kernel transposed",
-            _slid(lambda patch, kernel: (patch.ravel() * kernel.ravel(order="F")).sum()),
+            lambda image, kernel: filters.correlate2d(image, kernel.T),
             "The kernel lies on its side: rows and columns changed places.",
         ),
         Mistake(
             "flipped left to right",
             _slid(lambda patch, kernel: (patch * kernel[:, ::-1]).sum()),
             "The kernel is mirrored left to right. Take it as it is.",
+        ),
+        Mistake(
+            "flipped upside down",
+            lambda image, kernel: filters.correlate2d(image, kernel[::-1]),
+            "The kernel stands upside down. Take it as it is.",
         ),
         Mistake(
             "integer overflow",

@@ -63,6 +63,14 @@ def _window_starts(signal: np.ndarray, kernel: np.ndarray, grad: np.ndarray) -> 
     return np.full(len(kernel), grad @ signal[: len(grad)])
 
 
+def _exchanged(signal: np.ndarray, kernel: np.ndarray, grad: np.ndarray) -> tuple:
+    d_signal, d_kernel = np.zeros(len(signal)), np.zeros(len(kernel))
+    for i, g in enumerate(grad):
+        d_signal[i : i + len(kernel)] += g * signal[i : i + len(kernel)]
+        d_kernel += g * kernel
+    return d_signal, d_kernel, float(grad.sum())
+
+
 def _without_last(signal: np.ndarray, kernel: np.ndarray, grad: np.ndarray) -> tuple:
     shorter = np.append(grad[:-1], 0)
     return *gradients.conv1d_grad(signal, kernel, shorter)[:2], float(grad.sum())
@@ -149,6 +157,11 @@ CONV1D_GRAD = Exercise(
             "each kernel number meets the first cell",
             _changed(d_kernel=_window_starts),
             "dL/dkernel meets only the first cell of each window. kernel[k] met signal[i + k].",
+        ),
+        Mistake(
+            "signal and kernel exchanged in the loop",
+            _exchanged,
+            "Each gradient got the other's factor. y is signal times kernel: dL/dsignal collects kernel, dL/dkernel signal.",
         ),
         Mistake(
             "signal convolved",

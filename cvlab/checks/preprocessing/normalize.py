@@ -129,6 +129,21 @@ NORMALIZE = Exercise(
             "Only the last channel is normalized: each turn of your loop begins with a new copy. Copy before the loop.",
         ),
         Mistake(
+            "mean subtracted last",
+            lambda image, mean, std: image / std - mean,
+            "You divided first, so the mean comes off on another scale. Subtract the mean, then divide by std.",
+        ),
+        Mistake(
+            "ImageNet's mean and std",
+            lambda image, mean, std: (image - preprocess.IMAGENET_MEAN) / preprocess.IMAGENET_STD,
+            "You used ImageNet's numbers, whatever is asked for. Use the arguments mean and std.",
+        ),
+        Mistake(
+            "made 0 to 255 first",
+            lambda image, mean, std: (image * 255 - mean) / std,
+            "You multiplied by 255 first, but mean and std are on the scale of the image, 0 to 1. Leave that out.",
+        ),
+        Mistake(
             "channels first",
             lambda image, mean, std: np.moveaxis((image - mean) / std, 2, 0),
             "The numbers are right, but the channels came first: (C, H, W). np.stack needs axis=2.",

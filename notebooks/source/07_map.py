@@ -828,7 +828,7 @@ print(f"{20 - len(lost)} of 20 match; silently lost: {', '.join(lost)}")
 
 # %% [markdown]
 # **Exercise 7 · `voc_to_coco`** *(6 minutes, easy)*. `categories` is COCO's list of dicts with `id` and `name`. Return a dict from
-# VOC name to COCO id. A sofa is a *couch*; the ids have holes.
+# VOC name to COCO id, for the names given. A sofa is a *couch*; read the ids from `categories`, another file may number them otherwise.
 
 # %% tags=["exercise"]
 def voc_to_coco(names, categories):

@@ -119,7 +119,7 @@ print(f"overlap {overlap}, union {union}, overlap / union = {overlap / union:.3f
 
 # %% tags=["exercise"]
 def iou(a, b):
-    """Return the IoU of two boxes, each x0, y0, x1, y1, as a float."""
+    """Return the IoU of two boxes, arrays x0, y0, x1, y1, as a float; 0.0 where they are apart, and for two empty ones."""
     ### BEGIN SOLUTION
     width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
     height = max(0, min(a[3], b[3]) - max(a[1], b[1]))

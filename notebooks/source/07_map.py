@@ -191,7 +191,7 @@ metrics.match_detections(np.array([0.6, 0.9]), np.array([[0.8], [0.7]]), thresho
 
 # %% tags=["exercise"]
 def match_detections(scores, ious, threshold=0.5):
-    """Return (N,) bool: which detections are right."""
+    """Return an array (N,) of bool: which detections are right."""
     ### BEGIN SOLUTION
     correct = np.zeros(len(scores), dtype=bool)
     free = np.ones(ious.shape[1], dtype=bool)
@@ -270,11 +270,12 @@ for place in range(1, 11):
 # %% [markdown]
 # Do three lines by hand. A right detection moves recall up; a wrong one leaves it and pulls precision down: a zigzag.
 #
-# **Exercise 4 · `pr_curve`** *(8 minutes, medium)*. From scores and flags, in any order, to the two columns.
+# **Exercise 4 · `pr_curve`** *(8 minutes, medium)*. From scores and flags, in any order, to the two columns:
+# one place a detection, equal scores or not.
 
 # %% tags=["exercise"]
 def pr_curve(scores, correct, n_truths):
-    """Return precision (N,) and recall (N,), best score first; without truths the recall is 0."""
+    """Return two arrays, precision (N,) and recall (N,), best score first; without truths the recall is 0."""
     ### BEGIN SOLUTION
     order = np.argsort(-scores, kind="stable")
     tp = np.cumsum(correct[order])
@@ -317,6 +318,7 @@ ax.legend();
 #
 # **Exercise 5 · `average_precision`** *(10 minutes, hard)*. COCO does not take the area, but the mean of the envelope at 101 levels of
 # recall: 0, 0.01, ..., 1. At each level it reads the first place whose recall is at least that; a level that is never reached counts 0.
+# So no detections at all give 0.
 
 # %% tags=["exercise"]
 def average_precision(precision, recall):

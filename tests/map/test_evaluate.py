@@ -110,6 +110,7 @@ def nasty(seed: int, *, kind: str = "bbox", crowded: bool = False) -> tuple[dict
     return truth, [results[i] for i in order]
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(st.integers(0, 2**32), st.booleans())
 def test_boxes_equal_pycocotools(seed, crowded):

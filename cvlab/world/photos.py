@@ -1,6 +1,5 @@
 """Photographs to work on: by name from the installed packages, or any picture file of yours."""
 
-import difflib
 import io
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -9,6 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from cvlab import _validate
 from cvlab.world.decode import decode
 
 __all__ = ["Photo", "info", "load", "names"]
@@ -76,9 +76,7 @@ def info(name: str) -> Photo:
 
     Source: the docstrings of skimage.data and sklearn/datasets/images/README.txt.
     """
-    if name not in _TABLE:
-        raise ValueError(f"name must be one of {', '.join(names())}; got {name!r}{_guess(name, names())}")
-    package, file, shape, title, author, licence = _TABLE[name]
+    package, file, shape, title, author, licence = _TABLE[_validate.one_of(name, "name", names())]
     distribution, folder = _FOLDERS[package]
     spec = find_spec(package)  # finds the folder without importing the package
     if spec is None or not spec.submodule_search_locations:
@@ -155,21 +153,15 @@ def _open(source: str | Path) -> BinaryIO:
 def _missing(text: str, path: Path) -> str:
     """Say what is missing: a photo's name when it looks like one, else a file."""
     if len(path.parts) == 1 and not path.suffix:
-        return f"no photo and no file is called {text!r}{_guess(text, names())} (cvlab.world.photos.names() lists them)"
+        return f"no photo and no file is called {text!r} (cvlab.world.photos.names() lists them){_validate.nearest(text, names())}"
     folder = path.parent
     try:
         if not folder.is_dir():
             return f"no file {text!r}: the folder {str(folder)!r} does not exist either (you are in {str(Path.cwd())!r})"
-        nearest = _guess(path.name, sorted(p.name for p in folder.iterdir()))
+        nearest = _validate.nearest(path.name, sorted(p.name for p in folder.iterdir()))
     except OSError:
         nearest = ""
-    return f"no file {text!r}{nearest}{'' if path.is_absolute() else f' (you are in {str(Path.cwd())!r})'}"
-
-
-def _guess(word: object, known: list[str]) -> str:
-    lowered = {k.lower(): k for k in known}
-    near = difflib.get_close_matches(str(word).lower(), lowered, n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(repr(lowered[n]) for n in near)}?" if near else ""
+    return f"no file {text!r}{'' if path.is_absolute() else f' (you are in {str(Path.cwd())!r})'}{nearest}"
 
 
 def _listing(folder: Path) -> str:

@@ -173,6 +173,7 @@ def lose_a_worker():
         print(error)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_named():
     # In a process of its own: torch raises from a signal handler, wherever Python happens to be just then.
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_batches as t; t.lose_a_worker()"

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -204,6 +203,7 @@ def report(folder):
     return json.loads((folder / "losses.json").read_text())
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_losses_of_one(tmp_path):
     alone = program("-m", "cvlab.cnn_training", "--out", tmp_path / "one", *SMALL)
     pair = program("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "cvlab.cnn_training",
@@ -218,29 +218,28 @@ def test_two_processes_give_the_losses_of_one(tmp_path):
 
 
 def rank(number, port, folder):
-    """Start one of two processes as torchrun would; many epochs, saved after every step."""
+    """Start one of two processes as torchrun would, the meeting point given; many epochs, saved after every step."""
     world = {
         "RANK": str(number),
         "LOCAL_RANK": "0",
         "WORLD_SIZE": "2",
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
     }
     arguments = ["--out", folder, *SMALL[:-1], "500", "--save-every", "2"]
     return program("-m", "cvlab.cnn_training", *arguments, env=ENVIRONMENT | world)
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_the_run_with_a_checkpoint(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    first, second = (rank(number, port, tmp_path) for number in (0, 1))
+    meeting = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    first, second = (rank(number, meeting.port, tmp_path) for number in (0, 1))
     try:
-        end = time.monotonic() + 200
-        while not (tmp_path / "checkpoint.pt").exists() and time.monotonic() < end:
+        while not (tmp_path / "checkpoint.pt").exists() and first.poll() is None:
             time.sleep(0.1)
         second.kill()
-        text = first.communicate(timeout=100)[0]
+        text = first.communicate(timeout=280)[0]
     finally:
         first.kill()
         second.kill()

@@ -188,6 +188,7 @@ def shape_of(record) -> dict:
     return {"keys": sorted(record), "run": run, "stage": stage, "tricks": sorted(record["without"])}
 
 
+@pytest.mark.slow
 def test_the_bench_writes_what_the_lesson_reads(tmp_path, monkeypatch, capsys):
     spec = importlib.util.spec_from_file_location(
         "bench_cifar10", Path(__file__).parents[2] / "bench" / "cifar10.py"

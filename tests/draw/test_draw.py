@@ -1,5 +1,7 @@
 """Drawing: what is on the Axes, that inputs stay as they were, and what bad input is told."""
 
+import io
+
 import matplotlib as mpl
 
 mpl.use("agg")
@@ -10,9 +12,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from cvlab import draw
-from cvlab.draw.figure import WIDTH, alt_text, columns
+from cvlab.draw.figure import WIDTH, alt_text, columns, photo_jpeg
 
 RNG = np.random.default_rng(0)
 
@@ -167,8 +170,8 @@ MESSAGES = [
         "one text for each of the 1 images; got 2",
     ),
     (lambda: draw.show_many([np.zeros((2, 2))], cols=0), "cols must be at least 1"),
-    (lambda: draw.draw_boxes([1, 2, 3, 4]), r"One box\? Pass \[box\]"),
-    (lambda: draw.draw_boxes([[5, 5, 2, 2]]), "x, y, width, height"),
+    (lambda: draw.draw_boxes([1, 2, 3, 4]), r"One box\? Pass \[boxes\]"),
+    (lambda: draw.draw_boxes([[5, 5, 2, 2]]), r"As x, y, w, h\? boxes.xywh_to_xyxy"),
     (lambda: draw.draw_boxes([[1, 2, 3, 4]], labels=["a", "b"]), "labels must hold one value for each of 1"),
     (lambda: draw.draw_masks(np.zeros((4, 4), bool)), r"One mask\? Pass mask\[None\]"),
     (lambda: draw.draw_masks(np.zeros((1, 4, 4))), "masks must be bool"),
@@ -181,3 +184,23 @@ MESSAGES = [
 def test_bad_input_gets_a_clear_error(call, text):
     with pytest.raises((ValueError, TypeError), match=text):
         call()
+
+
+def test_figures_full_of_photos_become_jpeg_and_others_stay_png():
+    """A JPEG of the same size that looks the same; a drawing with few colours would only get larger and blurred."""
+    noise = RNG.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    photo = np.asarray(Image.fromarray(noise).resize((600, 400), Image.Resampling.BICUBIC))
+    stored = {}
+    for name, image in {"photo": photo, "drawing": np.eye(8)}.items():
+        png = io.BytesIO()
+        draw.show(image, title=name).figure.savefig(png)
+        jpeg = photo_jpeg(png.getvalue())
+        stored[name] = png, jpeg
+    assert stored["drawing"][1] is None
+    before, after = (
+        Image.open(io.BytesIO(data)).convert("RGB")
+        for data in (stored["photo"][0].getvalue(), stored["photo"][1])
+    )
+    assert after.size == before.size
+    assert len(stored["photo"][1]) < len(stored["photo"][0].getvalue()) / 2
+    assert np.abs(np.asarray(after, int) - np.asarray(before, int)).mean() < 3

@@ -218,14 +218,14 @@ def test_broken_files_are_named(tmp_path):
 def test_missing_things_get_the_nearest_name(tmp_path):
     (tmp_path / "holiday.png").write_bytes(b"x")
     refused(
-        "chelsie", FileNotFoundError, "no photo and no file is called 'chelsie'", "did you mean 'chelsea'"
+        "chelsie", FileNotFoundError, "no photo and no file is called 'chelsie'", "Did you mean 'chelsea'"
     )
-    refused("Coffee", FileNotFoundError, "did you mean 'coffee'")
-    refused(tmp_path / "holidy.png", FileNotFoundError, "no file", "did you mean 'holiday.png'?")
+    refused("Coffee", FileNotFoundError, "Did you mean 'coffee'")
+    refused(tmp_path / "holidy.png", FileNotFoundError, "no file", "Did you mean 'holiday.png'?")
     refused("nowhere/at/all.png", FileNotFoundError, "the folder", "does not exist")
     refused(tmp_path / "holiday.png" / "x.png", FileNotFoundError, "no file")
     refused("x" * 5000 + ".png", FileNotFoundError, "no file")
-    with pytest.raises(ValueError, match=r"name must be one of astronaut.*did you mean 'chelsea'"):
+    with pytest.raises(ValueError, match=r"name must be one of 'astronaut'.*Did you mean 'chelsea'"):
         photos.info("Chelsea")
 
 

@@ -336,11 +336,13 @@ check(average_precision)
 # %% tags=["core"]
 def ap(precision, recall, convention="coco"):
     """Return the AP as "voc07", "voc10" or "coco" defines it."""
-    envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0)  # (N + 1,)
+    if convention == "coco":
+        return metrics.average_precision(precision, recall)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]  # (N,)
     if convention == "voc10":
-        return float((np.diff(recall, prepend=0) * envelope[:-1]).sum())
-    levels = np.linspace(0, 1, {"voc07": 11, "coco": 101}[convention])
-    return float(envelope[np.searchsorted(recall, levels)].mean())
+        return float((np.diff(recall, prepend=0) * envelope).sum())
+    found = np.searchsorted(recall, np.linspace(0, 1, 11))  # (11,)
+    return float(np.append(envelope, 0)[found].mean())
 
 # %%
 from sklearn.metrics import auc
@@ -467,21 +469,25 @@ print(f"the right answer, 101 levels:  {np.mean(right_way):.3f}")
 # Slopes lie above the steps of a falling curve (+ 0.05). The missing start costs far more (- 0.34), and what is left, 0.364, looks
 # nearly like the right 0.387: two large mistakes, one innocent number. Check a metric on a case you can do by hand.
 #
-# **Exercise 6 · `coco_map`** *(12 minutes, hard)*. One image. `classes` maps a class to `(scores, ious)`; `ious` is (N, M) for M truths.
-# Match anew at each threshold. A class without truths has no AP and does not count; when there is none, return -1.0. The pieces are in
-# `metrics`.
+# **Exercise 6 · `coco_map`** *(12 minutes, hard)*. Now many images: `images` is a list with one dict an image, class → `(scores, ious)`;
+# `ious` is (N, M) for M truths. Match in each image, anew at each threshold; then the detections of a class in *all* images share **one**
+# curve, not one an image. A class without a truth in any image has no AP and does not count; when there is none, return -1.0. The pieces are
+# in `metrics`.
 
 # %% tags=["exercise"]
-def coco_map(classes):
+def coco_map(images):
     """Return the mean AP over ten thresholds and all classes that have a truth."""
     ### BEGIN SOLUTION
     values = []
-    for scores, ious in classes.values():
-        if ious.shape[1] == 0:
+    for name in sorted(set().union(*images)):
+        found = [image[name] for image in images if name in image]  # (scores, ious) of each image
+        n_truths = sum(ious.shape[1] for _, ious in found)
+        if n_truths == 0:
             continue  # an absent class has no average precision
+        scores = np.concatenate([s for s, _ in found])
         for threshold in np.linspace(0.5, 0.95, 10):
-            correct = metrics.match_detections(scores, ious, threshold)
-            precision, recall = metrics.pr_curve(scores, correct, ious.shape[1])
+            correct = np.concatenate([metrics.match_detections(s, ious, threshold) for s, ious in found])
+            precision, recall = metrics.pr_curve(scores, correct, n_truths)
             values.append(metrics.average_precision(precision, recall))
     return float(np.mean(values)) if values else -1.0
     ### END SOLUTION

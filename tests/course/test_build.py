@@ -128,6 +128,7 @@ def test_student_gets_a_stub_and_solution_an_answer(built):
     assert read(built, "solution").cells[7].outputs[0].data["text/plain"] == "6"
 
 
+@pytest.mark.slow
 def test_second_build_changes_no_byte(course, capsys):
     before = contents(course)
     assert build.main(["7"]) == 0
@@ -137,6 +138,7 @@ def test_second_build_changes_no_byte(course, capsys):
     assert "seconds  end MB  peak MB" in table
 
 
+@pytest.mark.slow
 def test_fresh_renews_only_what_is_not_reproducible(course):
     before = read(course)
     assert build.main(["--fresh"]) == 0
@@ -312,6 +314,7 @@ def test_broken_source_is_one_clear_error(course, capsys, case):
     assert not list(course.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_a_solution_that_fails_leaves_both_notebooks(course, capsys):
     write(
         course,

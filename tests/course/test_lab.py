@@ -129,6 +129,7 @@ def opened(port: str, token: str) -> str:
         return json.load(answer)["type"]
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.slow
 def test_it_serves_prints_the_address_and_stops(course):

@@ -79,6 +79,7 @@ for _ in range({times}):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kernels", "times"), [(2, 40), (12, 4)])
 def test_kernels_at_once_lose_nothing(home, kernels, times):
     writers = [

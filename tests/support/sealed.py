@@ -9,10 +9,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["GUARD", "ROOT", "Outcome", "namespace", "run_nbval", "run_sealed"]
+__all__ = ["GUARD", "PATIENT", "ROOT", "Outcome", "namespace", "run_nbval", "run_sealed"]
 
 ROOT = Path(__file__).resolve().parents[2]
 GUARD = Path(__file__).resolve().parent / "network_guard"
+PATIENT = ("--nbval-cell-timeout=600", "--nbval-kernel-startup-timeout=300")  # only what hangs takes so long
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def run_sealed(
 def run_nbval(notebook: Path, folder: Path, **options) -> Outcome:
     """Run every cell of a notebook without a network and compare its outputs with the committed ones."""
     command = [
-        *(sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"),
+        *(sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", *PATIENT),
         f"--nbval-sanitize-with={ROOT / 'tests' / 'support' / 'nbval_sanitize.cfg'}",
         *("-p", "no:cacheprovider", "-p", "no:xdist", "-q", "--color=no", "--tb=short", str(notebook)),
     ]

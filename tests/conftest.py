@@ -22,6 +22,8 @@ def pytest_collection_modifyitems(items):
         file = "/".join(item.path.parts[-2:])
         alone = item.path.name in SHARED_OUT and hasattr(item, "callspec")
         group = f"{file}-{item.callspec.id}" if alone else file
+        if item.path.parent.name == "browser":
+            group = "browser"  # one JupyterLab for all
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(group))
     order = {folder: place for place, folder in enumerate(FIRST)}

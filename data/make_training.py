@@ -61,7 +61,7 @@ def curves(data, model) -> dict[str, list[float]]:
     images, labels = data["test"]
     return {
         kind: [
-            loop.accuracy(model, batches.Batches(spoil(images, kind, a), labels, 500, every=True))
+            loop.accuracy(model, batches.Batches(spoil(images, **{kind: a}), labels, 500, every=True))
             for a in amounts
         ]
         for kind, amounts in SPOILT.items()

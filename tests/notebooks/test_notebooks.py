@@ -21,7 +21,8 @@ NAMES = sorted(path.stem for path in (ROOT / "notebooks" / "source").glob("*.py"
 CODE_LINES, SETUP_LINES, WORDS, BULLETS = CORE_LINES, 6, 150, 5
 SIZE, PIXELS = 3e6, (16, 1200)  # bytes of a notebook; least and most width and height of a picture
 MEMORY = 1200  # MB that a kernel has at the end; CONTRIBUTING.md says what is counted
-FIRST_LESSON_EXERCISES, EXERCISES, WIDGETS = 2, 5, 2
+EXERCISES, WIDGETS = 5, 2
+FEWER = {"00_start_here": 2}  # a first lesson is for a first evening
 
 each_lesson = pytest.mark.parametrize("name", NAMES)
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -91,7 +92,7 @@ def test_every_widget_has_a_static_picture_and_text(name, kind):
     views = [
         o.data for c in code_cells(committed(name, kind)) for o in c.outputs if WIDGET in o.get("data", {})
     ]
-    assert len(views) >= WIDGETS
+    assert len(views) >= (1 if lesson_of(name).draft else WIDGETS)
     for data in views:
         assert {"text/plain"} < set(data)
         assert {"image/png", "image/jpeg"} & set(data), data["text/plain"]
@@ -122,7 +123,7 @@ def test_lesson_has_its_parts(name):
     setup = [cell for cell in cells if tagged(cell, "setup")]
     assert len(setup) == 1
     assert len(setup[0].source.splitlines()) <= SETUP_LINES
-    least = FIRST_LESSON_EXERCISES if name.startswith("00") else EXERCISES
+    least = 1 if lesson_of(name).draft else FEWER.get(name, EXERCISES)
     assert len(lesson_of(name).exercises()) >= least
     for part in ("in the library", "where it breaks", "sources"):
         assert re.search(rf"(\*\*|^#+ ){part}", everything, re.IGNORECASE | re.MULTILINE), part

@@ -52,7 +52,10 @@ def run_sealed(
     environment = os.environ | {"CVLAB_NETWORK_LOG": str(log), "CVLAB_FIGURES": str(figures)} | variables
     environment.pop("PYTEST_ADDOPTS", None)
     if guard:
-        environment["PYTHONPATH"] = str(GUARD)
+        own = environment.get(
+            "PYTHONPATH"
+        )  # a copy of the course that is tested in place of the installed one
+        environment["PYTHONPATH"] = os.pathsep.join([str(GUARD), own] if own else [str(GUARD)])
     done = subprocess.run(
         [*namespace(), *command],
         env=environment,

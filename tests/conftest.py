@@ -42,10 +42,8 @@ def pytest_terminal_summary(terminalreporter):
         return
     terminalreporter.section("notebooks")
     width = max(len(row["name"]) for row in _rows)
-    terminalreporter.line(f"{'notebook':<{width}}  code cells  checks  seconds  end MB  peak MB")
+    terminalreporter.line(f"{'notebook':<{width}}  code cells  checks  seconds  end MB  own MB  peak MB")
     for row in sorted(_rows, key=lambda row: row["name"]):
-        memory, peak = (f"{row[key]:.0f}" if key in row else "" for key in ("memory", "peak"))
-        figures = (
-            f"{row['cells']:>10}  {row['checks']:>6}  {row['seconds']:>7.1f}  {memory:>6}  {peak:>7}".rstrip()
-        )
+        memory, own, peak = (f"{row[key]:.0f}" if key in row else "" for key in ("memory", "own", "peak"))
+        figures = f"{row['cells']:>10}  {row['checks']:>6}  {row['seconds']:>7.1f}  {memory:>6}  {own:>6}  {peak:>7}".rstrip()
         terminalreporter.line(f"{row['name']:<{width}}  {figures}")

@@ -3,8 +3,21 @@
 import numpy as np
 
 from cvlab import _validate
+from cvlab.coco.columns import INT64, MAX_PIXELS, MAX_SIDE, WHOLE, as_array, check_picture, shown, stranger
+from cvlab.coco.polygons import check_polygons, polygons_to_mask
 
-__all__ = ["counts_to_text", "mask_to_rle", "rle_to_mask", "segmentation_to_mask", "text_to_counts"]
+__all__ = [
+    "check_segmentation",
+    "counts_to_text",
+    "mask_area",
+    "mask_to_rle",
+    "rle_to_mask",
+    "run_lengths",
+    "segmentation_to_mask",
+    "text_to_counts",
+]
+
+_LONGEST = 7  # letters of one run length: 35 bits
 
 
 def _mask(value, name: str) -> np.ndarray:
@@ -66,15 +79,15 @@ def text_to_counts(text: str | bytes) -> np.ndarray:
         >>> text_to_counts("13").tolist()
         [1, 3]
     """
-    raw = text.encode("latin-1", "replace") if isinstance(text, str) else bytes(text)
+    raw = text.encode("utf-8", "replace") if isinstance(text, str) else bytes(text)
     letters = np.frombuffer(raw, np.uint8).astype(np.int64) - 48
     if not len(letters):
         return letters
-    if letters.min() < 0 or letters.max() > 63 or letters[-1] & 32:
-        raise ValueError(f"counts must be text written by COCO's RLE; got {raw[:30]!r}. Cut short?")
     ends = np.flatnonzero((letters & 32) == 0)
     starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts + 1
+    lengths = ends - starts + 1 if len(ends) else np.zeros(0, int)
+    if letters.min() < 0 or letters.max() > 63 or letters[-1] & 32 or lengths.max() > _LONGEST:
+        raise ValueError(f"counts must be text written by COCO's RLE; got {raw[:30]!r}. Cut short?")
     place = np.arange(len(letters)) - np.repeat(starts, lengths)
     counts = np.add.reduceat((letters & 31) << (5 * place), starts)
     counts -= np.where(letters[ends] & 16, 1 << (5 * lengths), 0)  # two's complement
@@ -99,15 +112,93 @@ def rle_to_mask(rle: dict) -> np.ndarray:
         >>> rle_to_mask({"size": [2, 2], "counts": "13"}).tolist()
         [[False, True], [True, True]]
     """
+    return _drawn(run_lengths(rle), rle["size"])
+
+
+def _drawn(runs: np.ndarray, size) -> np.ndarray:
+    pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs)  # (H * W,)
+    return pixels.reshape(size, order="F")
+
+
+def run_lengths(rle: dict) -> np.ndarray:
+    """Read and check run lengths without drawing them.
+
+    Args:
+        rle: {"size": [H, W], "counts": text or a list of run lengths}.
+
+    Returns:
+        (R,) int64 numbers of pixels off, on, off, ..., which add up to H * W.
+
+    Raises:
+        ValueError: names the field.
+
+    Example:
+        >>> run_lengths({"size": [2, 2], "counts": "13"}).tolist()
+        [1, 3]
+    """
     if not isinstance(rle, dict) or not {"size", "counts"} <= rle.keys():
-        raise ValueError(f"rle must be a dict with size and counts; got {str(rle)[:60]}")
-    counts = rle["counts"]
-    counts = text_to_counts(counts) if isinstance(counts, str | bytes) else np.asarray(counts, dtype=np.int64)
-    height, width = rle["size"]
-    if (counts < 0).any() or counts.sum() != height * width:
-        raise ValueError(f"counts must add up to {height} x {width} = {height * width}; got {counts.sum()}")
-    pixels = np.repeat(np.arange(len(counts)) % 2 == 1, counts)  # (H * W,)
-    return pixels.reshape((height, width), order="F")
+        raise ValueError(f"rle must be a dict with size and counts; got {shown(rle)}")
+    size = rle["size"]
+    if not isinstance(size, list | tuple) or len(size) != 2 or stranger(size, WHOLE) is not None:
+        raise ValueError(f"size must be two whole numbers, height and width; got {shown(size)}")
+    if not all(0 <= side <= MAX_SIDE for side in size) or size[0] * size[1] > MAX_PIXELS:
+        raise ValueError(f"size must be at most {MAX_PIXELS} pixels, none negative; got {shown(size)}")
+    pixels = int(size[0]) * int(size[1])
+    counts = _counts(rle["counts"])
+    bad = (counts < 0) | (counts > pixels)
+    if bad.any():
+        i, wanted = int(bad.argmax()), f"from 0 to {size[0]} x {size[1]} = {pixels} pixels"
+        raise ValueError(f"counts must be {wanted}; got counts[{i}] = {counts[i]}")
+    if counts.sum() != pixels:
+        raise ValueError(f"counts must add up to {size[0]} x {size[1]} = {pixels}; got {counts.sum()}")
+    return counts
+
+
+def _counts(counts) -> np.ndarray:
+    """Return the run lengths of either way to write them, (R,) int64; they may still be negative or too long."""
+    if isinstance(counts, str | bytes):
+        return text_to_counts(counts)
+    counts = counts.tolist() if isinstance(counts, np.ndarray) else counts
+    if not isinstance(counts, list | tuple):
+        raise ValueError(f"counts must be text or a list of run lengths; got {shown(counts)}")
+    bad = stranger(counts, WHOLE)
+    if bad is None:
+        array = as_array(counts, np.int64)
+        if array is not None:
+            return array
+        bad = next(i for i, count in enumerate(counts) if not INT64[0] <= count <= INT64[1])
+    raise ValueError(f"counts must be whole numbers of 64 bits; got counts[{bad}] = {shown(counts[bad])}")
+
+
+def check_segmentation(segmentation, height: int, width: int) -> np.ndarray | None:
+    """Refuse a `segmentation` that cannot be drawn, before anything is; as for `segmentation_to_mask`.
+
+    Returns:
+        its run lengths, None for polygons.
+    """
+    if not isinstance(segmentation, dict):
+        return check_polygons(segmentation, height, width)
+    check_picture(height, width)
+    size = segmentation.get("size", [height, width])
+    if (
+        not isinstance(size, list | tuple)
+        or list(size) != [height, width]
+        or stranger(size, WHOLE) is not None
+    ):
+        raise ValueError(f"size must be that of the picture, {[int(height), int(width)]}; got {shown(size)}")
+    return run_lengths(segmentation)
+
+
+def mask_area(segmentation, height: int, width: int) -> int:
+    """Count the pixels of a `segmentation`; run lengths need not be drawn for it.
+
+    Example:
+        >>> mask_area({"size": [2, 2], "counts": "13"}, 2, 2)
+        3
+    """
+    if isinstance(segmentation, dict):
+        return int(check_segmentation(segmentation, height, width)[1::2].sum())
+    return int(polygons_to_mask(segmentation, height, width).sum())
 
 
 def segmentation_to_mask(segmentation, height: int, width: int) -> np.ndarray:
@@ -120,18 +211,10 @@ def segmentation_to_mask(segmentation, height: int, width: int) -> np.ndarray:
 
     Returns:
         (H, W) bool.
+
+    Raises:
+        ValueError: names the field, or the polygon and its number.
     """
     if isinstance(segmentation, dict):
-        mask = rle_to_mask(segmentation)
-        if mask.shape != (height, width):
-            raise ValueError(
-                f"size must be that of the picture, {[int(height), int(width)]}; got {list(mask.shape)}"
-            )
-        return mask
-    if not isinstance(segmentation, list) or not segmentation:
-        raise ValueError(f"segmentation must be run lengths or a list of polygons; got {segmentation!r}")
-    if any(not isinstance(p, list) or len(p) < 6 or len(p) % 2 for p in segmentation):
-        raise ValueError("each polygon must be a list of x, y pairs, at least three; one of them is not")
-    from pycocotools import mask as library
-
-    return library.decode(library.merge(library.frPyObjects(segmentation, height, width))).astype(bool)
+        return _drawn(check_segmentation(segmentation, height, width), (height, width))
+    return polygons_to_mask(segmentation, height, width)

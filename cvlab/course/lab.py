@@ -8,11 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-import urllib.request
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
+
+from cvlab.store.files import write_whole
 
 __all__ = ["command", "course_dir", "environment", "free_port", "main"]
 
@@ -38,7 +40,7 @@ def course_dir() -> Path:
 
 
 def free_port(wanted: int) -> int:
-    """Return `wanted` if nothing on this machine listens there, else the next port that is free."""
+    """Return `wanted` if nothing on this machine listens there, else the next port that is free; 0 takes any."""
     for port in range(wanted, min(wanted + 100, 65536)):
         with socket.socket() as trial:
             if os.name != "nt":  # a server that has just stopped does not block its port
@@ -47,7 +49,7 @@ def free_port(wanted: int) -> int:
                 trial.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+            return trial.getsockname()[1]
     raise OSError(f"port must have a free one among the hundred from {wanted}; fix: name another with --port")
 
 
@@ -61,7 +63,7 @@ def environment(folder: Path, token: str) -> dict[str, str]:
         file = home / "settings" / name
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(values))
+            write_whole(file, json.dumps(values).encode())
     kept = {
         "JUPYTER_CONFIG_DIR": home / "config",
         "JUPYTERLAB_SETTINGS_DIR": home / "settings",
@@ -70,11 +72,12 @@ def environment(folder: Path, token: str) -> dict[str, str]:
     return {**os.environ, **{name: str(path) for name, path in kept.items()}, "JUPYTER_TOKEN": token}
 
 
-def command(folder: Path, port: int, extra: Sequence[str] = ()) -> list[str]:
+def command(folder: Path, port: int, ready: Path, extra: Sequence[str] = ()) -> list[str]:
     """Return the command that serves `folder` on the loopback address; `extra` goes to Jupyter as it is."""
     return [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"),
-        *(f"--ServerApp.root_dir={folder}", "--ServerApp.port_retries=0", "--log-level=WARN"),
+        *(sys.executable, "-m", "cvlab.course.serve", str(ready), "--no-browser", "--ip=127.0.0.1"),
+        *(f"--port={port}", "--ServerApp.port_retries=0"),
+        *(f"--ServerApp.root_dir={folder}", "--log-level=WARN"),
         "--LabApp.extension_manager=readonly",  # the other one asks a registry for its list
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),  # in a container
         *extra,
@@ -82,60 +85,64 @@ def command(folder: Path, port: int, extra: Sequence[str] = ()) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until Ctrl+C; print the address once the server answers. Returns the exit code."""
+    """Serve until Ctrl+C; print the address once the server listens. Returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="cvlab lab", description=__doc__, epilog="Other options go to JupyterLab."
     )
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
-    parser.add_argument("--port", type=int, default=8888, help="port to serve on (default 8888)")
+    parser.add_argument("--port", type=_port, default=8888, help="port to serve on (default 8888); 0: any")
     chosen, extra = parser.parse_known_args(argv)
     try:
-        folder, port = course_dir(), free_port(chosen.port)
+        folder, wanted = course_dir(), chosen.port
+        while True:
+            port = free_port(wanted)
+            if wanted not in (0, port):
+                print(f"Port {wanted} is in use; taking {port}.", flush=True)
+            code = _run(folder, port, extra, browse=not chosen.no_browser)
+            if code is None and free_port(port) == port:
+                print("cvlab lab: JupyterLab stopped at once; fix: run `cvlab doctor`", file=sys.stderr)
+                return 1
+            if code is not None:
+                return code
+            wanted = port  # another server was quicker
     except OSError as error:
         print(f"cvlab lab: {error}", file=sys.stderr)
         return 1
-    if port != chosen.port:
-        print(f"Port {chosen.port} is in use; taking {port}.", flush=True)
-    token = secrets.token_hex(16)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"port must be a number from 0 (any) to 65535; got {text}")
+    return int(text)
+
+
+def _run(folder: Path, port: int, extra: Sequence[str], *, browse: bool) -> int | None:
+    """Serve on `port` until the end; return the exit code, or None when the server ended before it listened."""
     for name in ("SIGTERM", "SIGHUP"):  # a closed terminal must not leave the server behind
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _interrupt)
-    # A session of its own: Ctrl+C reaches this process, which then stops the server and its kernels.
-    process = subprocess.Popen(
-        command(folder, port, extra), env=environment(folder, token), start_new_session=True
-    )
-    try:
-        return _serve(process, port, token, browse=not chosen.no_browser)
-    except KeyboardInterrupt:
-        print("\nStopping JupyterLab.", flush=True)
-        return 0
-    finally:
-        _stop(process)
-
-
-def _serve(process: subprocess.Popen, port: int, token: str, *, browse: bool) -> int:
-    """Wait for the server, announce it, and wait for its end."""
-    while not _answers(port, token):
-        if process.poll() is not None:
-            print("cvlab lab: JupyterLab stopped at once; fix: run `cvlab doctor`", file=sys.stderr)
-            return process.returncode or 1
-        time.sleep(0.1)
-    address = f"http://127.0.0.1:{port}/lab/tree/{FIRST}?token={token}"
-    print(f"The course is open at\n\n    {address}\n\nStop it with Ctrl+C.", flush=True)
-    if browse and _has_screen():
-        webbrowser.open(address)
-    return process.wait()
-
-
-def _answers(port: int, token: str) -> bool:
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({})
-    )  # loopback never goes through a proxy
-    try:
-        opener.open(f"http://127.0.0.1:{port}/api/status?token={token}", timeout=2).close()
-    except OSError:
-        return False
-    return True
+    token = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory(prefix="cvlab-lab-") as place:
+        ready = Path(place, "ready")
+        # A session of its own: Ctrl+C reaches this process, which then stops the server and its kernels.
+        process = subprocess.Popen(
+            command(folder, port, ready, extra), env=environment(folder, token), start_new_session=True
+        )
+        try:
+            while not ready.exists():
+                if process.poll() is not None:
+                    return None
+                time.sleep(0.1)
+            address = f"http://127.0.0.1:{port}/lab/tree/{FIRST}?token={token}"
+            print(f"The course is open at\n\n    {address}\n\nStop it with Ctrl+C.", flush=True)
+            if browse and _has_screen():
+                webbrowser.open(address)
+            return process.wait()
+        except KeyboardInterrupt:
+            print("\nStopping JupyterLab.", flush=True)
+            return 0
+        finally:
+            _stop(process)
 
 
 def _has_screen() -> bool:

@@ -310,7 +310,7 @@ for module in ("cv2", "PIL", "skimage", "logging"):
 # | 04 Transfer learning | How do you train a good model with eight pictures a class? | *in preparation* |
 # | 05 Segmentation | How does a network that shrinks pictures answer for every pixel? | *in preparation* |
 # | 06 Detection | How can a network answer with a list whose length it does not know? | *in preparation* |
-# | **07** mAP | Detector A or detector B? | 110 |
+# | **07** mAP | Detector A or detector B? | 140 |
 # | 08 DINO | Can a network learn to see objects when nobody tells it what is in the picture? | *in preparation* |
 
 # %% [markdown]

@@ -60,7 +60,8 @@ show_many([*rows[0], *rows[1]], titles=titles, cols=5);
 # A **data set** for PyTorch answers two questions: how many, and what is number `i`? A **batch** is a handful of pictures stacked
 # into one tensor; one pass over all of them is an **epoch**.
 #
-# **Exercise 1 · `StickerDataset`** *(8 minutes, easy)*. Keep what you are given; turn one picture into a tensor when it is asked for.
+# **Exercise 1 · `StickerDataset`** *(8 minutes, easy)*. Keep what you are given; turn one picture into a tensor when it is asked for, and
+# call `transform` on the finished tensor, anew each time (it may be random).
 
 # %% tags=["exercise"]
 class StickerDataset(Dataset):
@@ -155,7 +156,7 @@ print("guessing among ten:", round(np.log(10), 3))
 
 # %% tags=["exercise"]
 def cross_entropy(logits, labels):
-    """Return the mean loss of (B, K) logits whose right columns are labels, (B,) int64; a tensor."""
+    """Return the mean loss of (B, K) logits whose right columns are labels, (B,) int64; a tensor. Leave logits as they are."""
     ### BEGIN SOLUTION
     shifted = logits - logits.max(dim=1, keepdim=True).values  # the largest is 0: exp cannot overflow
     log_p = shifted - shifted.exp().sum(dim=1, keepdim=True).log()  # (B, K)
@@ -180,6 +181,7 @@ assert torch.allclose(ours, theirs)
 # what the gradients agree on, and cancels what they do not.
 #
 # **Exercise 3 · `sgd_momentum_step`** *(6 minutes, easy)*. First the new velocity: a share of the old one plus the gradient. Then the step.
+# It multiplies by `lr`; the arrays you are given stay as they are.
 
 # %% tags=["exercise"]
 def sgd_momentum_step(weight, grad, velocity, lr=0.1, momentum=0.9):
@@ -259,7 +261,7 @@ print("270 gradients by hand, equal to autograd's:", np.allclose(d_kernels, weig
 
 # %% tags=["exercise"]
 def train_epoch(model, batches, loss_function, optimizer):
-    """Learn from every (images, labels) pair once; return the mean loss over all pictures."""
+    """Learn from every (images, labels) pair once; return the mean loss over all pictures, a plain number."""
     ### BEGIN SOLUTION
     model.train()
     total = count = 0
@@ -312,11 +314,11 @@ print(f"mean of batch means {(hits / sizes).mean():.2f}, right over all {hits.su
 # Before you wait for an epoch, let the net learn **one batch by heart**. If it cannot, there is a bug, and you found it in a second.
 #
 # **Exercise 6 · `overfit_one_batch`** *(8 minutes, medium)*. The same batch again and again, until the loss is below `target` or `limit`
-# losses are measured. Return all of them.
+# losses are measured. A step follows every loss, the last one too; only a loss below `target` ends it at once. Return all losses.
 
 # %% tags=["exercise"]
 def overfit_one_batch(model, images, labels, optimizer, target=0.05, limit=300):
-    """Return the loss before each step, a list of floats; stop at the first one below `target`."""
+    """Return the cross-entropy before each step, a list of floats; stop at the first one below `target`."""
     ### BEGIN SOLUTION
     model.train()
     losses = []
@@ -633,7 +635,8 @@ assert np.mean(deep[False][-20:]) > 2.25 > 2.2 > np.mean(deep[True][-20:])
 # A shortcut adds the input to what the layers made of it. Backwards, an addition passes the gradient on unchanged.
 #
 # **Exercise 7 · `ResidualBlock`** *(10 minutes, medium)*. Conv, norm, ReLU, conv, norm; add the shortcut; ReLU. Convolutions of 3 x 3 without bias;
-# the first has the stride. The shortcut is the input itself, or a 1 x 1 convolution without bias where channels or stride change the shape.
+# the first has the stride. The shortcut is the input itself, or a bare 1 x 1 convolution without bias where channels or stride change the shape.
+# `x` stays as it is.
 
 # %% tags=["exercise"]
 class ResidualBlock(nn.Module):
@@ -700,7 +703,7 @@ assert settings.is_online() or learnt == {True: [0.01, 0.1, 0.5], False: [0.1]}
 
 # %%
 levels = {"shift": 6, "rotate": 45, "scale": 0.6, "hue": 90, "shuffle": 4}
-spoilt = [spoil(x_test[[3]], kind, amount)[0] for kind, amount in levels.items()]
+spoilt = [spoil(x_test[[3]], **{kind: amount})[0] for kind, amount in levels.items()]
 pictures = [((t + 2) / 4).clip(0, 1).permute(1, 2, 0).numpy() for t in (x_test[3], *spoilt)]
 show_many(pictures, titles=["a cat", *(f"{kind} {amount}" for kind, amount in levels.items())], cols=6);
 
@@ -741,7 +744,7 @@ assert gain["rotate"][1:4].max() < 0 and gain["shift"][0] < 0
 
 # %%
 plain, augmented = records.load_net("lenet", augmented=False), records.load_net("lenet")
-turned = batches.Batches(spoil(x_test, "hue", 60), test_labels, 500, every=True)
+turned = batches.Batches(spoil(x_test, hue=60), test_labels, 500, every=True)
 scores = [loop.accuracy(net, turned) for net in (plain, augmented)]
 print("hue 60, seed 0: plain", round(scores[0], 2), "augmented", round(scores[1], 2))
 assert settings.is_online() or scores[1] > scores[0] + 0.05
@@ -757,7 +760,7 @@ shuffled = np.array([curves["shuffle"] for curves in record["curves"]["augmented
 for parts, value in zip(record["spoilt"]["shuffle"], shuffled, strict=True):
     print(f"{parts} x {parts} parts: {value:.0%} right")
 net = records.load_net("resnet")
-halves = batches.Batches(spoil(x_test, "shuffle", 2), test_labels, 500, every=True)
+halves = batches.Batches(spoil(x_test, shuffle=2), test_labels, 500, every=True)
 print(f"the residual net, which ends in global pooling, 2 x 2 parts: {loop.accuracy(net, halves):.0%} right")
 assert 0.12 < shuffled[1] < 0.35
 
@@ -941,7 +944,8 @@ assert (sizes[1] > 0.3).sum() > 3 * (sizes[0] > 0.3).sum()
 # The others in a line each. **One cycle** and **mirrored and moved copies** you know. **Label smoothing** asks for 82 % and not for
 # 100 %, so the net need not shout. **Small pictures first**: 24 x 24 costs about half, and coarse shapes come first anyway.
 # **Channels last** lays a pixel's channels side by side in memory, and **bfloat16** keeps 8 significant bits of each number: new CPUs
-# multiply those much faster (where they do not, it is left out). At the end, each picture and its **mirror image** are judged together.
+# multiply those much faster, old ones do not, so `Recipe` leaves it out unless you ask; the race below was run with it. At the end,
+# each picture and its **mirror image** are judged together.
 #
 # The loop is section 3's; `cvlab.cnn_training.speed.fit_fast` adds these. Measured on 25,000 photos of CIFAR-10 by `bench/cifar10.py`:
 

@@ -33,6 +33,18 @@ def test_free_port_takes_the_next_one_when_busy():
     assert lab.free_port(port) == port
 
 
+def test_port_0_takes_any_that_is_free():
+    assert 1024 <= lab.free_port(0) < 65536
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "1e3", "eight", ""])
+def test_a_port_that_is_none_is_refused(port, capsys):
+    with pytest.raises(SystemExit) as stop:
+        lab.main(["--port", port])
+    assert stop.value.code == 2
+    assert f"port must be a number from 0 (any) to 65535; got {port}" in capsys.readouterr().err
+
+
 def test_free_port_gives_up_clearly():
     with pytest.raises(OSError, match="port must have a free one(.|\n)*name another with --port"):
         lab.free_port(70_000)
@@ -50,7 +62,7 @@ def test_popups_are_off_and_settings_stay_in_the_course(course):
 
 
 def test_command_serves_loopback_only_and_keeps_the_token_to_itself(course):
-    words = lab.command(course, 8888, ["--collaborative"])
+    words = lab.command(course, 8888, course / "ready", ["--collaborative"])
     assert "--ip=127.0.0.1" in words
     assert "--port=8888" in words
     assert f"--ServerApp.root_dir={course}" in words
@@ -85,33 +97,98 @@ def test_a_screenless_linux_opens_no_browser(monkeypatch):
     assert lab._has_screen()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals are sent the POSIX way")
+posix = pytest.mark.skipif(os.name == "nt", reason="signals are sent the POSIX way")
+ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/lab/tree/notebooks/00_start_here\.ipynb\?token=(\w+)")
+
+
+def start(course, port: int) -> subprocess.Popen:
+    command = [sys.executable, "-m", "cvlab.course.cli", "lab", "--no-browser", "--port", str(port)]
+    return subprocess.Popen(command, cwd=course, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def announced(process) -> tuple[str, str, str]:
+    """Read until the address is printed; return all that was said, the port and the token."""
+    said = ""
+    for line in process.stdout:
+        said += line
+        if found := ADDRESS.search(line):
+            return said, found[1], found[2]
+    return pytest.fail(f"no address: {said}")
+
+
+def stop(process) -> str:
+    """Stop it as a closed terminal does; return what else was said."""
+    process.send_signal(signal.SIGTERM)
+    return process.communicate(timeout=60)[0]
+
+
+def opened(port: str, token: str) -> str:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    address = f"http://127.0.0.1:{port}/api/contents/{lab.FIRST}?token={token}"
+    with opener.open(address) as answer:
+        return json.load(answer)["type"]
+
+
+@pytest.mark.slow
+@posix
+@pytest.mark.slow
 def test_it_serves_prints_the_address_and_stops(course):
     with socket.socket() as busy:  # the wanted port is taken: the next one is
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         port = busy.getsockname()[1]
-        command = [sys.executable, "-m", "cvlab.course.cli", "lab", "--no-browser", "--port", str(port)]
-        process = subprocess.Popen(
-            command, cwd=course, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        said = []
+        process = start(course, port)
         try:
-            for line in process.stdout:
-                said.append(line)
-                if "http://" in line:
-                    break
-            text = "".join(said)
-            assert f"Port {port} is in use; taking " in text
-            address = re.search(
-                r"(http://127\.0\.0\.1:\d+)/lab/tree/notebooks/00_start_here\.ipynb\?token=(\w+)", text
-            )
-            assert address, text
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(f"{address[1]}/api/contents/{lab.FIRST}?token={address[2]}") as answer:
-                assert json.load(answer)["type"] == "notebook"
+            said, taken, token = announced(process)
+            assert f"Port {port} is in use; taking {taken}" in said
+            assert opened(taken, token) == "notebook"
         finally:
-            process.send_signal(signal.SIGTERM)
-            rest = process.communicate(timeout=60)[0]
+            rest = stop(process)
     assert "Stopping JupyterLab." in rest
     assert process.returncode == 0
+
+
+@posix
+@pytest.mark.slow
+def test_two_at_once_take_two_ports_and_leave_each_other_in_peace(course):
+    port = lab.free_port(0)
+    processes = [start(course, port), start(course, port)]
+    try:
+        found = [announced(process) for process in processes]
+        assert len({taken for _, taken, _ in found}) == 2
+        assert [opened(taken, token) for _, taken, token in found] == ["notebook", "notebook"]
+    finally:
+        rests = [stop(process) for process in processes]
+    said = "".join(text for text, *_ in found) + "".join(rests)
+    assert "403 GET" not in said
+    assert "Traceback" not in said
+
+
+@posix
+def test_a_port_lost_at_the_last_moment_is_given_up_for_the_next(course, monkeypatch, capsys):
+    """Another server binds between the look at the port and JupyterLab's own try."""
+    rival, tried = socket.socket(), []
+
+    def run(folder, port, extra, *, browse):
+        tried.append(port)
+        if len(tried) > 1:
+            return 0
+        rival.bind(("127.0.0.1", port))
+        rival.listen()
+        return None
+
+    monkeypatch.setattr(lab, "_run", run)
+    with rival:
+        assert lab.main(["--port", str(lab.free_port(0))]) == 0
+    assert tried[1] > tried[0]
+    assert f"Port {tried[0]} is in use; taking {tried[1]}." in capsys.readouterr().out
+
+
+@posix
+@pytest.mark.slow
+def test_a_server_that_ends_by_itself_is_said(course, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(course))
+    (course / "jupyterlab.py").write_text("raise ImportError('half a package')")
+    process = start(course, 0)
+    assert "JupyterLab stopped at once; fix: run `cvlab doctor`" in process.communicate(timeout=60)[0]
+    assert process.returncode == 1

@@ -254,9 +254,9 @@ check(slope)
 progress("00")
 
 # %% [markdown]
-# ## 7 · Where packages come from *(4 min, skip it at a first reading)*
+# ## 7 · Where packages come from *(4 min)*
 #
-# An **environment** is a folder with a Python and its packages, so that two projects can want two versions. Three tools make one. Type these in a
+# *Skip this section at a first reading.* An **environment** is a folder with a Python and its packages, so that two projects can want two versions. Three tools make one. Type these in a
 # terminal, not in a cell:
 #
 # | | conda | venv + pip | uv |
@@ -304,7 +304,7 @@ for module in ("cv2", "PIL", "skimage", "logging"):
 # | Lesson | The question | Minutes |
 # |---|---|---|
 # | **00** Start here | What happens when I run a cell, move a slider, pass a check? | 38 |
-# | **01** Images and preprocessing | What is a picture to a program, and why do two libraries disagree about the same file? | 90 |
+# | **01** Images and preprocessing | What is a picture to a program, and why do two libraries disagree about the same file? | 136 |
 # | **02** Convolutions | How can nine numbers find an edge anywhere in a picture? | 182 |
 # | **03** Training a CNN | Can a network find those nine numbers by itself, and what does it still not understand? | 135 |
 # | 04 Transfer learning | How do you train a good model with eight pictures a class? | *in preparation* |

@@ -1,4 +1,4 @@
-# minimum: code 66, check 7, widget 4
+# minimum: code 76, check 7, widget 4
 # %% [markdown]
 # # 01 · Images and preprocessing
 #
@@ -165,7 +165,7 @@ from pathlib import Path
 folder = Path(tempfile.mkdtemp())
 note = Image.Exif()
 note[0x0112] = 6  # the orientation tag: "turn me clockwise by 90 degrees"
-Image.fromarray(np.rot90(cat)).save(folder / "phone.jpg", exif=note)  # the phone was held upright
+Image.fromarray(np.rot90(cat)).save(folder / "phone.jpg", exif=note)  # lying on its side, and saying so
 Image.fromarray(rgba).save(folder / "sticker.png")
 deep = gray.astype(np.uint16) * 16  # 12 of 16 bits in use, as many medical pictures are
 cv2.imwrite(str(folder / "scan.png"), deep)
@@ -228,7 +228,7 @@ def fetch_picture(address, most=20_000_000):
 
 # %% [markdown]
 # The course is offline unless you say otherwise, so this machine plays the web: it serves its own folder to itself. *Real:* with
-# `cvlab.settings.online()`, the same function gets COCO's best-known photo; put in an address of yours.
+# `cvlab.settings.online()`, the same function gets a photo of COCO; put in an address of yours.
 
 # %%
 from cvlab import settings
@@ -440,7 +440,7 @@ by_library = {
 # OpenCV's plain `INTER_NEAREST` rounds from the corner, not from the centre: already there two libraries part.
 #
 # **Bilinear** mixes the nearest old pixels: a weight of 1 at the new pixel's centre, falling in a straight line to 0. The whole
-# difference between OpenCV and Pillow is one question: when a picture *shrinks*, does that triangle grow with the step
+# difference between OpenCV's and Pillow's is one question: when a picture *shrinks*, does that triangle grow with the step
 # between new pixels? If it does, every old pixel counts: this is **antialiasing**.
 
 # %% tags=["core"]
@@ -613,7 +613,7 @@ np.unique(mask), np.unique(mixed), np.unique(kept)
 # %% [markdown]
 # ## 5 · Numbers a network likes *(12 min)*
 #
-# A network trains best on numbers around 0 with a spread around 1. Two steps: divide by 255, then, channel by channel,
+# Networks are usually fed numbers around 0 with a spread around 1. Two steps: divide by 255, then, channel by channel,
 # subtract a **mean** and divide by a **standard deviation**. Whose mean? There are three, and they are not the same.
 
 # %%
@@ -747,8 +747,8 @@ for key in ("tag", "input_size", "fixed_input_size", "interpolation", "crop_pct"
     print(f"{key:17} {config[key]!s:22} {large[key]!s}")
 
 # %% [markdown]
-# `tag` says how the weights were trained: `in1k` is ImageNet with 1000 classes. `fixed_input_size` says whether another size raises an error; that it *runs*
-# does not mean that it still answers well, as you will see below.
+# `tag` says how the weights were trained: `in1k` is ImageNet with 1000 classes. `fixed_input_size` says whether the network refuses every other size. That another
+# size *runs* does not mean that it still answers well, as you will see below.
 
 # %%
 small = torch.zeros(1, 3, 160, 160)
@@ -828,6 +828,7 @@ def resized(square, size, method=Image.Resampling.BICUBIC):
     return np.array(Image.fromarray(square).resize((size, size), method))
 
 crops = [resized(square, 224) for square in squares]
+
 # %% [markdown]
 # Each slip is one line: a (224, 224, 3) crop goes in, a (3, H, W) tensor comes out.
 
@@ -856,7 +857,7 @@ accepted = torch.tensor([[name in TRUTH[key] for name in classes] for key in 4 *
 
 def judge(pictures, spoil=slips["right"]):
     """Return, for each of the 28 pictures, whether the answer was right, and the probability given to right ones."""
-    parts = [pictures[i : i + 4] for i in range(0, 28, 4)]
+    parts = [pictures[i : i + 2] for i in range(0, 28, 2)]
     with torch.inference_mode():
         scores = [model(torch.stack([spoil(picture) for picture in part])).softmax(dim=1) for part in parts]
     scores = torch.cat(scores)  # (28, 1000)
@@ -922,7 +923,7 @@ harsh = {name: judge([resized(resize(square, 48), 224) for square in squares]) f
 report(harsh, harsh["Pillow bilinear"])
 rider = squares[4]  # the left motorcycle
 titles = ["The square", *(f"{name} to 48" for name in list(resizers)[:2])]
-show_many([rider, *(resize(rider, 48) for resize in list(resizers.values())[:2])], titles=titles)
+show_many([rider, *(resize(rider, 48) for resize in list(resizers.values())[:2])], titles=titles);
 
 # %% [markdown]
 # The honest answer has two halves. Shrunk a little, the choice costs **nothing that could be counted** here: one answer of 28 at most. Shrunk five to eleven times, what sees
@@ -953,12 +954,12 @@ show_many([coins, filters.sobel(coins) * 3, *filtered], titles=titles);
 #
 # ### Other colour spaces *(skip at a first reading)*
 #
-# Red, green and blue are how a screen mixes. **HSV** tells hue, saturation and brightness apart: a flower in half the light has other RGB numbers, but the
+# Red, green and blue are how a screen mixes. **HSV** tells hue, saturation and brightness apart: a flower in the shade has other RGB numbers, but the
 # same hue. **Trap:** OpenCV stores hue in bytes as half degrees, 0 to 179.
 
 # %%
 flower = photo("flower")
-dim = (flower * 0.5).astype(np.uint8)  # the same flower in half the light
+dim = (flower * 0.5).astype(np.uint8)  # every number halved
 
 def by_hue(rgb):
     hue, saturation, _ = cv2.split(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV))
@@ -970,8 +971,8 @@ def by_red(rgb):
 print("hue goes up to", cv2.cvtColor(photo("colorwheel"), cv2.COLOR_RGB2HSV)[..., 0].max())
 for rule in (by_red, by_hue):
     both, either = (combine(rule(flower), rule(dim)).sum() for combine in (np.logical_and, np.logical_or))
-    print(f"{rule.__name__}: {both / either:.0%} of the pixels chosen in either light are chosen in both")
-titles = ["In half the light", "Red above 140: lost", "Hue and saturation: found"]
+    print(f"{rule.__name__}: {both / either:.0%} of the pixels chosen in either picture are chosen in both")
+titles = ["Every number halved", "Red above 140: lost", "Hue and saturation: found"]
 show_many([dim, by_red(dim), by_hue(dim)], titles=titles);
 
 # %% [markdown]
@@ -1015,8 +1016,8 @@ _, inlier = cv2.findFundamentalMat(*ends(kept), cv2.FM_RANSAC, 1.0)
 agreed = [match for match, good in zip(kept, inlier.ravel(), strict=True) if good]
 
 # %% [markdown]
-# How do we know it worked? These two views come from a stereo camera whose rows are aligned, so a right match lies in the **same row**. But that is just what RANSAC was
-# told to look for: it cannot fail that test. This pair also comes with its truth: how many pixels each point really moves to the left, measured with structured light.
+# How do we know it worked? These two views come from a stereo camera whose rows are aligned, so a right match lies in the **same row**. But for such a pair
+# "the same row" *is* the one geometry that RANSAC kept matches by: it cannot fail that test. This pair also comes with its truth: how many pixels each point really moves to the left, measured with structured light.
 
 # %%
 truth = np.load(photos.info("motorcycle_left").path.with_name("motorcycle_disp.npz"))["arr_0"]  # (500, 741)
@@ -1118,7 +1119,7 @@ for name, output in outputs.items():
 # | Use | when |
 # |---|---|
 # | **OpenCV** | video, cameras, classical vision; mind BGR, and `INTER_AREA` when you shrink much |
-# | **Pillow** | reading any file, good resizing, simple edits; what most models were trained with |
+# | **Pillow** | reading any file, antialiased resizing, simple edits; what timm's pipeline resizes with |
 # | **scikit-image** | measuring and analysing: floats, many algorithms, slower |
 # | **torchvision v2** | inside a training pipeline: tensors, batches, boxes and masks moved along with the picture |
 # | **Kornia** | classical vision and augmentation on the graphics card, in batches, with gradients |

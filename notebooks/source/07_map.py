@@ -119,7 +119,7 @@ print(f"overlap {overlap}, union {union}, overlap / union = {overlap / union:.3f
 
 # %% tags=["exercise"]
 def iou(a, b):
-    """Return the IoU of two boxes, each x0, y0, x1, y1, as a float."""
+    """Return the IoU of two boxes, arrays x0, y0, x1, y1, as a float; 0.0 where they are apart, and for two empty ones."""
     ### BEGIN SOLUTION
     width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
     height = max(0, min(a[3], b[3]) - max(a[1], b[1]))
@@ -191,7 +191,7 @@ metrics.match_detections(np.array([0.6, 0.9]), np.array([[0.8], [0.7]]), thresho
 
 # %% tags=["exercise"]
 def match_detections(scores, ious, threshold=0.5):
-    """Return (N,) bool: which detections are right."""
+    """Return an array (N,) of bool: which detections are right."""
     ### BEGIN SOLUTION
     correct = np.zeros(len(scores), dtype=bool)
     free = np.ones(ious.shape[1], dtype=bool)
@@ -270,11 +270,12 @@ for place in range(1, 11):
 # %% [markdown]
 # Do three lines by hand. A right detection moves recall up; a wrong one leaves it and pulls precision down: a zigzag.
 #
-# **Exercise 4 · `pr_curve`** *(8 minutes, medium)*. From scores and flags, in any order, to the two columns.
+# **Exercise 4 · `pr_curve`** *(8 minutes, medium)*. From scores and flags, in any order, to the two columns:
+# one place a detection, equal scores or not.
 
 # %% tags=["exercise"]
 def pr_curve(scores, correct, n_truths):
-    """Return precision (N,) and recall (N,), best score first; without truths the recall is 0."""
+    """Return two arrays, precision (N,) and recall (N,), best score first; without truths the recall is 0."""
     ### BEGIN SOLUTION
     order = np.argsort(-scores, kind="stable")
     tp = np.cumsum(correct[order])
@@ -317,6 +318,7 @@ ax.legend();
 #
 # **Exercise 5 · `average_precision`** *(10 minutes, hard)*. COCO does not take the area, but the mean of the envelope at 101 levels of
 # recall: 0, 0.01, ..., 1. At each level it reads the first place whose recall is at least that; a level that is never reached counts 0.
+# So no detections at all give 0.
 
 # %% tags=["exercise"]
 def average_precision(precision, recall):
@@ -834,7 +836,7 @@ print(f"{20 - len(lost)} of 20 match; silently lost: {', '.join(lost)}")
 
 # %% [markdown]
 # **Exercise 7 · `voc_to_coco`** *(6 minutes, easy)*. `categories` is COCO's list of dicts with `id` and `name`. Return a dict from
-# VOC name to COCO id. A sofa is a *couch*; the ids have holes.
+# VOC name to COCO id, for the names given. A sofa is a *couch*; read the ids from `categories`, another file may number them otherwise.
 
 # %% tags=["exercise"]
 def voc_to_coco(names, categories):

@@ -430,7 +430,7 @@ def test_unknown_name_gets_the_nearest():
 
     message = check(to_rbg).message
     assert message.startswith("There is no exercise called 'to_rbg'. Did you mean 'to_rgb'")
-    assert "The exercises are: mirror, to_batch, to_rgb," in message
+    assert "The exercises are: mirror, to_batch, slope, to_rgb," in message
 
 
 def test_signature_is_told_before_running():

@@ -46,10 +46,10 @@ def test_attempts_hints_and_solutions_are_counted(home):
     }
     assert repr(progress()) == (
         "lesson  done   attempts  hints\n"
-        "00       1/2          2      2  still open: to_batch\n"
+        "00       1/3          2      2  still open: to_batch, slope\n"
         "01       0/7          0      0  still open: to_rgb, resize_nearest, normalize, denormalize, hwc_to_chw,"
         " center_crop, psnr\n"
-        "1 of 9 exercises solved."
+        "1 of 10 exercises solved."
     )
 
 
@@ -69,7 +69,7 @@ def test_solved_stays_solved_and_stubs_are_no_attempts(home):
 
 
 def test_nothing_yet():
-    assert repr(progress()).endswith("0 of 9 exercises solved.")
+    assert repr(progress()).endswith("0 of 10 exercises solved.")
 
 
 WRITER = """
@@ -259,7 +259,7 @@ def test_export(home, tmp_path):
     target.write_text("old")
     assert repr(progress(export=target)) == repr(progress())
     data = json.loads(target.read_text(encoding="utf-8"))
-    assert data["lessons"]["00"] == ["mirror", "to_batch"]
+    assert data["lessons"]["00"] == ["mirror", "to_batch", "slope"]
     assert data["exercises"]["mirror"]["solved"] is True
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["my progress.json"]
 
@@ -296,7 +296,7 @@ def test_export_is_never_half_written(tmp_path, monkeypatch, capsys):
 
 def test_progress_of_one_lesson_counts_only_its_exercises():
     text = repr(progress("00"))
-    assert text.splitlines()[-1] == "0 of 2 exercises solved."
+    assert text.splitlines()[-1] == "0 of 3 exercises solved."
     assert "to_rgb" not in text
     with pytest.raises(ValueError, match="lesson must be one of '00'"):
         progress("0")

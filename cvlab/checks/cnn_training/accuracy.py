@@ -106,6 +106,11 @@ ACCURACY = Exercise(
     other=_other,
     cases=_cases,
     apply=_apply,
+    equivalent={
+        "right += (model(images).argmax(dim=1) == labels).sum()": "a tensor with one number is taken for the number",
+        "right = count = 0 before model.eval()": "neither needs the other",
+        "count += len(labels) before right += (model(images).argmax(dim=1) == labels).sum().item()": "two sums of their own",
+    },
     mistakes=[
         Mistake(
             "gradients recorded",

@@ -104,6 +104,9 @@ CROSS_ENTROPY = Exercise(
     apply=_apply,
     tolerance=1e-5,
     any_float=True,
+    equivalent={
+        "return -log_p[torch.arange(len(logits)), labels].mean()": "there are as many labels as rows of logits"
+    },
     mistakes=[
         Mistake(
             "overflow",

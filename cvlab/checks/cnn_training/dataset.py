@@ -137,6 +137,7 @@ STICKER_DATASET = Exercise(
     cases=_cases,
     apply=_apply,
     any_float=True,
+    equivalent={"return (image, self.labels[index])": "NumPy's whole number is one, too; a batch of them is the same tensor"},
     mistakes=[
         Mistake("not scaled", _picture(lambda x: torch.from_numpy(x).permute(2, 0, 1).float()), "The numbers go to 255. A network wants small ones: divide by 255."),
         Mistake("uint8", _picture(lambda x: torch.from_numpy(x).permute(2, 0, 1)), "The picture is still uint8, 0 to 255. Divide by 255: that makes it a float, too."),

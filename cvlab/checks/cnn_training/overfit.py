@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -18,9 +19,9 @@ class _Seen(NamedTuple):
     net_afterwards: torch.Tensor
 
 
-def _apply(function, inputs, labels, target, limit):
+def _apply(function, inputs, labels, target, limit, classes=3):
     """Return the losses and the net's numbers afterwards."""
-    net = tiny.net()
+    net = tiny.net(classes=classes)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
     images, labels = tiny.pairs(inputs, labels, (len(labels),))[0]
     losses = function(net, images, labels, optimizer, target, limit)
@@ -33,7 +34,10 @@ def _cases() -> list[Case]:
         "overfit_one_batch(net, {} pictures, labels, optimizer, target={}, limit={}), then the numbers in net"
     )
     plans = [(3, 5.0, 1), (3, 0.001, 2), (4, 0.6, 30), (4, 0.3, 40), (6, 0.0, 5)]
-    return [Case(**tiny.few(n), target=t, limit=m).shown_as(text.format(n, t, m)) for n, t, m in plans]
+    cases = [Case(**tiny.few(n), target=t, limit=m).shown_as(text.format(n, t, m)) for n, t, m in plans]
+    one_class = tiny.few(3) | {"labels": np.zeros(3, int)}  # where every loss is exactly 0, and not below it
+    exact = Case(**one_class, target=0.0, limit=2, classes=1)
+    return [*cases, exact.shown_as(text.format("3", 0.0, 2).replace("net,", "net with one class,", 1))]
 
 
 def _other(model, images, labels, optimizer, target=0.05, limit=300):
@@ -50,6 +54,15 @@ def _other(model, images, labels, optimizer, target=0.05, limit=300):
     return losses
 
 
+_STOPS = {
+    "below": lambda loss, target: loss < target,
+    "at": lambda loss, target: loss <= target,
+    "above": lambda loss, target: loss > target,
+    "never": lambda loss, target: False,
+    "after the step": lambda loss, target: False,
+}
+
+
 def _learnt(*, zero=True, stop="below", last=True, kind="floats", more=0, mode=True, **slips):
     """Return an `overfit_one_batch` that differs from the right one as the arguments say."""
     step, start, measure = slips.get("step", "always"), slips.get("start", []), slips.get("measure")
@@ -59,10 +72,10 @@ def _learnt(*, zero=True, stop="below", last=True, kind="floats", more=0, mode=T
         losses = list(start)
         while len(losses) < limit + more:
             loss = (measure or F.cross_entropy)(model(images), labels)
-            done = loss.item() < target if stop == "below" else stop == "above" and loss.item() > target
+            done = _STOPS[stop](loss.item(), target)
             if last or not done:
                 losses.append(loss.clone() if kind == "tensors" else loss.item())
-            if done and stop != "after the step":
+            if done:
                 break
             if step == "not after the last" and len(losses) == limit:
                 break
@@ -100,12 +113,18 @@ OVERFIT = Exercise(
     cases=_cases,
     apply=_apply,
     tolerance=1e-4,
+    equivalent={
+        "model.zero_grad()": "the optimizer holds all parameters of the model",
+        "losses = [] before model.train()": "neither needs the other",
+        "optimizer.zero_grad() before if losses[-1] < target:": "only backward adds to the gradients",
+    },
     mistakes=[
         Mistake("gradients pile up", _learnt(zero=False), "The gradients of earlier steps are still there: call optimizer.zero_grad() before each backward."),
         Mistake("step forgotten", _learnt(step="never"), "The weights stay as they were: is optimizer.step() there, after backward, with no zero_grad() between the two?"),
         Mistake("no step after the last loss", _learnt(step="not after the last"), "The last loss you measured is not learnt from. When limit is reached, a step still follows; only a loss below target ends without one."),
         Mistake("target ignored", _learnt(stop="never"), "target changes nothing in your answer. Stop as soon as the loss is below it."),
         Mistake("stops above", _learnt(stop="above"), "You stop when the loss is above target, at once. Go on until it is below."),
+        Mistake("stops at the target", _learnt(stop="at"), "You stop at a loss of exactly target. Go on until it is below: <, not <=."),
         Mistake("last loss left out", _learnt(last=False), "The loss that reached the target is missing: append it before you stop."),
         Mistake("one step too far", _learnt(stop="after the step"), "You take one more step after the target is reached. Look at the loss before you step."),
         Mistake("loss after the step", _learnt(stop="after the step", again=True), "You measure after the step, so the first loss, of the untrained net, is missing. Measure, look at target, then step."),

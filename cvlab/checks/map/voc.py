@@ -1,109 +1,9 @@
-"""Lesson 07: `precision_recall`, and `voc_to_coco`, where counting by name goes wrong."""
+"""Lesson 07: `voc_to_coco`, where counting by name goes wrong."""
 
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.coco.categories import CATEGORIES, VOC_CLASSES, coco_name, voc_to_coco
-from cvlab.map import metrics
 
-__all__ = ["PRECISION_RECALL", "VOC_TO_COCO"]
-
-
-def _precision_recall_other(tp: int, fp: int, fn: int) -> tuple[float, float]:
-    """Divide by at least one: nothing found of nothing is 0."""
-    return tp / max(tp + fp, 1), tp / max(tp + fn, 1)
-
-
-def _precision_recall_cases() -> list[Case]:
-    counts = [(7, 4, 3), (1, 0, 3), (2, 6, 0), (0, 5, 2), (0, 0, 4), (0, 3, 0), (12, 12, 36)]
-    return [Case(*count) for count in counts]
-
-
-def _ratio(part: float, whole: float, otherwise: float = 0.0) -> float:
-    return part / whole if whole else otherwise
-
-
-def _f1(tp, fp, fn):
-    score = _ratio(2 * tp, 2 * tp + fp + fn)
-    return score, score
-
-
-PRECISION_RECALL = Exercise(
-    name="precision_recall",
-    lesson="07",
-    minutes=3,
-    difficulty="easy",
-    reference=metrics.precision_recall,
-    other=_precision_recall_other,
-    cases=_precision_recall_cases,
-    mistakes=[
-        Mistake(
-            "swapped",
-            lambda tp, fp, fn: (_ratio(tp, tp + fn), _ratio(tp, tp + fp)),
-            "The two changed places. Precision comes first: of what was detected, how much is right?",
-        ),
-        Mistake(
-            "recall over detections",
-            lambda tp, fp, fn: (_ratio(tp, tp + fp), _ratio(tp, tp + fp)),
-            "You divided both by the detections. Recall asks about the truths: divide by tp + fn.",
-        ),
-        Mistake(
-            "precision over truths",
-            lambda tp, fp, fn: (_ratio(tp, tp + fn), _ratio(tp, tp + fn)),
-            "You divided both by the truths. Precision asks about the detections: divide by tp + fp.",
-        ),
-        Mistake(
-            "over everything",
-            lambda tp, fp, fn: (_ratio(tp, tp + fp + fn), _ratio(tp, tp + fp + fn)),
-            "You divided by tp + fp + fn. Precision leaves out the misses, recall leaves out the false alarms.",
-        ),
-        Mistake(
-            "right over wrong",
-            lambda tp, fp, fn: (_ratio(tp, fp), _ratio(tp, fn)),
-            "You divided right by wrong. Divide by all: the right ones are part of the whole.",
-        ),
-        Mistake(
-            "the share that is wrong",
-            lambda tp, fp, fn: (_ratio(fp, tp + fp), _ratio(fn, tp + fn)),
-            "These are the shares that went wrong. Put tp on top of both fractions.",
-        ),
-        Mistake(
-            "F1",
-            _f1,
-            "This is F1, one number made of both. Here the two are wanted apart.",
-        ),
-        Mistake(
-            "percent",
-            lambda tp, fp, fn: (100 * _ratio(tp, tp + fp), 100 * _ratio(tp, tp + fn)),
-            "These are percents. In this course both lie between 0 and 1.",
-        ),
-        Mistake(
-            "rounded",
-            lambda tp, fp, fn: (round(_ratio(tp, tp + fp), 2), round(_ratio(tp, tp + fn), 2)),
-            "You rounded. Return the numbers as they are; round when you print.",
-        ),
-        Mistake(
-            "divides by zero",
-            lambda tp, fp, fn: (tp / (tp + fp), tp / (tp + fn)),
-            "With no detection, or no truth, you divide by zero. Return 0.0 then.",
-        ),
-        Mistake(
-            "one for nothing",
-            lambda tp, fp, fn: (_ratio(tp, tp + fp, 1.0), _ratio(tp, tp + fn, 1.0)),
-            "Without detections you return a precision of 1. Some do; here an empty answer earns 0.0.",
-        ),
-        Mistake(
-            "whole division",
-            lambda tp, fp, fn: (float(tp // max(tp + fp, 1)), float(tp // max(tp + fn, 1))),
-            "// throws the fraction away. Divide with /.",
-        ),
-    ],
-    hints=[
-        "Precision looks at the detections, recall at the truths. How many are there of each?",
-        "There are tp + fp detections and tp + fn truths; tp of both are good.",
-        "precision = tp / (tp + fp) if tp + fp else 0.0, and recall likewise with fn.",
-    ],
-    note="Notice that neither needs the true negatives: nobody can count the boxes that were rightly not drawn.",
-)
-
+__all__ = ["VOC_TO_COCO"]
 
 _SPELLING = {name: coco_name(name) for name in VOC_CLASSES if coco_name(name) != name}
 
@@ -120,8 +20,10 @@ def _voc_other(names, categories) -> dict[str, int]:
 def _voc_cases() -> list[Case]:
     everything = [dict(category) for category in CATEGORIES]
     some = [c for c in everything if c["name"] in ("cat", "dog", "bird")]
+    renumbered = [{"id": i, "name": name} for i, name in ((40, "tv"), (3, "cat"), (11, "couch"))]
     return [
         Case(["cat"], some),
+        Case(["sofa", "cat"], renumbered),  # another file's numbers
         Case(["sofa", "dog"], everything),
         Case(["aeroplane", "motorbike", "train"], everything),
         Case(["tvmonitor", "pottedplant", "diningtable"], everything[::-1]),
@@ -147,6 +49,27 @@ def _without_spaces(names, categories):
     return {n: ids[n] for n in names if n in ids}
 
 
+def _otherwise(missing):
+    """Return a lookup by equal name that gives `missing` for the six that differ."""
+
+    def by_equal_name(names, categories):
+        ids = {c["name"]: c["id"] for c in categories}
+        return {n: ids.get(n, missing) for n in names}
+
+    return by_equal_name
+
+
+def _by_heart(names, categories):
+    ids = _by_name(VOC_CLASSES, CATEGORIES)
+    return {n: ids[n] for n in names}
+
+
+def _names_changed(names, categories):
+    old = list(names)
+    names[:] = [_SPELLING.get(n, n) for n in names]
+    return _by_name(old, categories)
+
+
 VOC_TO_COCO = Exercise(
     name="voc_to_coco",
     lesson="07",
@@ -155,6 +78,10 @@ VOC_TO_COCO = Exercise(
     reference=voc_to_coco,
     other=_voc_other,
     cases=_voc_cases,
+    equivalent={
+        "ids = {category['name']: category['id'] for category in categories} before spelling |= "
+        "{'pottedplant': 'potted plant', 'sofa': 'couch', 'tvmonitor': 'tv'}": "neither needs the other"
+    },
     mistakes=[
         Mistake(
             "by equal name",
@@ -166,6 +93,56 @@ VOC_TO_COCO = Exercise(
             "by equal name, and it crashes",
             lambda names, categories: {n: {c["name"]: c["id"] for c in categories}[n] for n in names},
             "Six VOC names are spelt differently in COCO, so the lookup fails. Translate them first.",
+        ),
+        Mistake(
+            "None for the six",
+            _otherwise(None),
+            "ids.get hides what it does not find: six VOC names are spelt differently in COCO and get None. Translate them first.",
+        ),
+        Mistake(
+            "-1 for the six",
+            _otherwise(-1),
+            "Six VOC names are spelt differently in COCO, and you give them -1. Translate them first.",
+        ),
+        Mistake(
+            "0 for the six",
+            _otherwise(0),
+            "Six VOC names are spelt differently in COCO, and you give them 0. Translate them first.",
+        ),
+        Mistake(
+            "only the sofa",
+            lambda names, categories: {
+                n: {c["name"]: c["id"] for c in categories}[{"sofa": "couch"}.get(n, n)] for n in names
+            },
+            "The sofa is translated, five others are not: aeroplane, diningtable, motorbike, pottedplant, tvmonitor.",
+        ),
+        Mistake(
+            "a sofa is no bed",
+            lambda names, categories: {
+                n: {c["name"]: c["id"] for c in categories}[(_SPELLING | {"sofa": "bed"}).get(n, n)]
+                for n in names
+            },
+            "You took the sofa for a bed. COCO's word is couch.",
+        ),
+        Mistake(
+            "ids by heart",
+            _by_heart,
+            "Your ids are written down, not looked up. Another file may number its categories otherwise: read them from categories.",
+        ),
+        Mistake(
+            "all twenty",
+            lambda names, categories: {n: _by_name([n], categories).get(n, 0) for n in VOC_CLASSES},
+            "You answer for all VOC classes. Only those in names are asked for.",
+        ),
+        Mistake(
+            "the caller's names changed",
+            _names_changed,
+            "You wrote the translations into the caller's list. Keep names as it is: spelling.get(name, name) gives the other word.",
+        ),
+        Mistake(
+            "categories taken for a dict",
+            lambda names, categories: {n: categories[_SPELLING.get(n, n)] for n in names},
+            "categories is a list of dicts, and a list has no names. Make a dict first: {c['name']: c['id'] for c in categories}.",
         ),
         Mistake(
             "spaces taken out",
@@ -208,6 +185,23 @@ VOC_TO_COCO = Exercise(
             "names for ids",
             lambda names, categories: {n: _SPELLING.get(n, n) for n in names},
             "You return COCO's name. The id is wanted: look the name up in categories.",
+        ),
+        Mistake(
+            "the whole category",
+            lambda names, categories: {
+                n: c for n in names for c in categories if c["name"] == _SPELLING.get(n, n)
+            },
+            "You return whole categories. Only the number is wanted: category['id'].",
+        ),
+        Mistake(
+            "numbers as text",
+            lambda names, categories: {n: str(i) for n, i in _by_name(names, categories).items()},
+            "Your ids are texts, such as '17'. Leave them the whole numbers they are.",
+        ),
+        Mistake(
+            "a list of pairs",
+            lambda names, categories: list(_by_name(names, categories).items()),
+            "You return a list of pairs. Return a dict: dict(...) of it, or { ... } from the start.",
         ),
         Mistake(
             "a list",

@@ -26,6 +26,7 @@ from cvlab.cnn_training.augmentation import augment
 from cvlab.cnn_training.loop import accuracy, cross_entropy, stop_if_not_finite
 from cvlab.store import checkpoint
 from cvlab.store.download import DataUnavailable
+from cvlab.store.files import write_whole
 
 __all__ = ["main"]
 
@@ -236,7 +237,7 @@ def _finish(options, model, losses: list[float], test) -> None:
     checkpoint.save_weights(options.out / "net.safetensors", model)
     right = accuracy(model.cpu(), test)
     report = {"net": options.net, "accuracy": right, "losses": losses}
-    (options.out / "losses.json").write_text(json.dumps(report), encoding="utf-8")
+    write_whole(options.out / "losses.json", json.dumps(report).encode())
     print(f"accuracy {right:.3f} on the test split; weights in {options.out / 'net.safetensors'}", flush=True)
 
 

@@ -60,6 +60,15 @@ _STOPS = {
     "above": lambda loss, target: loss > target,
     "never": lambda loss, target: False,
     "after the step": lambda loss, target: False,
+    "at the head": lambda loss, target: False,
+}
+
+
+_KINDS = {
+    "last": lambda losses: losses[-1] if losses else 0.0,
+    "count": len,
+    "both": lambda losses: (losses, len(losses)),
+    "rounded": lambda losses: [round(loss, 2) for loss in losses],
 }
 
 
@@ -88,9 +97,11 @@ def _learnt(*, zero=True, stop="below", last=True, kind="floats", more=0, mode=T
                 losses[-1] = F.cross_entropy(model(images), labels).item()
             if stop == "after the step" and losses[-1] < target:
                 break
+            if stop == "at the head" and losses[-1] <= target:
+                break
             if slips.get("once"):
                 break
-        return {"last": losses[-1] if losses else 0.0, "count": len(losses)}.get(kind, losses)
+        return _KINDS.get(kind, list)(losses)
 
     return overfit_one_batch
 
@@ -127,9 +138,11 @@ OVERFIT = Exercise(
         Mistake("stops at the target", _learnt(stop="at"), "You stop at a loss of exactly target. Go on until it is below: <, not <=."),
         Mistake("last loss left out", _learnt(last=False), "The loss that reached the target is missing: append it before you stop."),
         Mistake("one step too far", _learnt(stop="after the step"), "You take one more step after the target is reached. Look at the loss before you step."),
+        Mistake("question at the head of the loop", _learnt(stop="at the head"), "while loss > target asks after the step: one step too many, and a loss of exactly target ends it. Measure, ask (<), then step."),
         Mistake("loss after the step", _learnt(stop="after the step", again=True), "You measure after the step, so the first loss, of the untrained net, is missing. Measure, look at target, then step."),
         Mistake("one step only", _learnt(once=True), "There is only one step: is the return inside the loop?"),
         Mistake("starts with a made-up loss", _learnt(start=[10.0]), "The first number in your list was never measured. Start with an empty list."),
+        Mistake("made-up loss, one step too far", _learnt(start=[10.0], stop="after the step"), "Two slips: the first number in your list was never measured, and one more step follows after the target is reached."),
         Mistake("one try too many", _learnt(more=1), "You measure limit + 1 losses. At most limit."),
         Mistake("one try too few", _learnt(more=-1), "You measure limit - 1 losses. Up to limit: for _ in range(limit)."),
         Mistake("tensors", _learnt(kind="tensors"), "The list holds tensors, and each keeps its graph in memory. Append loss.item(), plain floats."),
@@ -138,6 +151,9 @@ OVERFIT = Exercise(
         Mistake("evaluation mode", _learnt(mode=False), "The net learns in evaluation mode, where BatchNorm does not look at the batch. Start with model.train()."),
         Mistake("squares", _learnt(measure=_squares), "You measure squared distances. The loss of this lesson is cross-entropy, of the logits: F.cross_entropy(model(images), labels)."),
         Mistake("softmax twice", _learnt(measure=_twice), "Softmax came twice: cross_entropy wants logits, and takes softmax itself."),
+        Mistake("gradients pile up, in evaluation mode", _learnt(zero=False, mode=False), "Two slips: start with model.train(), and call optimizer.zero_grad() before each backward."),
+        Mistake("losses and their count", _learnt(kind="both"), "You return the list and something besides. Return the list alone."),
+        Mistake("rounded", _learnt(kind="rounded"), "You rounded the losses. Keep them as they are; round when you print."),
     ],
     hints=[
         "It is the training loop with one batch again and again: no loader, no epochs.",

@@ -134,117 +134,28 @@ MATCH_DETECTIONS = Exercise(
         "for d in np.argsort(-scores):": "the text leaves the order of equal scores open",
     },
     mistakes=[
-        Mistake(
-            "one truth twice",
-            _matcher(once=False),
-            "One truth was matched twice. The first detection on it is right, every further one is a duplicate: "
-            "remember which truths are taken.",
-        ),
-        Mistake(
-            "matching before sorting",
-            _matcher(order="given"),
-            "You match in the order of the list. The highest score chooses first: go through np.argsort(-scores).",
-        ),
-        Mistake(
-            "lowest score first",
-            _matcher(order="worst"),
-            "The lowest score chose first: argsort sorts upwards. Use np.argsort(-scores).",
-        ),
-        Mistake(
-            "strictly above",
-            _matcher(beats=np.greater),
-            "An overlap of exactly the threshold is a match. Use >=.",
-        ),
-        Mistake(
-            "first truth that fits",
-            _matcher(pick="first"),
-            "You take the first truth that fits. Take the one with the largest overlap.",
-        ),
-        Mistake(
-            "last truth that fits",
-            _matcher(pick="last"),
-            "You take the last truth that fits. Take the one with the largest overlap.",
-        ),
-        Mistake(
-            "truth that fits worst",
-            _matcher(pick="worst"),
-            "You take the smallest overlap that fits. Take the largest: argmax.",
-        ),
-        Mistake(
-            "first truth that fits, no second choice",
-            _matcher(pick="first", fall_back=False),
-            "Two slips: take the truth with the largest overlap, not the first that fits, and only among those still free.",
-        ),
-        Mistake(
-            "all truths that fit",
-            _matcher(pick="all"),
-            "A detection takes every truth that fits. It gets one, the best; the others stay free.",
-        ),
-        Mistake(
-            "place among the candidates",
-            _matcher(pick="place among the fitting"),
-            "argmax counts among the candidates, not among all truths. Look the truth up: candidates[...argmax()].",
-        ),
-        Mistake(
-            "taken without fitting",
-            _takes_before_it_fits,
-            "A detection that fits nothing still takes its best truth away. Mark a truth as taken only when it was matched.",
-        ),
-        Mistake(
-            "best overlap chooses first",
-            _matcher(order="best IoU"),
-            "The largest overlap chose first. The highest score does: go through np.argsort(-scores).",
-        ),
-        Mistake(
-            "score against the threshold",
-            _score_too,
-            "You compare the score with threshold. It is the least overlap: ious[d] >= threshold.",
-        ),
-        Mistake(
-            "caller's table changed",
-            _in_place,
-            "You wrote into the caller's ious. Keep an array free beside it, or copy it first: ious.copy().",
-        ),
-        Mistake(
-            "no second choice",
-            _matcher(fall_back=False),
-            "When the best truth is taken you give up, as VOC did. Here the detection takes its best free truth.",
-        ),
-        Mistake(
-            "answers in sorted order",
-            _matcher(unsort=False),
-            "The answers are in the order of the scores. Put each back where its detection stood: correct[d].",
-        ),
-        Mistake(
-            "truths choose",
-            _truths_choose,
-            "Each truth took its best overlap. It is the other way round: detections choose, highest score first.",
-        ),
-        Mistake(
-            "threshold fixed",
-            _matcher(at=0.5),
-            "You always compare with 0.5. Use the argument threshold.",
-        ),
-        Mistake(
-            "no truths crash",
-            _crash_without_truths,
-            "Without truths it crashes: the maximum of nothing. Then every detection is false.",
-        ),
-        Mistake(
-            "places for flags",
-            _places,
-            "You return the places of the right ones. Return N flags, True or False for each detection.",
-        ),
-        Mistake(
-            "a list",
-            lambda scores, ious, threshold=0.5: metrics.match_detections(scores, ious, threshold).tolist(),
-            "The answers are right, but they come as a list. Return an array: np.array(correct, dtype=bool).",
-        ),
-        Mistake(
-            "numbers for flags",
-            lambda scores, ious, threshold=0.5: metrics.match_detections(scores, ious, threshold).astype(int),
-            "The answers are right, but they are numbers. Return bool: np.zeros(len(scores), dtype=bool).",
-        ),
+        Mistake("one truth twice", _matcher(once=False), "One truth was matched twice. The first detection on it is right, every further one is a duplicate: remember which truths are taken."),
+        Mistake("matching before sorting", _matcher(order="given"), "You match in the order of the list. The highest score chooses first: go through np.argsort(-scores)."),
+        Mistake("lowest score first", _matcher(order="worst"), "The lowest score chose first: argsort sorts upwards. Use np.argsort(-scores)."),
+        Mistake("strictly above", _matcher(beats=np.greater), "An overlap of exactly the threshold is a match. Use >=."),
+        Mistake("first truth that fits", _matcher(pick="first"), "You take the first truth that fits. Take the one with the largest overlap."),
+        Mistake("last truth that fits", _matcher(pick="last"), "You take the last truth that fits. Take the one with the largest overlap."),
+        Mistake("truth that fits worst", _matcher(pick="worst"), "You take the smallest overlap that fits. Take the largest: argmax."),
+        Mistake("first truth that fits, no second choice", _matcher(pick="first", fall_back=False), "Two slips: take the truth with the largest overlap, not the first that fits, and only among those still free."),
+        Mistake("all truths that fit", _matcher(pick="all"), "A detection takes every truth that fits. It gets one, the best; the others stay free."),
+        Mistake("place among the candidates", _matcher(pick="place among the fitting"), "argmax counts among the candidates, not among all truths. Look the truth up: candidates[...argmax()]."),
+        Mistake("taken without fitting", _takes_before_it_fits, "A detection that fits nothing still takes its best truth away. Mark a truth as taken only when it was matched."),
+        Mistake("best overlap chooses first", _matcher(order="best IoU"), "The largest overlap chose first. The highest score does: go through np.argsort(-scores)."),
+        Mistake("score against the threshold", _score_too, "You compare the score with threshold. It is the least overlap: ious[d] >= threshold."),
+        Mistake("caller's table changed", _in_place, "You wrote into the caller's ious. Keep an array free beside it, or copy it first: ious.copy()."),
+        Mistake("no second choice", _matcher(fall_back=False), "When the best truth is taken you give up, as VOC did. Here the detection takes its best free truth."),
+        Mistake("answers in sorted order", _matcher(unsort=False), "The answers are in the order of the scores. Put each back where its detection stood: correct[d]."),
+        Mistake("truths choose", _truths_choose, "Each truth took its best overlap. It is the other way round: detections choose, highest score first."),
+        Mistake("threshold fixed", _matcher(at=0.5), "You always compare with 0.5. Use the argument threshold."),
+        Mistake("no truths crash", _crash_without_truths, "Without truths it crashes: the maximum of nothing. Then every detection is false."),
+        Mistake("places for flags", _places, "You return the places of the right ones. Return N flags, True or False for each detection."),
+        Mistake("a list", lambda scores, ious, threshold=0.5: metrics.match_detections(scores, ious, threshold).tolist(), "The answers are right, but they come as a list. Return an array: np.array(correct, dtype=bool)."),
+        Mistake("numbers for flags", lambda scores, ious, threshold=0.5: metrics.match_detections(scores, ious, threshold).astype(int), "The answers are right, but they are numbers. Return bool: np.zeros(len(scores), dtype=bool)."),
     ],
     hints=[
         "Go through the detections from the highest score down. Keep an array that says which truths are still free.",
@@ -252,4 +163,4 @@ MATCH_DETECTIONS = Exercise(
         "If there are candidates: best = candidates[ious[d, candidates].argmax()]; then correct[d], free[best] = True, False.",
     ],
     note="That is the heart of every detection metric; the rest is counting.",
-)
+)  # fmt: skip

@@ -70,7 +70,7 @@ def _union(a, b, overlap):
 
 def _unless(apart):
     """Return an IoU that asks for apart boxes with `apart(a, b)` and clips nothing."""
-    right = _overlap_over(_union, clip=(False, False))
+    right = _overlap_over(_union, clip=(False, False), empty=math.nan)
     return lambda a, b: 0.0 if apart(a, b) else right(a, b)
 
 
@@ -85,6 +85,21 @@ def _crash_on_empty(a, b):
 def _overlap_only(a, b):
     width, height = (max(0.0, side) for side in _sides(a, b))
     return width * height
+
+
+def _beside(a, b):
+    return a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+
+
+def _behind(a, b):
+    overlap = max(0, a[2] - b[0]) * max(0, a[3] - b[1])
+    whole = _both_areas(a, b) - overlap
+    return float(overlap / whole) if whole else 0.0
+
+
+def _sides_added(a, b):
+    whole = sum(box[2] - box[0] + box[3] - box[1] for box in (a, b)) - _overlap_only(a, b)
+    return float(_overlap_only(a, b) / whole) if whole else 0.0
 
 
 def _changes_boxes(a, b):
@@ -124,163 +139,42 @@ IOU = Exercise(
     cases=_iou_cases,
     apply=_apply,
     mistakes=[
-        Mistake(
-            "no clamp",
-            _overlap_over(_union, clip=(False, False)),
-            "Boxes that are apart get a negative overlap, or even a positive one when both sides are negative. "
-            "Clip width and height at 0.",
-        ),
-        Mistake(
-            "only the width clamped",
-            _overlap_over(_union, clip=(True, False)),
-            "You clip the width but not the height: boxes one above the other get a negative overlap. Clip both at 0.",
-        ),
-        Mistake(
-            "only the height clamped",
-            _overlap_over(_union, clip=(False, True)),
-            "You clip the height but not the width: boxes side by side get a negative overlap. Clip both at 0.",
-        ),
-        Mistake(
-            "boxes changed",
-            _changes_boxes,
-            "You wrote into the caller's boxes. Give width and height names of their own.",
-        ),
-        Mistake(
-            "apart only when b lies behind",
-            _unless(lambda a, b: a[2] < b[0] or a[3] < b[1]),
-            "You notice boxes that are apart only when b lies to the right of a or below it. The other two sides count as well.",
-        ),
-        Mistake(
-            "only when a corner lies inside",
-            _unless(lambda a, b: not (a[0] <= b[0] < a[2] and a[1] <= b[1] < a[3])),
-            "You ask whether b's corner lies in a. Boxes can overlap with no corner inside, like a cross. Clip both sides at 0 instead.",
-        ),
-        Mistake(
-            "corners exchanged",
-            _overlap_over(_union, corners=(min, max)),
-            "min and max changed places: that is the box around both. The overlap begins at the later edge and ends at the earlier one.",
-        ),
-        Mistake(
-            "product clamped",
-            _overlap_over(_union, clip=(False, False), join=lambda w, h: max(0, w * h)),
-            "You clip the product. Two negative sides make a positive product, so boxes that are apart "
-            "diagonally overlap. Clip each side at 0.",
-        ),
-        Mistake(
-            "only both negative",
-            _overlap_over(_union, clip=(False, False), join=lambda w, h: 0 if w < 0 and h < 0 else w * h),
-            "Boxes are apart when either side is negative, not only when both are. Clip each side at 0.",
-        ),
-        Mistake(
-            "absolute sides",
-            _overlap_over(_union, clip=(False, False), join=lambda w, h: abs(w) * abs(h)),
-            "abs turns a gap between the boxes into an overlap. Clip each side at 0 instead.",
-        ),
-        Mistake(
-            "None for boxes that are apart",
-            lambda a, b: boxes.iou(a, b) or None,
-            "For boxes that are apart you return None, as the notes' function does. Their IoU is 0.0.",
-        ),
-        Mistake(
-            "areas from the far corner",
-            _far_corner,
-            "a[2] * a[3] is x1 * y1, the area from the picture's corner. A box covers (x1 - x0) * (y1 - y0).",
-        ),
-        Mistake(
-            "plus one pixel",
-            _overlap_over(_union, extra=1),
-            "You add 1 to every side, as old VOC code does for pixels counted inclusively. Here x1 lies just outside.",
-        ),
-        Mistake(
-            "x and y swapped",
-            _overlap_over(_union, ends=(0, 2, 1, 3)),
-            "You read the box as x0, x1, y0, y1. The order is x0, y0, x1, y1: width uses numbers 0 and 2.",
-        ),
-        Mistake(
-            "xywh taken for xyxy",
-            _sized,
-            "You took the last two numbers for width and height (COCO's x, y, w, h). Here they are x1 and y1.",
-        ),
-        Mistake(
-            "overlap counted twice",
-            _overlap_over(lambda a, b, overlap: a + b),
-            "The sum of both areas counts the overlap twice. Subtract it once.",
-        ),
-        Mistake(
-            "Dice",
-            _overlap_over(lambda a, b, overlap: (a + b) / 2),
-            "This is the Dice coefficient, 2 * overlap / (a + b). Divide by the union instead.",
-        ),
-        Mistake(
-            "over the first box",
-            _overlap_over(lambda a, b, overlap: a),
-            "You divided by the area of the first box alone. Then a huge second box would be perfect.",
-        ),
-        Mistake(
-            "over the smaller box",
-            _overlap_over(lambda a, b, overlap: min(a, b)),
-            "You divided by the smaller area. A small box inside a large one would be perfect.",
-        ),
-        Mistake(
-            "over the larger box",
-            _overlap_over(lambda a, b, overlap: max(a, b)),
-            "You divided by the larger area. The union has the parts that only one box covers, of both.",
-        ),
-        Mistake(
-            "over the enclosing box",
-            _enclosing,
-            "You divided by the box around both. The union has no empty corners: a + b - overlap.",
-        ),
-        Mistake(
-            "overlap added",
-            _overlap_over(lambda a, b, overlap: a + b + overlap),
-            "You add the overlap to the two areas. They hold it twice already: subtract it once.",
-        ),
-        Mistake(
-            "area of the first box twice",
-            _overlap_over(lambda a, b, overlap: 2 * a - overlap),
-            "You counted the first box's area twice. The union is area of a + area of b - overlap.",
-        ),
-        Mistake(
-            "only the overlap",
-            _overlap_only,
-            "You return the overlap, in square pixels. Divide it by the union.",
-        ),
-        Mistake(
-            "turned round",
-            lambda a, b: 1 / boxes.iou(a, b) if boxes.iou(a, b) else 0.0,
-            "The fraction stands on its head: overlap / union, so that 1 is the most.",
-        ),
-        Mistake(
-            "two empty boxes divide by zero",
-            _overlap_over(_union, empty=math.nan),
-            "Two empty boxes have no union, and you divide by zero. Return 0.0 there.",
-        ),
-        Mistake(
-            "two empty boxes crash",
-            _crash_on_empty,
-            "Two empty boxes have no union, and dividing by zero crashes. Return 0.0 there: ... if union > 0 else 0.0.",
-        ),
-        Mistake(
-            "no clamp, and two empty boxes divide by zero",
-            _overlap_over(_union, clip=(False, False), empty=math.nan),
-            "Two slips: clip width and height at 0, or boxes that are apart get a negative overlap; and return 0.0 where the union is 0.",
-        ),
-        Mistake(
-            "two empty boxes are the same",
-            _overlap_over(_union, empty=1.0),
-            "Two empty boxes cover nothing, so they share nothing: return 0.0 there.",
-        ),
-        Mistake(
-            "rounded",
-            lambda a, b: round(float(boxes.iou(a, b)), 2),
-            "You rounded. Return the number as it is; round when you print.",
-        ),
-        Mistake(
-            "percent",
-            lambda a, b: 100 * boxes.iou(a, b),
-            "This is in percent. IoU lies between 0 and 1.",
-        ),
+        Mistake("no clamp", _overlap_over(_union, clip=(False, False)), "Boxes that are apart get a negative overlap, or even a positive one when both sides are negative. Clip width and height at 0."),
+        Mistake("only the width clamped", _overlap_over(_union, clip=(True, False)), "You clip the width but not the height: boxes one above the other get a negative overlap. Clip both at 0."),
+        Mistake("only the height clamped", _overlap_over(_union, clip=(False, True)), "You clip the height but not the width: boxes side by side get a negative overlap. Clip both at 0."),
+        Mistake("boxes changed", _changes_boxes, "You wrote into the caller's boxes. Give width and height names of their own."),
+        Mistake("apart only when b lies behind", _unless(lambda a, b: a[2] < b[0] or a[3] < b[1]), "You notice boxes that are apart only when b lies to the right of a or below it. The other two sides count as well."),
+        Mistake("only when a corner lies inside", _unless(lambda a, b: not (a[0] <= b[0] < a[2] and a[1] <= b[1] < a[3])), "You ask whether b's corner lies in a. Boxes can overlap with no corner inside, like a cross. Clip both sides at 0 instead."),
+        Mistake("corners exchanged", _overlap_over(_union, corners=(min, max)), "min and max changed places: that is the box around both. The overlap begins at the later edge and ends at the earlier one."),
+        Mistake("product clamped", _overlap_over(_union, clip=(False, False), join=lambda w, h: max(0, w * h)), "You clip the product. Two negative sides make a positive product, so boxes that are apart diagonally overlap. Clip each side at 0."),
+        Mistake("only both negative", _overlap_over(_union, clip=(False, False), join=lambda w, h: 0 if w < 0 and h < 0 else w * h), "Boxes are apart when either side is negative, not only when both are. Clip each side at 0."),
+        Mistake("absolute sides", _overlap_over(_union, clip=(False, False), join=lambda w, h: abs(w) * abs(h)), "abs turns a gap between the boxes into an overlap. Clip each side at 0 instead."),
+        Mistake("None for boxes that are apart", lambda a, b: None if _beside(a, b) else boxes.iou(a, b), "For boxes that are apart you return None, as the notes' function does. Their IoU is 0.0."),
+        Mistake("areas from the far corner", _far_corner, "a[2] * a[3] is x1 * y1, the area from the picture's corner. A box covers (x1 - x0) * (y1 - y0)."),
+        Mistake("plus one pixel", _overlap_over(_union, extra=1), "You add 1 to every side, as old VOC code does for pixels counted inclusively. Here x1 lies just outside."),
+        Mistake("x and y swapped", _overlap_over(_union, ends=(0, 2, 1, 3)), "You read the box as x0, x1, y0, y1. The order is x0, y0, x1, y1: width uses numbers 0 and 2."),
+        Mistake("xywh taken for xyxy", _sized, "You took the last two numbers for width and height (COCO's x, y, w, h). Here they are x1 and y1."),
+        Mistake("overlap counted twice", _overlap_over(lambda a, b, overlap: a + b), "The sum of both areas counts the overlap twice. Subtract it once."),
+        Mistake("Dice", _overlap_over(lambda a, b, overlap: (a + b) / 2), "This is the Dice coefficient, 2 * overlap / (a + b). Divide by the union instead."),
+        Mistake("over the first box", _overlap_over(lambda a, b, overlap: a), "You divided by the area of the first box alone. Then a huge second box would be perfect."),
+        Mistake("over the smaller box", _overlap_over(lambda a, b, overlap: min(a, b)), "You divided by the smaller area. A small box inside a large one would be perfect."),
+        Mistake("over the larger box", _overlap_over(lambda a, b, overlap: max(a, b)), "You divided by the larger area. The union has the parts that only one box covers, of both."),
+        Mistake("over the enclosing box", _enclosing, "You divided by the box around both. The union has no empty corners: a + b - overlap."),
+        Mistake("overlap added", _overlap_over(lambda a, b, overlap: a + b + overlap), "You add the overlap to the two areas. They hold it twice already: subtract it once."),
+        Mistake("area of the first box twice", _overlap_over(lambda a, b, overlap: 2 * a - overlap), "You counted the first box's area twice. The union is area of a + area of b - overlap."),
+        Mistake("only the overlap", _overlap_only, "You return the overlap, in square pixels. Divide it by the union."),
+        Mistake("turned round", lambda a, b: 1 / boxes.iou(a, b) if boxes.iou(a, b) else 0.0, "The fraction stands on its head: overlap / union, so that 1 is the most."),
+        Mistake("two empty boxes divide by zero", _overlap_over(_union, empty=math.nan), "Two empty boxes have no union, and you divide by zero. Return 0.0 there."),
+        Mistake("two empty boxes crash", _crash_on_empty, "Two empty boxes have no union, and dividing by zero crashes. Return 0.0 there: ... if union > 0 else 0.0."),
+        Mistake("no clamp, and two empty boxes divide by zero", _overlap_over(_union, clip=(False, False), empty=math.nan), "Two slips: clip width and height at 0, or boxes that are apart get a negative overlap; and return 0.0 where the union is 0."),
+        Mistake("only the width clamped, and two empty boxes divide by zero", _overlap_over(_union, clip=(True, False), empty=math.nan), "Two slips: clip the height at 0, too, or boxes one above the other get a negative overlap; and return 0.0 where the union is 0."),
+        Mistake("only the height clamped, and two empty boxes divide by zero", _overlap_over(_union, clip=(False, True), empty=math.nan), "Two slips: clip the width at 0, too, or boxes side by side get a negative overlap; and return 0.0 where the union is 0."),
+        Mistake("two empty boxes are the same", _overlap_over(_union, empty=1.0), "Two empty boxes cover nothing, so they share nothing: return 0.0 there."),
+        Mistake("rounded", lambda a, b: round(float(boxes.iou(a, b)), 2), "You rounded. Return the number as it is; round when you print."),
+        Mistake("percent", lambda a, b: 100 * boxes.iou(a, b), "This is in percent. IoU lies between 0 and 1."),
+        Mistake("whole division", lambda a, b: boxes.iou(a, b) // 1, "// throws the fraction away. Divide with /."),
+        Mistake("only for b behind", _behind, "a[2] - b[0] is the overlap only when b begins and ends later. In general: min(a[2], b[2]) - max(a[0], b[0])."),
+        Mistake("sides added", _sides_added, "You add the sides of the boxes. An area is width times height."),
     ],
     hints=[
         "The overlap starts at the later of the two left edges. Where does it end?",
@@ -288,4 +182,4 @@ IOU = Exercise(
         "union = area of a + area of b - overlap, because the sum counts the overlap twice.",
     ],
     note="The notes' own function returns None for boxes that are apart; yours returns 0.",
-)
+)  # fmt: skip

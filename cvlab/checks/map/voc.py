@@ -83,131 +83,31 @@ VOC_TO_COCO = Exercise(
         "{'pottedplant': 'potted plant', 'sofa': 'couch', 'tvmonitor': 'tv'}": "neither needs the other"
     },
     mistakes=[
-        Mistake(
-            "by equal name",
-            lambda names, categories: _by_name(names, categories, {}),
-            "You keep the names that are equal and silently lose six: aeroplane, diningtable, motorbike, "
-            "pottedplant, sofa, tvmonitor.",
-        ),
-        Mistake(
-            "by equal name, and it crashes",
-            lambda names, categories: {n: {c["name"]: c["id"] for c in categories}[n] for n in names},
-            "Six VOC names are spelt differently in COCO, so the lookup fails. Translate them first.",
-        ),
-        Mistake(
-            "None for the six",
-            _otherwise(None),
-            "ids.get hides what it does not find: six VOC names are spelt differently in COCO and get None. Translate them first.",
-        ),
-        Mistake(
-            "-1 for the six",
-            _otherwise(-1),
-            "Six VOC names are spelt differently in COCO, and you give them -1. Translate them first.",
-        ),
-        Mistake(
-            "0 for the six",
-            _otherwise(0),
-            "Six VOC names are spelt differently in COCO, and you give them 0. Translate them first.",
-        ),
-        Mistake(
-            "only the sofa",
-            lambda names, categories: {
-                n: {c["name"]: c["id"] for c in categories}[{"sofa": "couch"}.get(n, n)] for n in names
-            },
-            "The sofa is translated, five others are not: aeroplane, diningtable, motorbike, pottedplant, tvmonitor.",
-        ),
-        Mistake(
-            "a sofa is no bed",
-            lambda names, categories: {
-                n: {c["name"]: c["id"] for c in categories}[(_SPELLING | {"sofa": "bed"}).get(n, n)]
-                for n in names
-            },
-            "You took the sofa for a bed. COCO's word is couch.",
-        ),
-        Mistake(
-            "ids by heart",
-            _by_heart,
-            "Your ids are written down, not looked up. Another file may number its categories otherwise: read them from categories.",
-        ),
-        Mistake(
-            "all twenty",
-            lambda names, categories: {n: _by_name([n], categories).get(n, 0) for n in VOC_CLASSES},
-            "You answer for all VOC classes. Only those in names are asked for.",
-        ),
-        Mistake(
-            "the caller's names changed",
-            _names_changed,
-            "You wrote the translations into the caller's list. Keep names as it is: spelling.get(name, name) gives the other word.",
-        ),
-        Mistake(
-            "categories taken for a dict",
-            lambda names, categories: {n: categories[_SPELLING.get(n, n)] for n in names},
-            "categories is a list of dicts, and a list has no names. Make a dict first: {c['name']: c['id'] for c in categories}.",
-        ),
-        Mistake(
-            "spaces taken out",
-            _without_spaces,
-            "Taking the spaces out finds two more, but four classes have other words altogether, such as sofa: couch.",
-        ),
-        Mistake(
-            "part of the name",
-            lambda names, categories: {n: c["id"] for n in names for c in categories if n in c["name"]},
-            "'car' is also part of 'carrot'. Compare whole names, and translate the six that differ.",
-        ),
-        Mistake(
-            "closest spelling",
-            _closest,
-            "The closest spelling is not the same thing: a sofa is a couch. Write the six pairs down.",
-        ),
-        Mistake(
-            "position among the 80",
-            lambda names, categories: _by_name(names, categories, None, lambda place, category: place),
-            "These are positions in the list. COCO's ids run from 1 to 90 with holes: take category['id'].",
-        ),
-        Mistake(
-            "position from one",
-            lambda names, categories: _by_name(names, categories, None, lambda place, category: place + 1),
-            "These are positions counted from 1. They agree with the ids only up to the first hole, id 12.",
-        ),
-        Mistake(
-            "the other way round",
-            lambda names, categories: {v: k for k, v in _by_name(names, categories).items()},
-            "The dict goes from id to name. Return name: id.",
-        ),
-        Mistake(
-            "COCO's names as keys",
-            lambda names, categories: {
-                _SPELLING.get(k, k): v for k, v in _by_name(names, categories).items()
-            },
-            "The keys are COCO's names. Keep VOC's names as keys: the caller has those.",
-        ),
-        Mistake(
-            "names for ids",
-            lambda names, categories: {n: _SPELLING.get(n, n) for n in names},
-            "You return COCO's name. The id is wanted: look the name up in categories.",
-        ),
-        Mistake(
-            "the whole category",
-            lambda names, categories: {
-                n: c for n in names for c in categories if c["name"] == _SPELLING.get(n, n)
-            },
-            "You return whole categories. Only the number is wanted: category['id'].",
-        ),
-        Mistake(
-            "numbers as text",
-            lambda names, categories: {n: str(i) for n, i in _by_name(names, categories).items()},
-            "Your ids are texts, such as '17'. Leave them the whole numbers they are.",
-        ),
-        Mistake(
-            "a list of pairs",
-            lambda names, categories: list(_by_name(names, categories).items()),
-            "You return a list of pairs. Return a dict: dict(...) of it, or { ... } from the start.",
-        ),
-        Mistake(
-            "a list",
-            lambda names, categories: list(_by_name(names, categories).values()),
-            "You return a list of ids. Return a dict, VOC name: COCO id.",
-        ),
+        Mistake("by equal name", lambda names, categories: _by_name(names, categories, {}), "You keep the names that are equal and silently lose six: aeroplane, diningtable, motorbike, pottedplant, sofa, tvmonitor."),
+        Mistake("by equal name, and it crashes", lambda names, categories: {n: {c["name"]: c["id"] for c in categories}[n] for n in names}, "Six VOC names are spelt differently in COCO, so the lookup fails. Translate them first."),
+        Mistake("None for the six", _otherwise(None), "ids.get hides what it does not find: six VOC names are spelt differently in COCO and get None. Translate them first."),
+        Mistake("-1 for the six", _otherwise(-1), "Six VOC names are spelt differently in COCO, and you give them -1. Translate them first."),
+        Mistake("0 for the six", _otherwise(0), "Six VOC names are spelt differently in COCO, and you give them 0. Translate them first."),
+        Mistake("only the sofa", lambda names, categories: {n: {c["name"]: c["id"] for c in categories}[{"sofa": "couch"}.get(n, n)] for n in names}, "The sofa is translated, five others are not: aeroplane, diningtable, motorbike, pottedplant, tvmonitor."),
+        Mistake("a sofa is no bed", lambda names, categories: {n: {c["name"]: c["id"] for c in categories}[(_SPELLING | {"sofa": "bed"}).get(n, n)] for n in names}, "You took the sofa for a bed. COCO's word is couch."),
+        Mistake("ids by heart", _by_heart, "Your ids are written down, not looked up. Another file may number its categories otherwise: read them from categories."),
+        Mistake("all twenty", lambda names, categories: {n: _by_name([n], categories).get(n, 0) for n in VOC_CLASSES}, "You answer for all VOC classes. Only those in names are asked for."),
+        Mistake("the caller's names changed", _names_changed, "You wrote the translations into the caller's list. Keep names as it is: spelling.get(name, name) gives the other word."),
+        Mistake("categories taken for a dict", lambda names, categories: {n: categories[_SPELLING.get(n, n)] for n in names}, "categories is a list of dicts, and a list has no names. Make a dict first: {c['name']: c['id'] for c in categories}."),
+        Mistake("spaces taken out", _without_spaces, "Taking the spaces out finds two more, but four classes have other words altogether, such as sofa: couch."),
+        Mistake("part of the name", lambda names, categories: {n: c["id"] for n in names for c in categories if n in c["name"]}, "'car' is also part of 'carrot'. Compare whole names, and translate the six that differ."),
+        Mistake("closest spelling", _closest, "The closest spelling is not the same thing: a sofa is a couch. Write the six pairs down."),
+        Mistake("position among the 80", lambda names, categories: _by_name(names, categories, None, lambda place, category: place), "These are positions in the list. COCO's ids run from 1 to 90 with holes: take category['id']."),
+        Mistake("position from one", lambda names, categories: _by_name(names, categories, None, lambda place, category: place + 1), "These are positions counted from 1. They agree with the ids only up to the first hole, id 12."),
+        Mistake("the other way round", lambda names, categories: {v: k for k, v in _by_name(names, categories).items()}, "The dict goes from id to name. Return name: id."),
+        Mistake("COCO's names as keys", lambda names, categories: {_SPELLING.get(k, k): v for k, v in _by_name(names, categories).items()}, "The keys are COCO's names. Keep VOC's names as keys: the caller has those."),
+        Mistake("names for ids", lambda names, categories: {n: _SPELLING.get(n, n) for n in names}, "You return COCO's name. The id is wanted: look the name up in categories."),
+        Mistake("the whole category", lambda names, categories: {n: c for n in names for c in categories if c["name"] == _SPELLING.get(n, n)}, "You return whole categories. Only the number is wanted: category['id']."),
+        Mistake("numbers as text", lambda names, categories: {n: str(i) for n, i in _by_name(names, categories).items()}, "Your ids are texts, such as '17'. Leave them the whole numbers they are."),
+        Mistake("a list of pairs", lambda names, categories: list(_by_name(names, categories).items()), "You return a list of pairs. Return a dict: dict(...) of it, or { ... } from the start."),
+        Mistake("a list", lambda names, categories: list(_by_name(names, categories).values()), "You return a list of ids. Return a dict, VOC name: COCO id."),
+        Mistake("only the six", lambda names, categories: _by_name([n for n in names if n in _SPELLING], categories), "Only the six translated names are in your dict. The others keep their name: spelling.get(name, name)."),
+        Mistake("first letters", lambda names, categories: {n: c["id"] for n in names for c in categories if c["name"].startswith(n[:3])}, "The first letters are shared by other things, and a sofa is a couch. Compare whole names, translated."),
     ],
     hints=[
         "First make a dict of COCO's names and ids from categories. Which of the 20 VOC names are not in it?",
@@ -215,4 +115,4 @@ VOC_TO_COCO = Exercise(
         "spelling.get(name, name) gives the translated name where there is one, else the name itself.",
     ],
     note="Equal names find 14 of 20 classes, and no error would have told you about the other six.",
-)
+)  # fmt: skip

@@ -36,9 +36,9 @@ class Ending:
     Args:
         verdict: what `work` returned, or None.
         reason: "verdict", or "silent" (it never gave the interpreter back), "memory", "exit", "signal", "parent" (it ended
-            the process between), "closed" (its files), "broken" (the check failed in it).
+            the process between), "closed" (its files), "broken" (the check itself failed there).
         detail: the exit status, the signal's name, or the error.
-        index: the case that was running.
+        index: the case that was running, or what else `tell` was given.
     """
 
     verdict: dict | None
@@ -171,8 +171,10 @@ def _judge(work: Callable, writer: int) -> NoReturn:
         try:
             verdict = work(lambda index, left: _say(writer, left=[index, left]))
             _say(writer, verdict=verdict)
-        except Exception as error:
-            _say(writer, broken=f"{type(error).__name__}: {error}"[:200])
+        except OSError:
+            raise  # it could not be said
+        except BaseException as error:
+            _say(writer, broken=type(error).__name__)
         status = 0
     finally:
         os._exit(status)
@@ -213,5 +215,3 @@ def _settle(writer: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     if "torch" in sys.modules:  # a pool of threads does not survive the fork
         sys.modules["torch"].set_num_threads(1)
-    if "cv2" in sys.modules:
-        sys.modules["cv2"].setNumThreads(1)

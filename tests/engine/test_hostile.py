@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -216,11 +217,10 @@ def deep(image):
 
 
 def deep_in_c(image):
-    sys.setrecursionlimit(10**9)
-    nested = []
-    for _ in range(10**6):
-        nested = [nested]
-    return repr(nested)
+    nested = ()
+    for _ in range(3 * 10**6):
+        nested = (nested,)
+    return hash(nested)
 
 
 def patch_the_check(image):
@@ -318,7 +318,7 @@ def change_everything(image):
     sys.path.insert(0, "/nowhere")
     sys.meta_path.clear()
     sys.setrecursionlimit(777)
-    sys.excepthook = sys.stdout = None
+    sys.excepthook, sys.stdout = print, None
     random.seed(7), np.random.seed(7), torch.manual_seed(7)  # noqa: NPY002
     np.set_printoptions(precision=1)
     warnings.simplefilter("error")
@@ -341,7 +341,7 @@ def change_everything(image):
 
 def the_world():
     return {
-        "cwd": os.getcwd(),
+        "cwd": Path.cwd(),
         "environ": dict(os.environ),
         "path": [list(sys.path), list(sys.meta_path)],
         "sys": (sys.getrecursionlimit(), sys.excepthook, sys.stdout),

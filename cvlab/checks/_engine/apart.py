@@ -209,9 +209,11 @@ def _settle(writer: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(
         OSError, ValueError
-    ):  # Linux only: an error with the learner's line beats a kill
+    ):  # Linux only; an error with the learner's line beats an end
         pages = int(Path("/proc/self/statm").read_text().split()[5])
-        most = pages * resource.getpagesize() + MEMORY
+        most = (
+            pages * resource.getpagesize() + 3 * MEMORY // 2
+        )  # what grows in steps is ended before, at MEMORY
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    if "torch" in sys.modules:  # a pool of threads does not survive the fork
+    if "torch" in sys.modules:  # its pool of threads does not survive the fork; OpenCV does without its own
         sys.modules["torch"].set_num_threads(1)

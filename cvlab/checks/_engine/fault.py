@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cvlab.checks._engine.apart import MEMORY, Ending
+from cvlab.checks._engine import apart
 from cvlab.checks._engine.compare import difference
 from cvlab.checks._engine.exercise import Exercise
 from cvlab.checks._engine.outcomes import LOOKING
@@ -54,12 +54,12 @@ def _exception(exercise: Exercise, problem: Problem) -> str:
     return f"It raised {problem.type}" + (f": {problem.message}" if problem.message else "")
 
 
-def ended(exercise: Exercise, ending: Ending) -> str:
+def ended(exercise: Exercise, ending: apart.Ending) -> str:
     """Say what a function did whose process ended without a verdict."""
     texts = {
         "silent": f"Still running after {exercise.seconds:g} seconds, so it was ended. One call in it does not come "
         "back: does it wait for something, or is one number, one range or one pattern in it far too large?",
-        "memory": f"It took more than {MEMORY / 1e9:g} GB of memory, so it was ended. "
+        "memory": f"It took more than {apart.MEMORY / 1e9:g} GB of memory, so it was ended. "
         "Does a list, an array or a recursion grow without end?",
         "exit": f"It ended Python itself (os._exit, status {ending.detail}). End a function with return instead.",
         "parent": "It ended the process that called it (os.kill). That was not the notebook, which goes on.",

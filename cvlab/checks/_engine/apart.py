@@ -95,7 +95,7 @@ class _Listener:
     def __init__(self, reader: int, middle: int):
         self.reader, self.middle, self.rest = reader, middle, b""
         self.verdict, self.reason, self.detail, self.index = None, "", "", 0
-        self.process, self.most = 0, _resident(os.getpid()) + MEMORY
+        self.process, self.most = 0, 0
 
     def listen(self, seconds: float) -> Ending:
         self.end = time.monotonic() + seconds + _GRACE
@@ -119,7 +119,7 @@ class _Listener:
             self.reason = "parent"
 
     def _hear_process(self, pid: int) -> None:
-        self.process = pid
+        self.process, self.most = pid, _resident(pid) + MEMORY  # it begins with fewer pages than the notebook
 
     def _hear_left(self, pair: list) -> None:
         self.index, left = pair

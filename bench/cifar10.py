@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from cvlab.cnn_training import batches, loop, nets, speed
+from cvlab.store.files import write_whole
 
 LONG = {"lr": 0.08, "copies": 4, "small": 0.5}  # what more epochs like better
 STAGES = (  # what for, widths of the net, epochs, what differs from the recipe, seeds at most
@@ -148,7 +149,7 @@ def main() -> None:
     if options.record or options.tricks:
         content["without"] = tricks(data, options.seeds, options.epochs)
     if options.record:
-        options.record.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_whole(options.record, (json.dumps(content, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import torch
 from cvlab.cnn_training import batches, loop, nets
 from cvlab.cnn_training.augmentation import augment, spoil
 from cvlab.store.checkpoint import save_weights
+from cvlab.store.files import write_whole
 from cvlab.world.datasets import Stickers10
 
 FOLDER = Path(__file__).parent
@@ -129,8 +130,9 @@ def main() -> None:
             record["stacks"][label].append(trained(data, nets.stacked_net(kernels), seed, lr=0.05, epochs=6))
         print(label, [r["test"] for r in record["stacks"][label]], flush=True)
     (FOLDER / "training").mkdir(exist_ok=True)
-    (FOLDER / "training" / "record.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    np.savez_compressed(FOLDER / "training" / "explorer.npz", **explorer(data, lr))
+    write_whole(FOLDER / "training" / "record.json", (json.dumps(record, indent=1) + "\n").encode())
+    arrays = explorer(data, lr)
+    write_whole(FOLDER / "training" / "explorer.npz", lambda file: np.savez_compressed(file, **arrays))
 
 
 if __name__ == "__main__":

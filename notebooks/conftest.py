@@ -44,9 +44,9 @@ class CourseKernel(nbval.kernel.RunningKernel):
     def stop(self):
         """Write down what the run took, then stop."""
         if report := os.environ.get("CVLAB_FIGURES"):
-            memory, peak = memory_of(self.km.provisioner.pid)
+            memory, peak, own = memory_of(self.km.provisioner.pid)
             seconds = time.perf_counter() - self._started
-            figures = {"cells": self._cells, "seconds": seconds, "memory": memory, "peak": peak}
+            figures = {"cells": self._cells, "seconds": seconds, "memory": memory, "peak": peak, "own": own}
             Path(report).write_text(json.dumps(figures), encoding="utf-8")
         super().stop()
         self._folder.cleanup()

@@ -22,6 +22,8 @@ def pytest_collection_modifyitems(items):
         file = "/".join(item.path.parts[-2:])
         alone = item.path.name in SHARED_OUT and hasattr(item, "callspec")
         group = f"{file}-{item.callspec.id}" if alone else file
+        if item.path.parent.name == "browser":
+            group = "browser"  # one JupyterLab for all
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(group))
     order = {folder: place for place, folder in enumerate(FIRST)}
@@ -40,10 +42,8 @@ def pytest_terminal_summary(terminalreporter):
         return
     terminalreporter.section("notebooks")
     width = max(len(row["name"]) for row in _rows)
-    terminalreporter.line(f"{'notebook':<{width}}  code cells  checks  seconds  end MB  peak MB")
+    terminalreporter.line(f"{'notebook':<{width}}  code cells  checks  seconds  end MB  own MB  peak MB")
     for row in sorted(_rows, key=lambda row: row["name"]):
-        memory, peak = (f"{row[key]:.0f}" if key in row else "" for key in ("memory", "peak"))
-        figures = (
-            f"{row['cells']:>10}  {row['checks']:>6}  {row['seconds']:>7.1f}  {memory:>6}  {peak:>7}".rstrip()
-        )
+        memory, own, peak = (f"{row[key]:.0f}" if key in row else "" for key in ("memory", "own", "peak"))
+        figures = f"{row['cells']:>10}  {row['checks']:>6}  {row['seconds']:>7.1f}  {memory:>6}  {own:>6}  {peak:>7}".rstrip()
         terminalreporter.line(f"{row['name']:<{width}}  {figures}")

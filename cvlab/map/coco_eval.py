@@ -123,7 +123,8 @@ def _masks(regions: Truth | Results, which: np.ndarray, size) -> np.ndarray:
     flat = np.zeros((len(which), height * width))
     for row, i in enumerate(which):
         try:
-            flat[row] = segmentation_to_mask(regions.segmentations[i], height, width).ravel()
+            mask = segmentation_to_mask(regions.segmentations[i], height, width)
+            flat[row] = mask.ravel(order="F")  # as it lies in memory
         except ValueError as error:
             where = "annotations" if isinstance(regions, Truth) else "results"
             raise ValueError(f"{where}[{i}]: segmentation: {error}") from error

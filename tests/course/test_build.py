@@ -275,6 +275,11 @@ BROKEN = {
     "what minimum": ("# minimum: cat 9\n# %%\nx = 1\n", 1, "minimum of 'cat'; known are code, output"),
     "fails": ("# minimum: code 1\n# %%\nx = 1\n# %%\ndef f():\n    1 / 0\n\nf()\n", 8, "ZeroDivisionError"),
     "address": ("# minimum: code 1\n# %%\n\nobject()\n", 4, "shows a memory address (0x"),
+    "error in an output": (
+        "# minimum: code 1\n# %%\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    get_ipython().showtraceback()\n",
+        3,
+        "the student notebook: the cell ran, and its output is an error: ZeroDivisionError: division by zero",
+    ),
     "byte": ("# minimum: code 1\n# %%\n'\udce9'\n", 3, "the byte 0xe9 is not UTF-8; save the file as UTF-8"),
     "number as tag": (
         "# minimum: code 1\n# %% tags=[1]\nx = 1\n",

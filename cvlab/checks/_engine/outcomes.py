@@ -10,7 +10,10 @@ from cvlab.checks._engine.exercise import Case, Exercise
 from cvlab.checks._engine.run import Outcome, run
 from cvlab.checks._engine.world import kept_world
 
-__all__ = ["arguments", "expected", "known_mistake", "look", "outcomes_of", "same_outcomes"]
+__all__ = ["LOOKING", "arguments", "expected", "known_mistake", "look", "outcomes_of", "same_outcomes"]
+
+LOOKING = -1
+_REST = 30.0
 
 
 def outcomes_of(
@@ -21,7 +24,8 @@ def outcomes_of(
     Args:
         exercise: gives the cases and the time.
         function: what is judged.
-        tell: called again and again with the number of the case that is running and the seconds left.
+        tell: called again and again with the number of the case that is running and the seconds left; in the
+            end with `LOOKING`, and the seconds for comparing and describing what was returned.
     """
     cases, outcomes, left = exercise.cases(), [], exercise.seconds
     with kept_world():
@@ -32,6 +36,7 @@ def outcomes_of(
             left = outcomes[-1].left
             if outcomes[-1].timed_out:
                 break
+    tell(LOOKING, _REST)
     for case, pristine, outcome in zip(cases, exercise.cases(), outcomes, strict=False):
         if not outcome.timed_out:
             look(exercise, case, pristine, outcome)

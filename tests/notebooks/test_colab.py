@@ -1,4 +1,4 @@
-"""Each sitting of a student notebook alone in an empty folder, the wheel installed in an environment like Colab's."""
+"""Each student notebook alone in an empty folder, with the wheel installed in an environment like Colab's."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from filelock import FileLock
 from support.sealed import PATIENT, ROOT, run_sealed
-from support.sittings import alone
+from support.sittings import forgetful
 
 from cvlab.course.build import count
 from cvlab.course.execute import kernel_environment
@@ -107,20 +107,20 @@ def test_package_and_data_come_from_the_wheel(colab, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_sitting_of_a_notebook_runs_alone(colab, tmp_path, name, record_property):
-    """The student's copy, each sitting in a fresh kernel: the set-up cell, the `again` cell, what follows."""
-    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+def test_notebook_runs_alone_and_each_sitting_without_the_names_before(
+    colab, tmp_path, name, record_property
+):
+    """The student's copy in an empty folder: at each `again` cell all names are forgotten, as after a restart."""
     folder = tmp_path / "alone"
     folder.mkdir()
-    cells = checks = 0
-    for number, part in enumerate(alone(notebook), 1):
-        nbformat.write(part, folder / f"{name}_{number}.ipynb")
-        cells, checks = cells + count(part)["code"], checks + count(part)["check"]
+    student = forgetful(nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4))
+    nbformat.write(student, folder / f"{name}.ipynb")
     command = [colab, "-m", "pytest", "--nbval-lax", "--nbval-current-env", *PATIENT]
     command += ["-p", "no:cacheprovider", "-q", "--color=no", folder]
     started = time.perf_counter()
     done = run_sealed([str(word) for word in command], tmp_path, cwd=folder, **kernel_environment(tmp_path))
-    figures = {"name": f"{name} colab", "cells": cells, "checks": checks}
+    cells = sum(cell.cell_type == "code" for cell in student.cells)
+    figures = {"name": f"{name} colab", "cells": cells, "checks": count(student)["check"]}
     record_property("notebook", figures | {"seconds": time.perf_counter() - started})
     assert done.code == 0, done.text[-6000:]
     assert f"{cells} passed" in done.text

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 from support.sealed import ROOT
-from support.sittings import alone, header, sections, tagged
+from support.sittings import alone, forgetful, header, sections, tagged
 
 from cvlab.course.compose import inputs, read_lessons
-from cvlab.course.execute import run_notebook
+from cvlab.course.execute import CellError, run_notebook
 
 AGAIN_LINES, LONGEST = 6, 60  # lines of an `again` cell; minutes of a sitting
 SOLVED = {lesson.name: inputs(lesson, "solution") for lesson in read_lessons(ROOT)}
@@ -52,7 +52,7 @@ def test_each_later_sitting_begins_with_an_again_cell(name):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_sitting_uses_no_name_of_an_earlier_one(part):
-    """Names alone, but in every line, those of solved exercises too; test_colab.py runs each sitting by itself."""
+    """Names alone, but in every line, those of solved exercises too; test_colab.py runs the student's sittings so."""
     code = "\n\n".join(cell.source for cell in part.cells if cell.cell_type == "code")
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F821", "--quiet", "-"]
     done = subprocess.run(command, input=code, text=True, capture_output=True, check=False)
@@ -84,5 +84,10 @@ def test_a_missing_name_and_a_wrong_sum_are_noticed():
     one, two = alone(trial)
     assert [cell.source for cell in one.cells if cell.cell_type == "code"] == ["", "a = 1"]
     assert [cell.source for cell in two.cells if cell.cell_type == "code"] == ["", "b = 2", "a + b"]
+    once = forgetful(trial)
+    sources = [cell.source for cell in once.cells if cell.cell_type == "code"]
+    assert sources == ["", "a = 1", "%reset -f", "b = 2", "a + b"]
+    with pytest.raises(CellError, match="name 'a' is not defined"):
+        run_notebook(once, timeout=600)
     with pytest.raises(AssertionError, match="Undefined name `a`"):
         test_a_sitting_uses_no_name_of_an_earlier_one(two)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import nbformat.v4 as v4
 
-__all__ = ["Sitting", "alone", "header", "sections", "tagged"]
+__all__ = ["Sitting", "alone", "forgetful", "header", "sections", "tagged"]
 
 _TOTAL = re.compile(r"^\*(\d+) minutes", re.MULTILINE)
 _SITTING = re.compile(r"(\d+)(?: (?:to|and) (\d+))? \((\d+) min\)")
@@ -51,3 +51,11 @@ def alone(notebook) -> list:
     pieces = [notebook.cells[a:b] for a, b in zip([0, *starts], [*starts, None], strict=True)]
     parts = [pieces[0], *(setup + piece for piece in pieces[1:])]
     return [v4.new_notebook(metadata=notebook.metadata, cells=part) for part in parts]
+
+
+def forgetful(notebook):
+    """Return the notebook with a cell before each `again` cell that makes the kernel forget every name."""
+    cells = []
+    for cell in notebook.cells:
+        cells += [v4.new_code_cell("%reset -f"), cell] if tagged(cell, "again") else [cell]
+    return v4.new_notebook(metadata=notebook.metadata, cells=cells)

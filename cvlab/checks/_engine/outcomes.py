@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cvlab.checks._engine.accept import array_of
 from cvlab.checks._engine.compare import difference, shares_memory
 from cvlab.checks._engine.describe import is_tensor, plain
 from cvlab.checks._engine.exercise import Case, Exercise
@@ -127,13 +128,13 @@ def same_outcomes(
         second: the outcomes of the other.
         loosely: compare the numbers alone, whatever dtype and container they come in.
     """
-    own_depth = 0 if exercise.apply is None else 1
+    own_apply = exercise.apply is not None and exercise.apply.__module__ != array_of.__module__
 
     def cause(problem: Problem | None) -> tuple | None:
         if problem is None:
             return None
         message = re.sub(r"\d+", "#", problem.message) if some_results else problem.message
-        return problem.type, message, problem.depth > own_depth
+        return problem.type, message, problem.depth > own_apply
 
     some_results = any(outcome.problem is None for outcome in first)
     return len(first) == len(second) and all(

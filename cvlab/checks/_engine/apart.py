@@ -112,6 +112,8 @@ class _Listener:
         more = os.read(self.reader, 1 << 16)
         *lines, self.rest = (self.rest + more).split(b"\n")
         for line in lines:
+            if self.reason:
+                return  # how the process ended after its verdict does not matter
             with contextlib.suppress(ValueError, TypeError, AttributeError):  # what the function wrote itself
                 for name, value in json.loads(line).items():
                     getattr(self, f"_hear_{name}")(value)

@@ -92,25 +92,21 @@ def _is_same(given: Any, returned: Any) -> bool:
 
 
 def known_mistake(exercise: Exercise, outcomes: Sequence[Outcome]) -> str | None:
-    """Return the message of the known mistake that gives the same outcomes on every case.
+    """Return the message of the known mistake behind these outcomes, None where it is none of them.
 
-    One that gives the same in another dtype or container is named before the dtype or the container is.
+    It gives the same on every case; failing that, the same on the first case that fails and on one more, where
+    on the others one of the two raises: the same slip, met with another index or another import; failing that, the
+    same numbers in another dtype or container, so that the value is named before its dtype is.
     """
     if any(outcome.timed_out for outcome in outcomes):
         return None
-    for mistake in exercise.mistakes:
-        key = f"mistake {mistake.name}"
-        if key not in exercise.memo:
-            exercise.memo[key] = outcomes_of(exercise, mistake.function)
-        if same_outcomes(exercise, exercise.memo[key], outcomes):
-            return mistake.message
-    wanted = [Outcome(value) for value in expected(exercise)]
-    for mistake in exercise.mistakes:
-        known = exercise.memo[f"mistake {mistake.name}"]
-        if same_outcomes(exercise, known, outcomes, loosely=True) and not same_outcomes(
-            exercise, known, wanted, loosely=True
-        ):
-            return mistake.message
+    for alike in (same_outcomes, _alike_where_both_end, _alike_in_numbers):
+        for mistake in exercise.mistakes:
+            key = f"mistake {mistake.name}"
+            if key not in exercise.memo:
+                exercise.memo[key] = outcomes_of(exercise, mistake.function)
+            if alike(exercise, exercise.memo[key], outcomes):
+                return mistake.message
     return None
 
 
@@ -172,3 +168,44 @@ def _numbers(value: Any) -> Any:
 
 def _is_huge(array: Any) -> bool:
     return math.prod(array.shape) > 10**6
+
+
+def _alike_in_numbers(exercise: Exercise, known: Sequence[Outcome], found: Sequence[Outcome]) -> bool:
+    wanted = [Outcome(value) for value in expected(exercise)]
+    return same_outcomes(exercise, known, found, loosely=True) and not same_outcomes(
+        exercise, known, wanted, loosely=True
+    )
+
+
+def _alike_where_both_end(exercise: Exercise, known: Sequence[Outcome], found: Sequence[Outcome]) -> bool:
+    agreed = []  # whether the two agree, on each case that the second fails
+    for wanted, *pair in zip(expected(exercise), known, found, strict=True):
+        same = _same(exercise, *pair)
+        if not same and not any(outcome.problem for outcome in pair):
+            return False
+        if not _is_right(exercise, wanted, pair[1]):
+            agreed.append(same)
+    return sum(agreed) >= 2 and agreed[0]
+
+
+def _is_right(exercise: Exercise, wanted: Any, outcome: Outcome) -> bool:
+    return not (outcome.problem or outcome.changed) and _is_close(exercise, wanted, outcome.value)
+
+
+def _same(exercise: Exercise, first: Outcome, second: Outcome) -> bool:
+    if first.changed != second.changed or (first.problem is None) != (second.problem is None):
+        return False
+    if first.problem:
+        return _cause(first.problem) == _cause(second.problem)
+    if first.value is None or second.value is None:
+        return first.value is second.value
+    return _is_close(exercise, first.value, second.value)
+
+
+def _is_close(exercise: Exercise, wanted: Any, value: Any) -> bool:
+    return difference(wanted, value, tolerance=exercise.tolerance, any_float=exercise.any_float) is None
+
+
+def _cause(problem: Problem) -> tuple[str, str]:
+    """Return an exception's type and its message without the numbers, which differ from one shape to the next."""
+    return problem.type, re.sub(r"\d+", "#", problem.message)

@@ -44,17 +44,23 @@ def arguments(together: Callable | None = None, /, **checks: Callable) -> Callab
     """
 
     def wrap(function: Callable) -> Callable:
-        signature = inspect.signature(function)
+        parameters = inspect.signature(function).parameters.values()
+        assert all(p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters)
+        names = {p.name for p in parameters}
+        positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
 
         @functools.wraps(function)
         def checked(*args, **kwargs):
-            bound = signature.bind(*args, **kwargs)
-            bound.apply_defaults()
+            values = {**defaults, **dict(zip(positional, args, strict=False)), **kwargs}
+            given_twice = kwargs and not kwargs.keys().isdisjoint(positional[: len(args)])
+            if given_twice or len(args) > len(positional) or values.keys() != names:
+                return function(*args, **kwargs)  # Python says what is wrong
             for name, check in checks.items():
-                bound.arguments[name] = check(bound.arguments[name], name)
+                values[name] = check(values[name], name)
             if together:
-                together(**bound.arguments)
-            return function(*bound.args, **bound.kwargs)
+                together(**values)
+            return function(**values)
 
         return checked
 

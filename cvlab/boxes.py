@@ -29,6 +29,10 @@ def _sized(value, name: str, form: str = "x, y, w, h") -> np.ndarray:
 
 
 def _one(value, name: str):
+    if type(value) in (list, tuple) and len(value) == 4 and all(type(v) in (float, int) for v in value):
+        x0, y0, x1, y1 = value
+        if -1e300 < x0 <= x1 < 1e300 and -1e300 < y0 <= y1 < 1e300:
+            return value  # without an array, in a tenth of the time
     _validate.boxes([value], name)
     return value
 

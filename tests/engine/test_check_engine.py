@@ -9,19 +9,19 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cvlab.checks import Case, Exercise, Mistake, check, grade
-from cvlab.checks._engine import lookup, registry
+from cvlab.checks._engine import lookup, outcomes, registry
 from cvlab.checks._engine.compare import difference
 from cvlab.checks._engine.describe import describe
 from cvlab.checks._engine.picture import pictures
-from cvlab.checks._engine.run import run
+from cvlab.checks._engine.run import Outcome, Problem, run
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,16 @@ def mirror_as(function):
 # ---- what a function may do to the world ---------------------------------------------------------
 
 
-def test_endless_loop_is_stopped():
+def assert_no_worker_is_left():
+    for thread in threading.enumerate():
+        if thread.name == "cvlab-check":
+            thread.join(60)  # it ends a moment after its work
+            assert not thread.is_alive()
+
+
+def test_endless_loop_is_stopped(monkeypatch):
+    monkeypatch.setattr("cvlab.checks._engine.run._PATIENCE", 60)
+
     def loop(image):
         while True:
             pass
@@ -54,8 +63,7 @@ def test_endless_loop_is_stopped():
         assert result.message == (
             "Still running after 0.2 seconds, so it was stopped. Does every loop come to an end?"
         )
-        time.sleep(0.1)  # the thread itself ends a moment after its work
-        assert not [t for t in threading.enumerate() if t.name == "cvlab-check"]
+        assert_no_worker_is_left()
 
 
 def test_what_does_not_react_is_left_behind(monkeypatch):
@@ -65,10 +73,7 @@ def test_what_does_not_react_is_left_behind(monkeypatch):
     result = grade(exercise, lambda image: gate.wait())
     gate.set()
     assert "it does not react" in result.message
-    for thread in threading.enumerate():
-        if thread.name == "cvlab-check":
-            thread.join(5)
-            assert not thread.is_alive()
+    assert_no_worker_is_left()
 
 
 @pytest.fixture
@@ -79,7 +84,11 @@ def interrupts():
     signal.signal(signal.SIGINT, before)
 
 
-def test_users_interrupt_goes_through_and_stops_the_function(interrupts):
+@pytest.mark.parametrize("fork", ["0", "1"])
+def test_users_interrupt_goes_through_and_stops_the_function(interrupts, fork, monkeypatch):
+    monkeypatch.setenv("CVLAB_FORK", fork)
+    check(registry.find("mirror").reference)  # what is imported first is imported
+
     def mirror(image):
         while True:
             pass
@@ -89,13 +98,10 @@ def test_users_interrupt_goes_through_and_stops_the_function(interrupts):
     with pytest.raises(KeyboardInterrupt):
         check(mirror)
     timer.join()
-    time.sleep(0.1)
-    assert not [t for t in threading.enumerate() if t.name == "cvlab-check"]
+    assert_no_worker_is_left()
 
 
 def test_global_state_is_put_back():
-    import torch
-
     random.seed(5)
     np.random.seed(5)  # noqa: NPY002
     torch.manual_seed(5)
@@ -227,8 +233,6 @@ def test_difference_in_words(expected, got, text):
 
 
 def test_difference_tells_torch_from_numpy():
-    import torch
-
     assert (
         difference(torch.zeros(2), np.zeros(2, np.float32)) == "Expected a torch tensor, got a NumPy array."
     )
@@ -283,3 +287,75 @@ def test_pictures_of_any_size_stay_small(shape, fill):
     assert len(found) == 4
     assert all(len(p.png) < 40_000 for p in found)
     assert pictures(None, 3.0, 2.0) == ()
+
+
+# ---- known mistakes are told by their cause ------------------------------------------------------
+
+
+def test_another_exception_of_the_same_type_is_the_learners_own():
+    def resize_nearest(image, height, width):
+        return image[[0, 99]]  # an IndexError, as the ratio upside down gives
+
+    result = check(resize_nearest)
+    assert result.message.startswith("It raised ")
+    assert result.rows[-1][1].endswith("# an IndexError, as the ratio upside down gives")
+
+    class ResidualBlock(torch.nn.Module):
+        def __init__(self, channels_in, channels_out, stride=1):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(channels_in, channels_out, 3, stride, padding=2)
+
+        def forward(self, x):
+            return self.conv(x) + x  # the slip
+
+    result = check(ResidualBlock)
+    assert result.message.startswith("It raised RuntimeError: The size of tensor a (7) must match")
+    assert result.rows[-1][1].endswith("return self.conv(x) + x  # the slip")
+
+
+def test_a_mistake_that_raises_is_known_by_its_cause():
+    def cross_entropy(logits, labels):
+        shifted = logits - logits.max(dim=1, keepdim=True).values
+        log_p = shifted - shifted.exp().sum(dim=1).log()
+        return -log_p[torch.arange(len(labels)), labels].mean()
+
+    known = {m.name: m.message for m in registry.find("cross_entropy").mistakes}
+    assert check(cross_entropy).message == known["no keepdim in the sum"]
+
+    def precision_recall(tp, fp, fn):
+        return tp / (tp + fp), tp / (tp + fn)
+
+    known = {m.name: m.message for m in registry.find("precision_recall").mistakes}
+    assert check(precision_recall).message == known["divides by zero"]
+
+
+def test_a_mistake_in_the_values_is_named_before_the_dtype():
+    known = {m.name: m.message for m in registry.find("mirror").mistakes}
+    upside_down = known["reverses rows"]
+    for change in (np.float32, np.float64, lambda a: torch.from_numpy(a.copy())):
+
+        def mirror(image, change=change):
+            return change(image[::-1])
+
+        assert check(mirror).message == upside_down
+
+    def mirror(image):
+        return image[:, ::-1].astype(float)
+
+    assert check(mirror).message == "The dtype is float64, expected uint8."
+
+
+def test_numbers_in_a_message_count_where_nothing_else_tells():
+    def raised(message, value=None):
+        problem = Problem("ValueError", message, 1, "", "", 1) if message else None
+        return Outcome(value, problem)
+
+    exercise = registry.find("psnr")
+    one, other = raised("size 3"), raised("size 4")
+    assert not outcomes.same_outcomes(exercise, [one], [other])
+    assert outcomes.same_outcomes(exercise, [raised("", 2.0), one], [raised("", 2.0), other])
+    assert not outcomes.same_outcomes(
+        exercise, [raised("", 2.0), one], [raised("", 2.0), raised("no size 3")]
+    )
+    elsewhere = Outcome(None, Problem("ValueError", "size 3", 0, "", "", 0))
+    assert not outcomes.same_outcomes(exercise, [one], [elsewhere])

@@ -25,6 +25,9 @@ _judging = False
 def check(function: Any = NOTHING, /, *others: Any) -> Result:
     """Judge your function; the exercise is found by the function's name.
 
+    The function runs on copies of the inputs, in a process of its own where the system can fork (`CVLAB_FORK=0`
+    says no), with 2 GB of memory and a few seconds for all cases together.
+
     Args:
         function: the function itself, as in `check(mirror)`: without brackets and arguments.
 

@@ -28,4 +28,4 @@ setup:
 	echo "fix: install Python 3.12, or name yours: make lab PYTHON=/path/to/python3.12" >&2; exit 1
 
 clean:
-	rm -rf .venv .lab
+	rm -rf .venv .venv.lock .lab

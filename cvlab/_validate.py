@@ -6,7 +6,7 @@ body in the package stays word for word the body on the page.
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,9 +14,13 @@ import numpy as np
 __all__ = [
     "arguments",
     "as_array",
+    "as_many",
+    "box_rows",
+    "boxes",
     "channel_values",
     "floats",
     "image",
+    "nearest",
     "one_of",
     "positive_int",
     "same_shape",
@@ -153,11 +157,23 @@ def one_of(value, name: str, allowed: Sequence[str]) -> str:
     """Return `value` when it is one of `allowed`; otherwise say which are, and the nearest."""
     if value in allowed:
         return value
+    raise ValueError(
+        f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}{nearest(value, allowed)}"
+    )
+
+
+def nearest(word, known: Iterable[str]) -> str:
+    """End an error about an unknown name with the two names, at most, that were probably meant.
+
+    Example:
+        >>> "no photo is called 'cofee'" + nearest("cofee", ["coffee", "cat"])
+        "no photo is called 'cofee'. Did you mean 'coffee'?"
+    """
     from difflib import get_close_matches
 
-    near = get_close_matches(str(value), allowed, n=1)
-    slip = f". Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}{slip}")
+    by_lower = {name.lower(): name for name in known}
+    near = [repr(by_lower[found]) for found in get_close_matches(str(word).lower(), by_lower, n=2)]
+    return f". Did you mean {' or '.join(near)}?" if near else ""
 
 
 def same_shape(a: np.ndarray, b: np.ndarray, names: tuple[str, str]) -> None:
@@ -166,7 +182,33 @@ def same_shape(a: np.ndarray, b: np.ndarray, names: tuple[str, str]) -> None:
         raise ValueError(f"{names[0]} and {names[1]} must have the same shape; got {a.shape} and {b.shape}")
 
 
+def box_rows(value, name: str, form: str) -> np.ndarray:
+    """Return `value` as (N, 4) finite floats, four numbers a box in the order that `form` tells."""
+    array = as_array(value, name)
+    array = array.reshape(0, 4) if array.size == 0 and array.ndim < 2 else array
+    if array.ndim != 2 or array.shape[1] != 4:
+        slip = f". One box? Pass [{name}]" if array.shape == (4,) else ""
+        raise ValueError(f"{name} must have shape (N, 4) as {form}; got {array.shape}{slip}")
+    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    if len(bad):
+        raise ValueError(f"{name} must be finite; got {name}[{bad[0]}] = {array[bad[0]].tolist()}")
+    return array.astype(float)
+
+
+def boxes(value, name: str) -> np.ndarray:
+    """Return `value` as (N, 4) floats x0, y0, x1, y1 in pixels, no box inside out."""
+    array = box_rows(value, name, "x0, y0, x1, y1")
+    bad = np.flatnonzero((array[:, 2] < array[:, 0]) | (array[:, 3] < array[:, 1]))
+    if len(bad):
+        raise ValueError(
+            f"{name} must be x0, y0, x1, y1 with x0 <= x1 and y0 <= y1; got {name}[{bad[0]}] = "
+            f"{array[bad[0]].tolist()}. As x, y, w, h? boxes.xywh_to_xyxy converts it"
+        )
+    return array
+
+
 def as_many(items, rows, name: str) -> None:
+    """Raise unless there is one item for each row."""
     if len(items) != len(rows):
         raise ValueError(
             f"{name} must have one item for each of the {len(rows)} boxes or masks; got {len(items)}"

@@ -1,7 +1,5 @@
 """Boxes: overlap and intersection over union, and the four ways in which files write a box."""
 
-from functools import partial
-
 import numpy as np
 
 from cvlab import _validate
@@ -20,41 +18,18 @@ __all__ = [
 ]
 
 
-def _rows(value, name: str, form: str) -> np.ndarray:
-    array = _validate.as_array(value, name)
-    array = array.reshape(0, 4) if array.size == 0 and array.ndim < 2 else array
-    if array.ndim != 2 or array.shape[1] != 4:
-        slip = f". One box? Pass [{name}]" if array.shape == (4,) else ""
-        raise ValueError(f"{name} must have shape (N, 4) as {form}; got {array.shape}{slip}")
-    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
-    if len(bad):
-        raise ValueError(f"{name} must be finite; got {name}[{bad[0]}] = {array[bad[0]].tolist()}")
-    return array.astype(float)
-
-
-def _corners(value, name: str) -> np.ndarray:
-    array = _rows(value, name, "x0, y0, x1, y1")
-    bad = np.flatnonzero((array[:, 2] < array[:, 0]) | (array[:, 3] < array[:, 1]))
-    if len(bad):
-        raise ValueError(
-            f"{name} must be x0, y0, x1, y1 with x0 <= x1 and y0 <= y1; got {name}[{bad[0]}] = "
-            f"{array[bad[0]].tolist()}. As x, y, w, h? xywh_to_xyxy converts it"
-        )
-    return array
-
-
 def _sized(value, name: str, form: str = "x, y, w, h") -> np.ndarray:
-    array = _rows(value, name, form)
+    array = _validate.box_rows(value, name, form)
     bad = np.flatnonzero((array[:, 2:] < 0).any(axis=1))
     if len(bad):
         raise ValueError(
-            f"{name} must have width and height of at least 0; got {name}[{bad[0]}] = {array[bad[0]].tolist()}"
+            f"{name} must be {form} with w and h of at least 0; got {name}[{bad[0]}] = {array[bad[0]].tolist()}"
         )
     return array
 
 
 def _one(value, name: str):
-    _corners([value], name)
+    _validate.boxes([value], name)
     return value
 
 
@@ -70,7 +45,7 @@ def _yolo(value, name: str) -> np.ndarray:
 
 
 def _voc(value, name: str) -> np.ndarray:
-    array = _corners(value, name)
+    array = _validate.boxes(value, name)
     bad = np.flatnonzero((array[:, :2] < 1).any(axis=1))
     if len(bad):
         raise ValueError(
@@ -98,7 +73,7 @@ def _inside(boxes, height, width) -> None:
         )
 
 
-@_validate.arguments(boxes=_corners)
+@_validate.arguments(boxes=_validate.boxes)
 def box_area(boxes: np.ndarray) -> np.ndarray:
     """Area of each box, in square pixels.
 
@@ -115,7 +90,7 @@ def box_area(boxes: np.ndarray) -> np.ndarray:
     return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
 
 
-@_validate.arguments(a=_corners, b=_corners)
+@_validate.arguments(a=_validate.boxes, b=_validate.boxes)
 def box_overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Area that every box in `a` shares with every box in `b`.
 
@@ -135,7 +110,7 @@ def box_overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (bottom_right - top_left).clip(min=0).prod(axis=2)  # (N, M); negative means apart
 
 
-@_validate.arguments(a=_corners, b=_corners)
+@_validate.arguments(a=_validate.boxes, b=_validate.boxes)
 def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Overlap of every box in `a` with every box in `b`: 0 is apart, 1 is the same box.
 
@@ -196,7 +171,7 @@ def xywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)  # (N, 4)
 
 
-@_validate.arguments(boxes=_corners)
+@_validate.arguments(boxes=_validate.boxes)
 def xyxy_to_xywh(boxes: np.ndarray) -> np.ndarray:
     """Turn two corners into COCO's corner and size; undoes `xywh_to_xyxy`.
 
@@ -215,9 +190,9 @@ def xyxy_to_xywh(boxes: np.ndarray) -> np.ndarray:
 
 @_validate.arguments(
     _inside,
-    boxes=_corners,
-    height=partial(_validate.positive_int, least=1),
-    width=partial(_validate.positive_int, least=1),
+    boxes=_validate.boxes,
+    height=_validate.positive_int,
+    width=_validate.positive_int,
 )
 def xyxy_to_yolo(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     """Turn two corners into YOLO's centre and size, as shares of the picture.
@@ -277,7 +252,7 @@ def voc_to_xyxy(boxes: np.ndarray) -> np.ndarray:
     return boxes - [1, 1, 0, 0]
 
 
-@_validate.arguments(_not_empty, boxes=_corners)
+@_validate.arguments(_not_empty, boxes=_validate.boxes)
 def xyxy_to_voc(boxes: np.ndarray) -> np.ndarray:
     """Turn corners counted from 0 into VOC's first and last pixel; undoes `voc_to_xyxy`.
 

@@ -9,7 +9,6 @@ The scenes come in three sizes, so that small, medium and large objects occur.
 import json
 from pathlib import Path
 
-from cvlab.coco.rle import mask_to_rle, rle_to_mask
 from cvlab.coco.write import to_coco
 from cvlab.map.detectors import DETECTORS, detect
 from cvlab.world.scenes import make_scene
@@ -20,13 +19,11 @@ EACH = 40  # scenes a size
 
 
 def truth() -> dict:
-    """Return the truth in COCO's format, its masks packed; each image tells how to paint it again."""
+    """Return the truth in COCO's format; each image tells how to paint it again."""
     recipes = [{"index": i, "split": "test", "size": size} for size in SIZES for i in range(EACH)]
     data = to_coco([make_scene(recipe["index"], split="test", size=recipe["size"]) for recipe in recipes])
     for image, recipe in zip(data["images"], recipes, strict=True):
         image["scene"] = recipe
-    for annotation in data["annotations"]:
-        annotation["segmentation"] = mask_to_rle(rle_to_mask(annotation["segmentation"]))
     return data
 
 

@@ -1,6 +1,10 @@
 """What all tests share: how they are spread over workers, and the table of notebooks at the end."""
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("cvlab", deadline=None)  # a busy machine is no bug
+hypothesis.settings.load_profile("cvlab")
 
 collect_ignore = ["network_guard"]
 FIRST = ("test_colab.py", "test_browser.py", "test_notebooks.py")  # the slow files

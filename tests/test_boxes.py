@@ -66,7 +66,7 @@ def test_every_format_comes_back(rows):
         (lambda: b.box_area([[0, 0, np.nan, 1]]), ValueError, r"boxes must be finite; got boxes\[0\]"),
         (lambda: b.box_area("all"), TypeError, "boxes must be an array"),
         (lambda: b.iou([0, 0, 1], [0, 0, 1, 1]), ValueError, r"a must have shape"),
-        (lambda: b.xywh_to_xyxy([[0, 0, -1, 1]]), ValueError, r"boxes must have width and height of at least 0; got boxes\[0\]"),
+        (lambda: b.xywh_to_xyxy([[0, 0, -1, 1]]), ValueError, r"boxes must be x, y, w, h with w and h of at least 0; got boxes\[0\]"),
         (lambda: b.xyxy_to_yolo([[0, 0, 9, 30]], 20, 30), ValueError, "must lie inside the picture, 20 rows by 30 columns; .*Clip"),
         (lambda: b.xyxy_to_yolo([[0, 0, 9, 9]], 0, 30), ValueError, "height must be at least 1; got 0"),
         (lambda: b.yolo_to_xyxy([[50, 50, 10, 10]], 20, 30), ValueError, r"shares of the picture in \[0, 1\].*In pixels\?"),

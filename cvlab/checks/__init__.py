@@ -6,6 +6,7 @@ One file a lesson holds the exercises, the right answers and the wrong ones each
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.checks._engine.grade import check, grade
 from cvlab.checks._engine.help import hint, solution
+from cvlab.checks._engine.mutate import mutation
 from cvlab.checks._engine.progress import progress
 from cvlab.checks._engine.registry import exercises
 from cvlab.checks._engine.table import table
@@ -18,6 +19,7 @@ __all__ = [
     "exercises",
     "grade",
     "hint",
+    "mutation",
     "progress",
     "solution",
     "table",

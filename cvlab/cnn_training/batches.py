@@ -4,9 +4,34 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from cvlab._validate import positive_int
+from cvlab._validate import arguments, positive_int
 
-__all__ = ["Batches", "StickerDataset", "loader", "picture_stack", "to_tensor"]
+__all__ = ["Batches", "StickerDataset", "loader", "picture_stack", "to_tensor", "whole_numbers"]
+
+
+def whole_numbers(labels, name: str = "labels") -> np.ndarray:
+    """Return labels as (N,) int64; 0.9 is no label, and no label is rounded.
+
+    Example:
+        >>> whole_numbers([2, 0, 1])
+        array([2, 0, 1])
+
+    Raises:
+        TypeError: numbers with a point, booleans, text; names the slip.
+        ValueError: more than one axis, as one-hot rows have.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1:
+        slip = ". One-hot rows? labels.argmax(axis=1) gives the numbers" if labels.ndim == 2 else ""
+        raise ValueError(f"{name} must have shape (N,); got {labels.shape}{slip}")
+    if labels.dtype.kind not in "iu" and labels.size:
+        slip = (
+            ". Only whole numbers written with a point? labels.astype(int)"
+            if labels.dtype.kind == "f"
+            else ""
+        )
+        raise TypeError(f"{name} must be whole numbers; got {labels.dtype}, the first {labels[0]}{slip}")
+    return labels.astype(np.int64)
 
 
 class StickerDataset(Dataset):
@@ -23,6 +48,7 @@ class StickerDataset(Dataset):
         (5, torch.Size([3, 32, 32]), 3)
     """
 
+    @arguments(labels=whole_numbers)
     def __init__(self, images, labels, transform=None):
         self.images, self.labels, self.transform = images, labels, transform
 
@@ -80,7 +106,7 @@ class Batches:
         every: keep the order and the last, smaller batch: for measuring.
 
     Example:
-        >>> len(Batches(torch.zeros(100, 3, 32, 32), np.zeros(100), size=32))
+        >>> len(Batches(torch.zeros(100, 3, 32, 32), np.zeros(100, int), size=32))
         3
     """
 
@@ -94,7 +120,7 @@ class Batches:
         self.size = positive_int(size, "size")
         if self.size > len(images) and not every:
             raise ValueError(f"size must be at most the number of pictures, {len(images)}; got {self.size}")
-        self.images, self.labels = images, torch.as_tensor(np.asarray(labels, np.int64))
+        self.images, self.labels = images, torch.from_numpy(whole_numbers(labels))
         self.change, self.every = change, every
         self.generator = torch.Generator().manual_seed(seed)
 

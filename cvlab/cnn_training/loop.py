@@ -1,11 +1,13 @@
 """The parts of lesson 03's training loop, and the loop whole; `python -m cvlab.cnn_training` runs it as a program."""
 
+import functools
 import math
 
 import numpy as np
 import torch
 
 from cvlab import _validate
+from cvlab.cnn_training.nets import modes_kept
 
 __all__ = [
     "accuracy",
@@ -90,6 +92,40 @@ def sgd_momentum_step(weight, grad, velocity, lr=0.1, momentum=0.9) -> tuple[np.
     return weight - lr * velocity, velocity
 
 
+def _something(value, name: str):
+    """Return batches of which there is at least one; those without a length are counted while they are used."""
+    if not hasattr(value, "__len__"):
+        return _at_least_one(value, name)
+    if len(value) == 0:
+        raise _nothing(name)
+    return value
+
+
+def _at_least_one(batches, name: str):
+    nothing = True
+    for batch in batches:
+        nothing = False
+        yield batch
+    if nothing:
+        raise _nothing(name)
+
+
+def _nothing(name: str) -> ValueError:
+    return ValueError(
+        f"{name} must hold at least one batch; got none. Fewer pictures than a batch holds, or a used-up generator?"
+    )
+
+
+def _mode_kept(function):
+    @functools.wraps(function)
+    def judged(model, *args, **kwargs):
+        with modes_kept(model):
+            return function(model, *args, **kwargs)
+
+    return judged
+
+
+@_validate.arguments(batches=_something)
 def train_epoch(model, batches, loss_function, optimizer) -> float:
     """Show every batch once and learn from it.
 
@@ -114,10 +150,12 @@ def train_epoch(model, batches, loss_function, optimizer) -> float:
     return total / count
 
 
+@_mode_kept
+@_validate.arguments(batches=_something)
 def accuracy(model, batches) -> float:
     """Return the share of pictures whose largest logit is the right one: right answers over all answers.
 
-    The model is in evaluation mode meanwhile, and left as it was.
+    The model is in evaluation mode meanwhile, and left as it was, also after an error.
 
     Args:
         model: from (B, ...) to (B, K) logits.
@@ -137,14 +175,25 @@ def accuracy(model, batches) -> float:
     return right / count
 
 
+@_mode_kept
+@_validate.arguments(batches=_something)
 def confusion(model, batches, classes: int = 10) -> np.ndarray:
-    """Count (classes, classes) pictures: row the true class, column the model's answer."""
-    table, was_training = np.zeros((classes, classes), int), model.training
+    """Count (classes, classes) pictures: row the true class, column the model's answer.
+
+    The model is in evaluation mode meanwhile, and left as it was, also after an error.
+
+    Args:
+        model: from (B, ...) to (B, K) logits, K at most `classes`.
+        batches: (inputs, labels) pairs, of any sizes.
+        classes: rows and columns of the table.
+    """
+    table = np.zeros((classes, classes), int)
     model.eval()
     with torch.no_grad():
         for images, labels in batches:
-            np.add.at(table, (labels.numpy(), model(images).argmax(dim=1).numpy()), 1)
-    model.train(was_training)
+            logits = model(images)
+            one_label_a_row(logits, labels)
+            np.add.at(table, (labels.numpy(), logits.argmax(dim=1).numpy()), 1)
     return table
 
 
@@ -200,14 +249,6 @@ def stop_if_not_finite(loss: float, images, step: int, lr: float) -> None:
         usual = " (usual are 0.001 to 0.1)" if lr > 0.1 else ""
         cause = f"the steps are too large: lr = {lr:g}{usual}. Go down by factors of ten"
     raise FloatingPointError(f"the loss is {loss} at step {step}. Likely cause: {cause}")
-
-
-def _something(value, name: str):
-    if hasattr(value, "__len__") and len(value) == 0:
-        raise ValueError(
-            f"{name} must hold at least one batch; got none. Are there fewer pictures than a batch holds?"
-        )
-    return value
 
 
 @_validate.arguments(batches=_something, test=_something, epochs=_validate.positive_int)

@@ -1,5 +1,7 @@
 """The networks of lesson 03: from fully connected to residual, for pictures of 32 x 32."""
 
+import contextlib
+
 import torch
 from torch import nn
 
@@ -16,6 +18,7 @@ __all__ = [
     "layer_table",
     "lenet",
     "make",
+    "modes_kept",
     "norm_net",
     "small_resnet",
     "stacked_net",
@@ -239,10 +242,31 @@ def make(name: str, seed: int = 0, classes: int = 10) -> nn.Module:
         return build(classes)
 
 
+@contextlib.contextmanager
+def modes_kept(model: nn.Module):
+    """Leave each part of `model` in training or evaluation mode as it was, whatever happens meanwhile.
+
+    Example:
+        >>> model = lenet().train()
+        >>> with modes_kept(model):
+        ...     model.eval().training
+        False
+        >>> model.training
+        True
+    """
+    modes = [(part, part.training) for part in model.modules()]
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
 def layer_table(model: nn.Module, size: int = 224) -> list[dict]:
     """Count what each convolution and dense layer of `model` costs for one (3, size, size) picture.
 
-    Nothing is computed: the model may live on the "meta" device, where tensors have shapes and no numbers.
+    The model is left as it was, also after an error. It may live on the "meta" device, where tensors have shapes
+    and no numbers.
 
     Returns:
         One dict a layer: "name", "kind", "parameters", "activations" (numbers it puts out), "multiplies".
@@ -272,10 +296,10 @@ def layer_table(model: nn.Module, size: int = 224) -> list[dict]:
     for name, layer in model.named_modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             hooks.append(layer.register_forward_hook(note(name)))
-    device, was_training = next(model.parameters()).device, model.training
-    with torch.no_grad():
-        model.eval()(torch.zeros(1, 3, size, size, device=device))
-    model.train(was_training)
-    for hook in hooks:
-        hook.remove()
+    try:
+        with torch.no_grad(), modes_kept(model):
+            model.eval()(torch.zeros(1, 3, size, size, device=next(model.parameters()).device))
+    finally:
+        for hook in hooks:
+            hook.remove()
     return rows

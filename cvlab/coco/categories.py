@@ -1,5 +1,7 @@
 """COCO's categories, and the VOC classes among them."""
 
+from inspect import unwrap
+
 from cvlab import _validate
 
 __all__ = ["CATEGORIES", "VOC_CLASSES", "category_id", "coco_name", "voc_to_coco"]
@@ -29,10 +31,6 @@ VOC_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )  # fmt: skip
-_VOC_SPELLING = {
-    "aeroplane": "airplane", "diningtable": "dining table", "motorbike": "motorcycle",
-    "pottedplant": "potted plant", "sofa": "couch", "tvmonitor": "tv",
-}  # fmt: skip
 _IDS = {category["name"]: category["id"] for category in CATEGORIES}
 
 
@@ -43,9 +41,7 @@ def coco_name(voc_name: str) -> str:
         >>> coco_name("tvmonitor"), coco_name("cat")
         ('tv', 'cat')
     """
-    if voc_name not in VOC_CLASSES:
-        raise ValueError(f"voc_name must be one of {', '.join(VOC_CLASSES)}; got {voc_name!r}")
-    return _VOC_SPELLING.get(voc_name, voc_name)
+    return _COCO_NAMES[_validate.one_of(voc_name, "voc_name", VOC_CLASSES)]
 
 
 def category_id(name: str) -> int:
@@ -56,7 +52,7 @@ def category_id(name: str) -> int:
         (17, 90)
     """
     if name not in _IDS:
-        slip = f"; COCO says {_VOC_SPELLING[name]!r}" if name in _VOC_SPELLING else ""
+        slip = f"; COCO says {_COCO_NAMES[name]!r}" if name in _COCO_NAMES else ""
         raise ValueError(f"name must be one of COCO's 80 categories; got {name!r}{slip}")
     return _IDS[name]
 
@@ -94,3 +90,8 @@ def voc_to_coco(names: list[str], categories: list[dict]) -> dict[str, int]:
     spelling |= {"pottedplant": "potted plant", "sofa": "couch", "tvmonitor": "tv"}
     ids = {category["name"]: category["id"] for category in categories}
     return {name: ids[spelling.get(name, name)] for name in names}
+
+
+_NAMES = {category["id"]: category["name"] for category in CATEGORIES}
+# without the checks of the arguments, which read this table
+_COCO_NAMES = {voc: _NAMES[id_] for voc, id_ in unwrap(voc_to_coco)(VOC_CLASSES, CATEGORIES).items()}

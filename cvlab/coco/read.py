@@ -2,9 +2,13 @@
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+
+from cvlab.coco import rle
+from cvlab.coco.columns import MAX_SIDE, WHOLE, Records, in_file
 
 __all__ = ["Results", "Truth", "load_json", "read_results", "read_truth"]
 
@@ -74,9 +78,26 @@ def load_json(source, name: str):
     if not path.is_file():
         raise FileNotFoundError(f"{name}: there is no file {str(path)!r}")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return _parsed(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{name} must be whole JSON; {path.name}: {error}. Download cut short?") from error
+    except RecursionError:
+        raise ValueError(
+            f"{name} must be JSON of a few levels; {path.name}: lists or dicts inside one another, too deep to be read"
+        ) from None
+
+
+def _parsed(text: str):
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except (
+        ValueError
+    ):  # a number of more than 4,300 digits: keep it, so that its record and field can be named
+        return json.loads(
+            text, parse_int=lambda digits: int(digits) if len(digits) < 4000 else Decimal(digits)
+        )
 
 
 def read_truth(source, *, kind: str = "bbox") -> Truth:
@@ -84,10 +105,10 @@ def read_truth(source, *, kind: str = "bbox") -> Truth:
 
     Args:
         source: a path, or what the file holds: a dict with images, annotations, categories.
-        kind: "bbox", or "segm" to demand a mask of every annotation.
+        kind: "bbox", or "segm" to demand a mask of every annotation, and to look at each.
 
     Raises:
-        ValueError: names the record and the field.
+        ValueError: names the file, the record and the field.
 
     Example:
         >>> truth = read_truth({"images": [{"id": 7}], "categories": [{"id": 1, "name": "cat"}], "annotations": []})
@@ -95,6 +116,11 @@ def read_truth(source, *, kind: str = "bbox") -> Truth:
         ([7], ('cat',))
     """
     data = load_json(source, "truth")
+    with in_file(source):
+        return _truth(data, kind)
+
+
+def _truth(data, kind: str) -> Truth:
     if not isinstance(data, dict):
         slip = ". A results file? It goes second" if isinstance(data, list) else ""
         raise ValueError(
@@ -103,33 +129,31 @@ def read_truth(source, *, kind: str = "bbox") -> Truth:
     for key in ("images", "annotations", "categories"):
         if not isinstance(data.get(key), list):
             raise ValueError(f"truth must have a list {key!r}; got {_kind(data.get(key))}")
-    images, categories, records = data["images"], data["categories"], data["annotations"]
-    image_ids, image_order = _unique_ids(images, "images")
-    category_ids, category_order = _unique_ids(categories, "categories")
-    sizes = np.array([[images[i].get("height", 0), images[i].get("width", 0)] for i in image_order])
-    sizes = sizes.astype(int).reshape(-1, 2)
-    image = _index(records, "annotations", "image_id", image_ids, "images")
-    boxes = _boxes(records, "annotations")
-    _inside(boxes, sizes[image], "annotations", margin=1)
-    areas = _numbers(records, "annotations", "area")
-    _refuse(areas < 0, areas, "annotations", "area", "at least 0")
-    masks = [record.get("segmentation") for record in records]
+    images, categories, records = (Records(data[k], k) for k in ("images", "categories", "annotations"))
+    ids, category_ids = images.unique_ids(), categories.unique_ids()
+    sizes = _sizes(images, kind)
+    order = np.argsort(ids)
+    ids, sizes = ids[order], sizes[order]
+    by_id = np.argsort(category_ids)
+    names = _names(categories)
+    image = records.index("image_id", ids, "images")
+    boxes = records.boxes()
+    _inside(records, boxes, sizes[image], margin=1)
+    masks = [record.get("segmentation") for record in records.records]
     if kind == "segm":
-        _need_masks(masks, "annotations")
-    ids = _whole(records, "annotations", "id")
-    _no_duplicates(ids, "annotations")
+        _look_at_masks(records, masks, sizes[image], rle.check_segmentation)
     return Truth(
-        image_ids,
-        sizes,
-        category_ids,
-        tuple(str(categories[i].get("name", categories[i]["id"])) for i in category_order),
-        ids,
-        image,
-        _index(records, "annotations", "category_id", category_ids, "categories"),
-        boxes,
-        areas,
-        np.array([bool(record.get("iscrowd", 0)) for record in records], dtype=bool),
-        masks,
+        image_ids=ids,
+        sizes=sizes,
+        category_ids=category_ids[by_id],
+        category_names=tuple(names[i] for i in by_id),
+        ids=records.unique_ids(),
+        image=image,
+        category=records.index("category_id", category_ids[by_id], "categories"),
+        boxes=boxes,
+        areas=records.numbers("area", least=0),
+        crowd=records.whole("iscrowd", 0, 1, absent=0, kinds=(*WHOLE, bool)).astype(bool),
+        segmentations=masks,
     )
 
 
@@ -140,161 +164,96 @@ def read_results(source, truth: Truth, *, kind: str = "bbox") -> Results:
         source: a path, or what the file holds: a list of dicts with image_id, category_id, score and bbox
             or segmentation.
         truth: what `read_truth` returned.
-        kind: "bbox", or "segm" to demand a mask of every result.
+        kind: "bbox", or "segm" to demand a mask of every result, and to look at each.
 
     Raises:
-        ValueError: names the record and the field.
+        ValueError: names the file, the record and the field.
     """
-    records = load_json(source, "results")
-    if not isinstance(records, list):
-        slip = ". The annotation file? It goes first" if isinstance(records, dict) else ""
-        raise ValueError(f"results must be a list of detections; got a {_kind(records)}{slip}")
-    image = _index(records, "results", "image_id", truth.image_ids, "the truth's images")
-    category = _index(records, "results", "category_id", truth.category_ids, "the truth's categories")
-    scores = _numbers(records, "results", "score")
-    masks = [record.get("segmentation") for record in records]
+    data = load_json(source, "results")
+    with in_file(source):
+        return _results(data, truth, kind)
+
+
+def _results(data, truth: Truth, kind: str) -> Results:
+    if not isinstance(data, list):
+        slip = ". The annotation file? It goes first" if isinstance(data, dict) else ""
+        raise ValueError(f"results must be a list of detections; got a {_kind(data)}{slip}")
+    records = Records(data, "results")
+    image = records.index("image_id", truth.image_ids, "the truth's images")
+    category = records.index("category_id", truth.category_ids, "the truth's categories")
+    scores, sizes = records.numbers("score"), truth.sizes[image]
+    masks = [record.get("segmentation") for record in data]
+    boxed = kind == "bbox" or (len(data) > 0 and "bbox" in data[0])
+    boxes = records.boxes() if boxed else np.zeros((len(data), 4))
+    if boxed:
+        _inside(records, boxes, sizes, margin=None)
+        _not_corners(records, boxes, sizes)
+    areas = boxes[:, 2] * boxes[:, 3]
     if kind == "segm":
-        _need_masks(masks, "results")
-    if kind == "bbox" or (records and records[0].get("bbox")):
-        boxes = _boxes(records, "results")
-        _inside(boxes, truth.sizes[image], "results", margin=None)
-        _not_corners(boxes, truth.sizes[image])
-        return Results(image, category, boxes, boxes[:, 2] * boxes[:, 3], scores, masks)
-    return Results(
-        image, category, np.zeros((len(records), 4)), _mask_areas(masks, truth, image), scores, masks
-    )
+        look = rle.check_segmentation if boxed else rle.mask_area
+        seen = _look_at_masks(records, masks, sizes, look)
+        areas = areas if boxed else np.array(seen, dtype=float)
+    return Results(image, category, boxes, areas, scores, masks)
 
 
 def _kind(value) -> str:
     return "nothing" if value is None else type(value).__name__
 
 
-def _column(records: list, where: str, field: str) -> list:
-    try:
-        return [record[field] for record in records]
-    except (KeyError, TypeError):
-        for i, record in enumerate(records):
-            if not isinstance(record, dict):
-                raise ValueError(f"{where}[{i}] must be a dict; got a {_kind(record)}") from None
-            if field not in record:
-                has = ", ".join(map(str, record)) or "nothing"
-                raise ValueError(f"{where}[{i}] has no {field!r}; it has {has}") from None
-        raise
+def _sizes(images: Records, kind: str) -> np.ndarray:
+    """Return (I, 2) height and width, 0 where an image has neither; masks need both."""
+    absent = None if kind == "segm" else 0
+    sizes = np.stack([images.whole(side, 1, MAX_SIDE, absent=absent) for side in ("height", "width")], axis=1)
+    half = (sizes == 0).any(axis=1) & (sizes > 0).any(axis=1)
+    if half.any():
+        i = int(np.flatnonzero(half)[0])
+        raise ValueError(f"{images.place(i)} must have 'height' and 'width', or neither; it has only one")
+    large = sizes.prod(axis=1) > rle.MAX_PIXELS
+    if kind == "segm":
+        images.refuse_any(large, "height", f"such that height x width is at most {rle.MAX_PIXELS} pixels")
+    return sizes
 
 
-def _array(values: list, where: str, field: str, width: int | None, wanted: str) -> np.ndarray:
-    """Make floats (N,) or (N, width) of a column; the first value that does not fit is named."""
-    shape = (len(values),) if width is None else (len(values), width)
-    try:
-        array = np.array(values, dtype=float).reshape(shape) if not values else np.array(values, dtype=float)
-        if array.shape == shape and np.isfinite(array).all():
-            return array
-    except (TypeError, ValueError, OverflowError):
-        pass
-    for i, value in enumerate(values):
-        try:
-            good = np.shape(value) == shape[1:] and np.isfinite(np.array(value, dtype=float)).all()
-        except (TypeError, ValueError, OverflowError):
-            good = False
-        if not good:
-            raise ValueError(f"{where}[{i}]: {field} must be {wanted}; got {value!r}")
-    raise ValueError(f"{where}: {field} must be {wanted} everywhere")
+def _names(categories: Records) -> list[str]:
+    """Return the categories' names; the id where there is none."""
+    for i, record in enumerate(categories.records):
+        if not isinstance(record.get("name", ""), str):
+            categories.refuse(i, "name", "text")
+    return [record.get("name", str(record["id"])) for record in categories.records]
 
 
-def _numbers(records: list, where: str, field: str) -> np.ndarray:
-    return _array(_column(records, where, field), where, field, None, "a finite number")
-
-
-def _whole(records: list, where: str, field: str) -> np.ndarray:
-    values = _column(records, where, field)
-    array = np.array(values) if values else np.zeros(0, int)
-    if array.dtype.kind not in "iu" or array.ndim != 1:
-        i = next(
-            i for i, v in enumerate(values) if not isinstance(v, int | np.integer) or isinstance(v, bool)
-        )
-        raise ValueError(f"{where}[{i}]: {field} must be a whole number; got {values[i]!r}")
-    return array.astype(np.int64)
-
-
-def _unique_ids(records: list, where: str) -> tuple[np.ndarray, np.ndarray]:
-    ids = _whole(records, where, "id")
-    _no_duplicates(ids, where)
-    order = np.argsort(ids, kind="stable")
-    return ids[order], order
-
-
-def _no_duplicates(ids: np.ndarray, where: str) -> None:
-    order = np.argsort(ids, kind="stable")
-    twice = np.flatnonzero(ids[order][1:] == ids[order][:-1])
-    if len(twice):
-        first, second = order[twice[0]], order[twice[0] + 1]
-        raise ValueError(f"{where}[{second}]: id {ids[second]} is already the id of {where}[{first}]")
-
-
-def _index(records: list, where: str, field: str, known: np.ndarray, of: str) -> np.ndarray:
-    ids = _whole(records, where, field)
-    place = np.searchsorted(known, ids)
-    bad = place >= len(known)
-    bad[~bad] = known[place[~bad]] != ids[~bad]
-    if bad.any():
-        i = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"{where}[{i}]: {field} {ids[i]} is not among {of} ({len(known)} ids)")
-    return place
-
-
-def _boxes(records: list, where: str) -> np.ndarray:
-    boxes = _array(_column(records, where, "bbox"), where, "bbox", 4, "four finite numbers x, y, w, h")
-    negative = (boxes[:, 2:] < 0).any(axis=1)
-    _refuse(negative, boxes, where, "bbox", "x, y, w, h with w and h of at least 0")
-    return boxes
-
-
-def _inside(boxes: np.ndarray, sizes: np.ndarray, where: str, margin: float | None) -> None:
+def _inside(records: Records, boxes: np.ndarray, sizes: np.ndarray, margin: float | None) -> None:
     """Refuse boxes beyond the picture by more than `margin`; with None only those that do not touch it."""
     known = (sizes > 0).all(axis=1)
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     limit = sizes[:, ::-1]  # width, height
     out = (low > limit) | (high < 0) if margin is None else (low < -margin) | (high > limit + margin)
-    bad = known & out.any(axis=1)
-    if bad.any():
+    if (out & known[:, None]).any():
+        bad = known & out.any(axis=1)
         height, width = sizes[np.flatnonzero(bad)[0]]
-        what = "touch" if margin is None else "lie inside"
-        _refuse(
-            bad, boxes, where, "bbox", f"x, y, w, h and {what} its picture, {width} wide and {height} high"
-        )
+        wanted = f"x, y, w, h and {'touch' if margin is None else 'lie inside'} its picture, {width} wide and {height} high"
+        records.refuse_any(bad, "bbox", wanted, ". Written as x0, y0, x1, y1?")
 
 
-def _not_corners(boxes: np.ndarray, sizes: np.ndarray) -> None:
+def _not_corners(records: Records, boxes: np.ndarray, sizes: np.ndarray) -> None:
     """Refuse results most of which end far outside their pictures: those are corners, not sizes."""
     out = (boxes[:, :2] + boxes[:, 2:] > 1.1 * sizes[:, ::-1]).any(axis=1) & (sizes > 0).all(axis=1)
     if len(boxes) >= 10 and out.mean() > 0.5:
-        i = int(np.flatnonzero(out)[0])
-        raise ValueError(
-            f"results[{i}]: bbox must be x, y, w, h; got {boxes[i].tolist()}, which ends outside its picture, and so do "
-            f"{out.mean():.0%} of the boxes. Written as x0, y0, x1, y1? boxes.xyxy_to_xywh converts them"
-        )
+        slip = f", which ends outside its picture, and so do {out.mean():.0%} of the boxes"
+        slip += ". Written as x0, y0, x1, y1? boxes.xyxy_to_xywh converts them"
+        records.refuse_any(out, "bbox", "x, y, w, h", slip)
 
 
-def _refuse(bad: np.ndarray, values: np.ndarray, where: str, field: str, wanted: str) -> None:
-    if bad.any():
-        i = int(np.flatnonzero(bad)[0])
-        slip = ". Written as x0, y0, x1, y1?" if field == "bbox" else ""
-        raise ValueError(f"{where}[{i}]: {field} must be {wanted}; got {values[i].tolist()}{slip}")
-
-
-def _need_masks(masks: list, where: str) -> None:
-    bad = next((i for i, mask in enumerate(masks) if not mask), None)
-    if bad is not None:
-        raise ValueError(f"{where}[{bad}] has no 'segmentation'; kind='segm' compares masks. kind='bbox'?")
-
-
-def _mask_areas(masks: list, truth: Truth, image: np.ndarray) -> np.ndarray:
-    from cvlab.coco.rle import segmentation_to_mask
-
-    areas = np.zeros(len(masks))
-    for i, mask in enumerate(masks):
+def _look_at_masks(records: Records, masks: list, sizes: np.ndarray, look) -> list:
+    """Call `look(mask, height, width)` for every mask; what it refuses is named by record."""
+    seen = []
+    for i, (mask, (height, width)) in enumerate(zip(masks, sizes.tolist(), strict=True)):
+        if mask is None:
+            raise ValueError(
+                f"{records.place(i)} has no 'segmentation'; kind='segm' compares masks. kind='bbox'?"
+            )
         try:
-            areas[i] = segmentation_to_mask(mask, *truth.sizes[image[i]]).sum()
+            seen.append(look(mask, height, width))
         except ValueError as error:
-            raise ValueError(f"results[{i}]: segmentation: {error}") from error
-    return areas
+            raise ValueError(f"{records.place(i)}: segmentation: {error}") from error
+    return seen

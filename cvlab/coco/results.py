@@ -7,6 +7,7 @@ import numpy as np
 
 from cvlab import _validate
 from cvlab.boxes import xyxy_to_xywh
+from cvlab.coco.columns import Records
 from cvlab.coco.rle import mask_to_rle, rle_to_mask
 from cvlab.coco.write import write_json
 
@@ -53,12 +54,19 @@ def from_results(records: Sequence[dict]) -> np.ndarray:
     """Draw the masks of COCO results of one picture.
 
     Returns:
-        (N, H, W) bool.
+        (N, H, W) bool; (0, 0, 0) without results, which do not tell the size.
     """
+    masks = []
     for i, record in enumerate(records):
         if "segmentation" not in record:
             raise ValueError(f"records[{i}] has no 'segmentation'; it has {', '.join(record)}")
-    return np.array([rle_to_mask(record["segmentation"]) for record in records])
+        masks.append(rle_to_mask(record["segmentation"]))
+        if masks[i].shape != masks[0].shape:
+            raise ValueError(
+                f"records[{i}]: size must be that of records[0], {list(masks[0].shape)}, as they are of one picture; "
+                f"got {list(masks[i].shape)}"
+            )
+    return np.array(masks) if masks else np.zeros((0, 0, 0), bool)
 
 
 def save_results(results: list[dict], path: str | Path) -> Path:
@@ -69,12 +77,13 @@ def save_results(results: list[dict], path: str | Path) -> Path:
     """
     if not isinstance(results, list):
         raise ValueError(f"results must be a list of detections; got a {type(results).__name__}")
+    records = Records(results, "results")
+    for field in ("image_id", "category_id"):
+        records.whole(field)
+    records.numbers("score")
     for i, record in enumerate(results):
-        for field in ("image_id", "category_id", "score"):
-            if field not in record:
-                raise ValueError(f"results[{i}] has no {field!r}; it has {', '.join(record)}")
-        if not np.isfinite(record["score"]):
-            raise ValueError(f"results[{i}]: score must be a finite number; got {record['score']}")
         if "bbox" not in record and "segmentation" not in record:
             raise ValueError(f"results[{i}] has neither 'bbox' nor 'segmentation'")
+    if all("bbox" in record for record in results):
+        records.boxes()
     return write_json(results, path)

@@ -3,8 +3,23 @@
 import numpy as np
 
 from cvlab import _validate
+from cvlab.coco.columns import MAX_SIDE, WHOLE, shown, stranger
+from cvlab.coco.polygons import check_polygons, polygons_to_mask
 
-__all__ = ["counts_to_text", "mask_to_rle", "rle_to_mask", "segmentation_to_mask", "text_to_counts"]
+__all__ = [
+    "MAX_PIXELS",
+    "check_segmentation",
+    "counts_to_text",
+    "mask_area",
+    "mask_to_rle",
+    "rle_to_mask",
+    "run_lengths",
+    "segmentation_to_mask",
+    "text_to_counts",
+]
+
+MAX_PIXELS = 1 << 26  # of one mask, 8192 x 8192: more than that is a slip, and would fill the memory
+_LONGEST = 7  # letters of one run length: 35 bits
 
 
 def _mask(value, name: str) -> np.ndarray:
@@ -66,15 +81,15 @@ def text_to_counts(text: str | bytes) -> np.ndarray:
         >>> text_to_counts("13").tolist()
         [1, 3]
     """
-    raw = text.encode("latin-1", "replace") if isinstance(text, str) else bytes(text)
+    raw = text.encode("utf-8", "replace") if isinstance(text, str) else bytes(text)
     letters = np.frombuffer(raw, np.uint8).astype(np.int64) - 48
     if not len(letters):
         return letters
-    if letters.min() < 0 or letters.max() > 63 or letters[-1] & 32:
-        raise ValueError(f"counts must be text written by COCO's RLE; got {raw[:30]!r}. Cut short?")
     ends = np.flatnonzero((letters & 32) == 0)
     starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts + 1
+    lengths = ends - starts + 1 if len(ends) else np.zeros(0, int)
+    if letters.min() < 0 or letters.max() > 63 or letters[-1] & 32 or lengths.max() > _LONGEST:
+        raise ValueError(f"counts must be text written by COCO's RLE; got {raw[:30]!r}. Cut short?")
     place = np.arange(len(letters)) - np.repeat(starts, lengths)
     counts = np.add.reduceat((letters & 31) << (5 * place), starts)
     counts -= np.where(letters[ends] & 16, 1 << (5 * lengths), 0)  # two's complement
@@ -99,15 +114,84 @@ def rle_to_mask(rle: dict) -> np.ndarray:
         >>> rle_to_mask({"size": [2, 2], "counts": "13"}).tolist()
         [[False, True], [True, True]]
     """
-    if not isinstance(rle, dict) or not {"size", "counts"} <= rle.keys():
-        raise ValueError(f"rle must be a dict with size and counts; got {str(rle)[:60]}")
-    counts = rle["counts"]
-    counts = text_to_counts(counts) if isinstance(counts, str | bytes) else np.asarray(counts, dtype=np.int64)
-    height, width = rle["size"]
-    if (counts < 0).any() or counts.sum() != height * width:
-        raise ValueError(f"counts must add up to {height} x {width} = {height * width}; got {counts.sum()}")
+    counts = run_lengths(rle)
     pixels = np.repeat(np.arange(len(counts)) % 2 == 1, counts)  # (H * W,)
-    return pixels.reshape((height, width), order="F")
+    return pixels.reshape(rle["size"], order="F")
+
+
+def run_lengths(rle: dict) -> np.ndarray:
+    """Read and check run lengths without drawing them.
+
+    Args:
+        rle: {"size": [H, W], "counts": text or a list of run lengths}.
+
+    Returns:
+        (R,) int64 numbers of pixels off, on, off, ..., which add up to H * W.
+
+    Raises:
+        ValueError: names the field.
+
+    Example:
+        >>> run_lengths({"size": [2, 2], "counts": "13"}).tolist()
+        [1, 3]
+    """
+    if not isinstance(rle, dict) or not {"size", "counts"} <= rle.keys():
+        raise ValueError(f"rle must be a dict with size and counts; got {shown(rle)}")
+    size, counts = rle["size"], rle["counts"]
+    if not isinstance(size, list | tuple) or len(size) != 2 or stranger(size, WHOLE) is not None:
+        raise ValueError(f"size must be two whole numbers, height and width; got {shown(size)}")
+    if not all(0 <= side <= MAX_SIDE for side in size) or size[0] * size[1] > MAX_PIXELS:
+        raise ValueError(f"size must be at most {MAX_PIXELS} pixels, none negative; got {shown(size)}")
+    pixels = int(size[0]) * int(size[1])
+    if isinstance(counts, str | bytes):
+        counts = text_to_counts(counts)
+    elif isinstance(counts, np.ndarray):
+        counts = counts.tolist()
+    if isinstance(counts, list | tuple) and stranger(counts, WHOLE) is not None:
+        bad = stranger(counts, WHOLE)
+        raise ValueError(f"counts must be whole numbers; got counts[{bad}] = {shown(counts[bad])}")
+    if not isinstance(counts, list | tuple | np.ndarray):
+        raise ValueError(f"counts must be text or a list of run lengths; got {shown(counts)}")
+    if len(counts) and (min(counts) < 0 or max(counts) > pixels):
+        bad = next(i for i, count in enumerate(counts) if not 0 <= count <= pixels)
+        wanted = f"from 0 to {size[0]} x {size[1]} = {pixels} pixels"
+        raise ValueError(f"counts must be {wanted}; got counts[{bad}] = {shown(counts[bad])}")
+    counts = np.asarray(counts, dtype=np.int64)
+    if counts.sum() != pixels:
+        raise ValueError(f"counts must add up to {size[0]} x {size[1]} = {pixels}; got {counts.sum()}")
+    return counts
+
+
+def check_segmentation(segmentation, height: int, width: int) -> None:
+    """Refuse a `segmentation` that cannot be drawn, before anything is; as for `segmentation_to_mask`."""
+    _validate.positive_int(height, "height")
+    _validate.positive_int(width, "width")
+    if height * width > MAX_PIXELS:
+        raise ValueError(f"height x width must be at most {MAX_PIXELS} pixels; got {height} x {width}")
+    if not isinstance(segmentation, dict):
+        check_polygons(segmentation, height, width)
+    elif "size" in segmentation and not _is_size(segmentation["size"], height, width):
+        wanted = f"that of the picture, {[int(height), int(width)]}"
+        raise ValueError(f"size must be {wanted}; got {shown(segmentation['size'])}")
+    else:
+        run_lengths(segmentation)
+
+
+def _is_size(size, height: int, width: int) -> bool:
+    return isinstance(size, list | tuple) and list(size) == [height, width] and stranger(size, WHOLE) is None
+
+
+def mask_area(segmentation, height: int, width: int) -> int:
+    """Count the pixels of a `segmentation`; run lengths need not be drawn for it.
+
+    Example:
+        >>> mask_area({"size": [2, 2], "counts": "13"}, 2, 2)
+        3
+    """
+    if isinstance(segmentation, dict):
+        check_segmentation(segmentation, height, width)
+        return int(run_lengths(segmentation)[1::2].sum())
+    return int(segmentation_to_mask(segmentation, height, width).sum())
 
 
 def segmentation_to_mask(segmentation, height: int, width: int) -> np.ndarray:
@@ -120,18 +204,11 @@ def segmentation_to_mask(segmentation, height: int, width: int) -> np.ndarray:
 
     Returns:
         (H, W) bool.
-    """
-    if isinstance(segmentation, dict):
-        mask = rle_to_mask(segmentation)
-        if mask.shape != (height, width):
-            raise ValueError(
-                f"size must be that of the picture, {[int(height), int(width)]}; got {list(mask.shape)}"
-            )
-        return mask
-    if not isinstance(segmentation, list) or not segmentation:
-        raise ValueError(f"segmentation must be run lengths or a list of polygons; got {segmentation!r}")
-    if any(not isinstance(p, list) or len(p) < 6 or len(p) % 2 for p in segmentation):
-        raise ValueError("each polygon must be a list of x, y pairs, at least three; one of them is not")
-    from pycocotools import mask as library
 
-    return library.decode(library.merge(library.frPyObjects(segmentation, height, width))).astype(bool)
+    Raises:
+        ValueError: names the field, or the polygon and its number.
+    """
+    check_segmentation(segmentation, height, width)
+    if isinstance(segmentation, dict):
+        return rle_to_mask(segmentation)
+    return polygons_to_mask(segmentation, height, width)

@@ -4,40 +4,18 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from cvlab.coco.categories import CATEGORIES, category_id
+from cvlab.coco.rle import mask_to_rle
 from cvlab.store.files import write_whole
 from cvlab.world.scenes import Scene
 
-__all__ = ["rle", "save", "to_coco", "write_json"]
-
-
-def rle(mask: np.ndarray) -> dict:
-    """Write a mask as COCO's run lengths: down the columns, zeros first.
-
-    Args:
-        mask: (H, W) bool.
-
-    Returns:
-        {"size": [H, W], "counts": [zeros, ones, zeros, ...]}.
-
-    Example:
-        >>> rle(np.array([[0, 1], [1, 1]], bool))
-        {'size': [2, 2], 'counts': [1, 3]}
-    """
-    mask = np.asarray(mask)
-    if mask.ndim != 2 or mask.dtype != bool:
-        raise ValueError(f"mask must have shape (H, W) and dtype bool; got {mask.shape}, {mask.dtype}")
-    flat = np.concatenate([[False], mask.ravel(order="F")])  # so that the first run is of zeros
-    edges = np.flatnonzero(flat[1:] != flat[:-1])
-    return {"size": list(mask.shape), "counts": np.diff(edges, prepend=0, append=mask.size).tolist()}
+__all__ = ["save", "to_coco", "write_json"]
 
 
 def to_coco(scenes: Iterable[Scene], *, first_image_id: int = 1) -> dict:
     """Describe scenes in COCO's format.
 
-    Boxes become x, y, width, height; masks become run lengths; labels become COCO's category numbers.
+    Boxes become x, y, width, height; masks become run lengths, packed into text; labels become COCO's category numbers.
     Beyond COCO's own keys, each annotation holds `visibility` and `depth`.
 
     Args:
@@ -88,7 +66,7 @@ def _annotations(scene: Scene, image_id: int, ids: list[int], first: int) -> lis
                 "bbox": [x0, y0, x1 - x0, y1 - y0],
                 "area": int(mask.sum()),
                 "iscrowd": 0,
-                "segmentation": rle(mask),
+                "segmentation": mask_to_rle(mask),
                 "visibility": round(float(scene.visibility[k]), 4),
                 "depth": int(scene.depth[k]),
             }

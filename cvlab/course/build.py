@@ -4,12 +4,14 @@ import argparse
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cvlab.course.compare import problems
 from cvlab.course.compose import KINDS, copy_of, find_root, inputs, notebook_path, read_lessons
 from cvlab.course.execute import WIDGET, CellError, Run, run_notebook, stable_outputs
+from cvlab.course.outcomes import CHECK, wrong_outcomes
 from cvlab.course.source import Lesson, SourceError
 from cvlab.store.files import write_whole
 
@@ -89,13 +91,9 @@ def _run(notebook, lesson: Lesson, kind: str) -> Run:
         lines = copy_of(lesson, kind).cells[error.index].lines or (1,)
         line = lines[min(error.line, len(lines)) - 1]
         raise SourceError(lesson.path, line, f"the {kind} notebook fails here: {error}") from None
-    if address := _address(notebook):
-        index, text = address
+    for index, message in (*_addresses(notebook), *wrong_outcomes(notebook, lesson, kind)):
         line = (copy_of(lesson, kind).cells[index].lines or (1,))[0]
-        message = (
-            f"the output shows {text}, which changes with every run; end the last line with ';' or print less"
-        )
-        raise SourceError(lesson.path, line, message)
+        raise SourceError(lesson.path, line, f"the {kind} notebook: {message}")
     counts = count(notebook)
     for what, least in lesson.minimum.items():
         if what not in COUNTED:
@@ -107,16 +105,16 @@ def _run(notebook, lesson: Lesson, kind: str) -> Run:
     return run
 
 
-def _address(notebook) -> tuple[int, str] | None:
-    """Find a memory address in outputs that are compared: the cell's index, and the address."""
+def _addresses(notebook) -> Iterator[tuple[int, str]]:
+    """Find memory addresses in outputs that are compared: the cell's index, and what is wrong."""
     for index, cell in enumerate(notebook.cells):
         if cell.cell_type != "code" or KEEP in cell.metadata.get("tags", []):
             continue
         for output in cell.outputs:
             shown = output.get("text", "") + output.get("data", {}).get("text/plain", "")
             if found := re.search(r"\bat (0x[0-9a-f]{6,})", shown):
-                return index, f"a memory address ({found[1]})"
-    return None
+                address = f"the output shows a memory address ({found[1]}), which changes with every run"
+                yield index, f"{address}; end the last line with ';' or print less"
 
 
 def count(notebook) -> dict[str, int]:
@@ -130,7 +128,7 @@ def count(notebook) -> dict[str, int]:
         counts["output"] += bool(cell.outputs)
         counts["picture"] += bool(kinds & {"image/png", "image/jpeg"})
         counts["widget"] += WIDGET in kinds
-        counts["check"] += bool(re.search(r"^check\(", cell.source, re.MULTILINE))
+        counts["check"] += bool(CHECK.search(cell.source))
     return counts
 
 
@@ -148,11 +146,12 @@ def _keep_outputs(notebook, path: Path) -> None:
 
 
 def _write(path: Path, text: str) -> str:
-    if path.exists() and path.read_text(encoding="utf-8") == text:
+    data = text.encode()
+    if path.exists() and path.read_bytes() == data:
         return "same"
     outcome = "changed" if path.exists() else "new"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text.encode())
+    write_whole(path, data)
     return outcome
 
 

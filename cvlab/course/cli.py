@@ -10,7 +10,7 @@ __all__ = ["main", "parser"]
 COMMANDS = {
     "lab": "open JupyterLab on the first lesson (--no-browser: only print the address)",
     "build": "make the notebooks from notebooks/source (--check: only compare)",
-    "checks": "show which wrong answers each exercise catches, and how",
+    "checks": "show which wrong answers and which mutants of the right one each exercise catches",
     "progress": "show what you have solved (--export FILE: write it as JSON)",
     "doctor": "look for what is wrong with this environment and name the fix",
     "publish": "write down where the course lives, for Colab (--repo OWNER/NAME)",
@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _checks(argv: Sequence[str]) -> int:
     arguments = argparse.ArgumentParser(prog="cvlab checks", description=COMMANDS["checks"])
     arguments.add_argument("lesson", nargs="?", metavar="NN", help="one lesson, such as 01; all without it")
-    return _show("checks", lambda checks: checks.table(arguments.parse_args(argv).lesson))
+    lesson = arguments.parse_args(argv).lesson
+    return _show("checks", lambda checks: f"{checks.table(lesson)}\n\n{checks.mutation(lesson)}")
 
 
 def _progress(argv: Sequence[str]) -> int:

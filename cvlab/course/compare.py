@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cvlab.course.compose import KINDS, inputs, notebook_path
+from cvlab.course.outcomes import wrong_outcomes
 from cvlab.course.source import Lesson, definitions, signature
 
 __all__ = ["CORE_LINES", "problems"]
@@ -37,7 +38,7 @@ def _long_core_cells(lesson: Lesson) -> Iterator[str]:
 def _notebook_problems(path: Path, lesson: Lesson, kind: str) -> Iterator[str]:
     import nbformat
 
-    again = f"run: cvlab build {lesson.name[:2]}"
+    again = f"run: cvlab build {lesson.number}"
     if not path.exists():
         yield f"missing, its source is {lesson.path}; {again}"
         return
@@ -49,11 +50,18 @@ def _notebook_problems(path: Path, lesson: Lesson, kind: str) -> Iterator[str]:
     expected = inputs(lesson, kind)
     drifts = list(_signature_drifts(notebook, expected)) if kind == "student" else []
     yield from drifts
-    if not drifts and (difference := _first_difference(notebook, expected)):
+    difference = "" if drifts else _first_difference(notebook, expected)
+    if difference:
         yield f"{difference} differs from {lesson.path}; {again}"
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and cell.execution_count is None:
-            yield f"cell {cell.get('id', '?')} was never run; {again}"
+    unrun = [
+        cell.get("id", "?")
+        for cell in notebook.cells
+        if cell.cell_type == "code" and cell.execution_count is None
+    ]
+    yield from (f"cell {name} was never run; {again}" for name in unrun)
+    if not (drifts or difference or unrun):
+        for index, message in wrong_outcomes(notebook, lesson, kind):
+            yield f"cell {notebook.cells[index].id}: {message}"
 
 
 def _signature_drifts(notebook, expected) -> Iterator[str]:

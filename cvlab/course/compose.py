@@ -27,8 +27,8 @@ def read_lessons(root: Path, numbers: list[str] | None = None) -> list[Lesson]:
     lessons = [read_lesson(path, shown=shown / path.name) for path in sorted(folder.glob("[0-9][0-9]_*.py"))]
     if not lessons:
         raise SourceError(shown, 1, "no lesson; expected files called NN_topic.py")
-    known = [lesson.name[:2] for lesson in lessons]
-    wanted = {number.zfill(2) for number in numbers or known}
+    known = [lesson.number for lesson in lessons]
+    wanted = {number.zfill(2) if number else "" for number in numbers or known}
     if unknown := sorted(wanted - set(known)):
         raise SourceError(shown, 1, f"no lesson {unknown[0]!r}; known are {', '.join(known)}")
     seen: dict[str, Path] = {}
@@ -37,7 +37,7 @@ def read_lessons(root: Path, numbers: list[str] | None = None) -> list[Lesson]:
             if name in seen:
                 raise SourceError(lesson.path, line, f"exercise {name!r} is also in {seen[name]}")
             seen[name] = lesson.path
-    return [lesson for lesson in lessons if lesson.name[:2] in wanted]
+    return [lesson for lesson in lessons if lesson.number in wanted]
 
 
 def notebook_path(root: Path, lesson: Lesson, kind: str) -> Path:
@@ -67,5 +67,5 @@ def inputs(lesson: Lesson, kind: str):
             title, _, rest = text.partition("\n")
             text, badge = f"{title}\n\n{badge}\n{rest}".rstrip(), ""
         metadata = {"tags": list(cell.tags)} if cell.tags else {}
-        notebook.cells.append(make(text, id=f"{lesson.name[:2]}-{number:03d}", metadata=metadata))
+        notebook.cells.append(make(text, id=f"{lesson.number}-{number:03d}", metadata=metadata))
     return notebook

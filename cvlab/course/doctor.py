@@ -10,16 +10,10 @@ from dataclasses import dataclass
 from importlib import import_module, metadata, util
 from pathlib import Path
 
-from cvlab.course import probe
+from cvlab.course import opencv, probe
 
 __all__ = ["CHECKS", "Finding", "examine", "main", "report"]
 
-OPENCV = (
-    "opencv-python-headless",
-    "opencv-python",
-    "opencv-contrib-python",
-    "opencv-contrib-python-headless",
-)
 MODULES = (
     "numpy",
     "PIL",
@@ -71,6 +65,15 @@ def packages() -> list[Finding]:
     return faults or [Finding("ok", "packages", f"{len(needs)} installed, all in range")]
 
 
+def one_opencv() -> list[Finding]:
+    """Is there one OpenCV? A second one works until either is removed or updated."""
+    found = [f"{name} {version}" for name, version in opencv.installed().items()]
+    if len(found) < 2:
+        return [Finding("ok", "opencv", found[0] if found else "the one of conda")]
+    detail = f"{' and '.join(found)} share one folder, cv2: removing or updating either breaks it"
+    return [Finding("warn", "opencv", detail, opencv.repair())]
+
+
 def imports() -> list[Finding]:
     """Does each package import? One that crashes takes only its own process with it."""
     run = probe.imports(*MODULES)
@@ -108,13 +111,8 @@ def device() -> list[Finding]:
     if "device" not in facts:
         return [Finding("warn", "device", "unknown until torch works")]
     if facts["device"] == "cpu" and shutil.which("nvidia-smi"):
-        return [
-            Finding(
-                "warn",
-                "device",
-                "cpu: there is an NVIDIA card that this torch does not see (lessons need none)",
-            )
-        ]
+        unseen = "cpu: there is an NVIDIA card that this torch does not see (lessons need none)"
+        return [Finding("warn", "device", unseen)]
     name = facts["name"] or f"{facts['threads']} threads"
     return [Finding("ok", "device", f"{facts['device']} ({name})")]
 
@@ -133,25 +131,16 @@ def data() -> list[Finding]:
     folder = _settings().data_dir()
     if (folder / "stickers").is_dir():
         return [Finding("ok", "data", "the course's pictures are here")]
-    return [
-        Finding(
-            "FAIL",
-            "data",
-            f"no stickers in {folder}",
-            "restore the data folder: `git checkout data`, or reinstall",
-        )
-    ]
+    fix = "restore the data folder: `git checkout data`, or reinstall"
+    return [Finding("FAIL", "data", f"no stickers in {folder}", fix)]
 
 
 def network() -> list[Finding]:
     """Does the switch say online or offline? (Nothing is contacted to find out.)"""
     said = os.environ.get("CVLAB_ONLINE", "")
     if said.strip().lower() not in ("", "0", "1", "true", "false", "yes", "no"):
-        return [
-            Finding(
-                "warn", "network", f"CVLAB_ONLINE={said} means nothing to cvlab: say 1 or 0; taken as offline"
-            )
-        ]
+        unknown = f"CVLAB_ONLINE={said} means nothing to cvlab: say 1 or 0; taken as offline"
+        return [Finding("warn", "network", unknown)]
     if _settings().is_online():
         return [Finding("ok", "network", "online: the steps called Real may download")]
     return [Finding("ok", "network", "offline: nothing is downloaded (CVLAB_ONLINE=1 allows it)")]
@@ -196,18 +185,25 @@ def disk() -> list[Finding]:
     place = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(place).free / 1e9  # gigabytes
     if free < 0.2:
-        return [
-            Finding(
-                "FAIL",
-                "disk",
-                f"{free:.2f} GB free at {place}",
-                "make room, or set CVLAB_CACHE to a folder elsewhere",
-            )
-        ]
+        fix = "make room, or set CVLAB_CACHE to a folder elsewhere"
+        return [Finding("FAIL", "disk", f"{free:.2f} GB free at {place}", fix)]
     return [Finding("warn" if free < 2 else "ok", "disk", f"{free:.1f} GB free for downloads")]
 
 
-CHECKS = (python, packages, imports, torch_pair, device, widgets, kernel, data, folders, network, disk)
+CHECKS = (
+    python,
+    packages,
+    one_opencv,
+    imports,
+    torch_pair,
+    device,
+    widgets,
+    kernel,
+    data,
+    folders,
+    network,
+    disk,
+)
 
 
 def examine(checks: Sequence[Callable[[], list[Finding]]] = CHECKS) -> list[Finding]:
@@ -242,7 +238,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _fault(need) -> Finding | None:
     """Return what is wrong with one required package, if anything; OpenCV has four names for one thing."""
-    names = OPENCV if need.name in OPENCV else (need.name,)
+    names = opencv.NAMES if need.name in opencv.NAMES else (need.name,)
     found = next((version for name in names if (version := _version(name))), None)
     if found and need.specifier.contains(found, prereleases=True):
         return None
@@ -263,8 +259,8 @@ def _torch_error(error: str, facts: dict) -> tuple[str, str]:
 
 
 def _import_fix(error: str) -> str:
-    if "libGL" in error or "libgthread" in error:
-        return "`python -m pip uninstall opencv-python`, then `python -m pip install --force-reinstall opencv-python-headless`"
+    if any(sign in error for sign in ("libGL", "libgthread", "module 'cv2'", "named 'cv2'")):
+        return opencv.repair()
     if "numpy" in error.lower():
         return "a package was built for another NumPy: " + REPAIR
     return REPAIR

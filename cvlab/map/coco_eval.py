@@ -91,8 +91,10 @@ def coco_map(classes: dict) -> float:
 
 def region_iou(truth: Truth, results: Results, d: np.ndarray, g: np.ndarray, kind: str) -> np.ndarray:
     """Overlaps of detections `d` with truths `g` of one image: (N, M), a crowd's as share of the detection."""
+    if len(d) == 0 or len(g) == 0:
+        return np.zeros((len(d), len(g)))
     if kind == "segm":
-        size = truth.sizes[truth.image[g[0]]] if len(g) else (0, 0)
+        size = truth.sizes[truth.image[g[0]]]
         ours, theirs = _masks(results, d, size), _masks(truth, g, size)  # (N, H * W), (M, H * W)
         inter, own, other = ours @ theirs.T, ours.sum(axis=1), theirs.sum(axis=1)
     else:
@@ -107,8 +109,6 @@ def _masks(regions: Truth | Results, which: np.ndarray, size) -> np.ndarray:
 
     height, width = (int(side) for side in size)
     flat = np.zeros((len(which), height * width))
-    if height * width == 0:
-        return flat
     for row, i in enumerate(which):
         try:
             flat[row] = segmentation_to_mask(regions.segmentations[i], height, width).ravel()

@@ -1,12 +1,11 @@
 """Where a registered file is: bundled, in an installed package, in the cache, or on the network; always verified."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cvlab import settings
+from cvlab import _validate, settings
 from cvlab.store.download import PATIENT, DataUnavailable, Limits, download, sha256_of
 
 __all__ = ["REGISTRY", "Source", "fetch", "real"]
@@ -134,11 +133,7 @@ def real(name: str, *, limits: Limits = PATIENT) -> Path | None:
 
 
 def _source(name: str) -> Source:
-    if name not in REGISTRY:
-        near = get_close_matches(str(name), REGISTRY, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"name must be one of {', '.join(sorted(REGISTRY))}; got {name!r}{hint}")
-    return REGISTRY[name]
+    return REGISTRY[_validate.one_of(name, "name", sorted(REGISTRY))]
 
 
 def _cached(source: Source) -> Path:

@@ -1,48 +1,21 @@
-"""Widgets: pictures that answer when you move them. Each is imported when it is first asked for."""
+"""Widgets: pictures that answer when you move them. Each is imported when it is first asked for.
+
+A widget is a class in a lesson's folder that derives from `Widget` or `PointerWidget`; being there exports it.
+"""
 
 import importlib
+import re
+from pathlib import Path
 
+_ENGINE = {"PointerWidget": "_engine.pointer", "Widget": "_engine.base"}
+_WIDGET = re.compile(r"^class (\w+)\((?:Pointer)?Widget\):", re.MULTILINE)
 _HOME = {
-    "BrightnessSlider": "start_here.brightness",
-    "ChannelExplorer": "preprocessing.channels",
-    "ConvArithmetic": "convolutions.arithmetic",
-    "FeatureMaps": "cnn_training.feature_maps",
-    "IouBoxes": "map.iou_boxes",
-    "IouThreshold": "map.iou_to_ap",
-    "JpegQuality": "preprocessing.jpeg",
-    "KernelLab": "convolutions.kernel_lab",
-    "LossSurface": "cnn_training.loss_surface",
-    "PixelGrid": "preprocessing.pixels",
-    "PointerWidget": "_engine.pointer",
-    "RankingGame": "map.ranking",
-    "ReceptiveField": "convolutions.field",
-    "ResizeExplorer": "preprocessing.resize",
-    "ScoreThreshold": "map.pr_threshold",
-    "SliceExplorer": "start_here.slices",
-    "SlidingKernel": "convolutions.sliding",
-    "TrainingExplorer": "cnn_training.training_explorer",
-    "Widget": "_engine.base",
-}
+    name: f"{path.parent.name}.{path.stem}"
+    for path in sorted(Path(__file__).parent.glob("[a-z]*/*.py"))
+    for name in _WIDGET.findall(path.read_text(encoding="utf-8"))
+} | _ENGINE
 
-__all__ = [
-    "BrightnessSlider",
-    "ChannelExplorer",
-    "ConvArithmetic",
-    "FeatureMaps",
-    "IouBoxes",
-    "IouThreshold",
-    "JpegQuality",
-    "KernelLab",
-    "LossSurface",
-    "PixelGrid",
-    "RankingGame",
-    "ReceptiveField",
-    "ResizeExplorer",
-    "ScoreThreshold",
-    "SliceExplorer",
-    "SlidingKernel",
-    "TrainingExplorer",
-]
+__all__ = sorted(_HOME.keys() - _ENGINE.keys())
 
 
 def __getattr__(name: str):

@@ -1,8 +1,6 @@
 """Photographs to work on: by name from the installed packages, or any picture file of yours."""
 
-import difflib
 import io
-import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,10 +8,11 @@ from typing import BinaryIO
 
 import numpy as np
 
+from cvlab import _validate
+from cvlab.world.decode import decode
+
 __all__ = ["Photo", "info", "load", "names"]
 
-MAX_PIXELS = 90_000_000  # a larger picture is refused before it is unpacked (a "decompression bomb")
-FORMATS = ["PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "AVIF", "JPEG2000"]
 UNSTATED = "not stated (shipped with scikit-image, BSD-3-Clause)"
 MIDDLEBURY = "N. Nesic, P. Westling, X. Wang, Y. Kitajima, G. Krathwohl, D. Scharstein (Middlebury 2014)"
 
@@ -77,9 +76,7 @@ def info(name: str) -> Photo:
 
     Source: the docstrings of skimage.data and sklearn/datasets/images/README.txt.
     """
-    if name not in _TABLE:
-        raise ValueError(f"name must be one of {', '.join(names())}; got {name!r}{_guess(name, names())}")
-    package, file, shape, title, author, licence = _TABLE[name]
+    package, file, shape, title, author, licence = _TABLE[_validate.one_of(name, "name", names())]
     distribution, folder = _FOLDERS[package]
     spec = find_spec(package)  # finds the folder without importing the package
     if spec is None or not spec.submodule_search_locations:
@@ -107,7 +104,7 @@ def load(source: str | Path | bytes) -> np.ndarray:
     Raises:
         FileNotFoundError: nothing there; the nearest names are suggested.
         IsADirectoryError, PermissionError: a folder, or a file you may not read.
-        ValueError: empty, cut short, too large, or not a picture.
+        ValueError: empty, damaged, too large, not a picture, or not of the kinds in `cvlab.world.decode.FORMATS`.
         TypeError: `source` is no name, path or bytes.
 
     Example:
@@ -115,14 +112,14 @@ def load(source: str | Path | bytes) -> np.ndarray:
         (300, 451, 3)
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        return _decode(io.BytesIO(source), f"picture of {len(source)} bytes")
+        return decode(io.BytesIO(source), f"picture of {len(source)} bytes")
     if isinstance(source, str) and source in _TABLE:
         source = info(source).path
     if not isinstance(source, str | Path):
         slip = ": it is a picture already" if isinstance(source, np.ndarray) else ""
         raise TypeError(f"source must be a photo's name, a path or bytes; got {type(source).__name__}{slip}")
     with _open(source) as stream:
-        return _decode(stream, repr(str(source)))
+        return decode(stream, repr(str(source)), Path(source).suffix)
 
 
 def _open(source: str | Path) -> BinaryIO:
@@ -156,21 +153,15 @@ def _open(source: str | Path) -> BinaryIO:
 def _missing(text: str, path: Path) -> str:
     """Say what is missing: a photo's name when it looks like one, else a file."""
     if len(path.parts) == 1 and not path.suffix:
-        return f"no photo and no file is called {text!r}{_guess(text, names())} (cvlab.world.photos.names() lists them)"
+        return f"no photo and no file is called {text!r} (cvlab.world.photos.names() lists them){_validate.nearest(text, names())}"
     folder = path.parent
     try:
         if not folder.is_dir():
             return f"no file {text!r}: the folder {str(folder)!r} does not exist either (you are in {str(Path.cwd())!r})"
-        nearest = _guess(path.name, sorted(p.name for p in folder.iterdir()))
+        nearest = _validate.nearest(path.name, sorted(p.name for p in folder.iterdir()))
     except OSError:
         nearest = ""
-    return f"no file {text!r}{nearest}{'' if path.is_absolute() else f' (you are in {str(Path.cwd())!r})'}"
-
-
-def _guess(word: object, known: list[str]) -> str:
-    lowered = {k.lower(): k for k in known}
-    near = difflib.get_close_matches(str(word).lower(), lowered, n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(repr(lowered[n]) for n in near)}?" if near else ""
+    return f"no file {text!r}{'' if path.is_absolute() else f' (you are in {str(Path.cwd())!r})'}{nearest}"
 
 
 def _listing(folder: Path) -> str:
@@ -179,81 +170,3 @@ def _listing(folder: Path) -> str:
     except OSError:
         return ""
     return f"; it holds {', '.join(map(repr, inside))}" if inside else "; it holds no files"
-
-
-def _decode(stream: BinaryIO, name: str) -> np.ndarray:
-    """Turn the bytes of a picture file into (H, W, 3) uint8 RGB; warn once of what is lost."""
-    from PIL import Image
-
-    Image.init()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's own remarks on odd files; the losses are told below
-        try:
-            image = Image.open(stream, formats=[f for f in FORMATS if f in Image.OPEN])
-        except Image.DecompressionBombError:
-            raise ValueError(f"{name} is too large: at most {MAX_PIXELS:,} pixels are unpacked") from None
-        except Exception as error:  # Pillow raises a dozen kinds on broken headers
-            raise ValueError(_not_a_picture(stream, name)) from error
-        if image.width * image.height > MAX_PIXELS:
-            raise ValueError(
-                f"{name} is too large: {image.width} x {image.height}, at most {MAX_PIXELS:,} pixels are unpacked"
-            )
-        try:
-            pixels, losses = _to_rgb(image)
-        except Exception as error:  # the same dozen kinds, this time in the pixels
-            raise ValueError(f"{name} is damaged, cut short or of an unknown kind: {error}") from error
-    if losses:
-        warnings.warn(f"{name}: {'; '.join(losses)}", UserWarning, stacklevel=3)
-    return pixels
-
-
-def _not_a_picture(stream: BinaryIO, name: str) -> str:
-    stream.seek(0)
-    head = stream.read(512)
-    if not head:
-        return f"{name} is empty (0 bytes): copy or download it again"
-    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"msf1"):
-        return f"{name} is a HEIC picture, as phones make them: save it as JPEG first"
-    if head.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*", b"MM\0*")):
-        return f"{name} is damaged or cut short: it starts like a picture and then makes no sense"
-    if all(byte >= 32 or byte in b"\t\n\r" for byte in head):
-        start = head[:20].decode("utf-8", "replace")
-        return f"{name} is not a picture: it holds text, starting {start!r}; the ending of a name does not change the kind"
-    return (
-        f"{name} is not a picture: its first bytes {head[:4].hex(' ')} belong to none of {', '.join(FORMATS)}"
-    )
-
-
-def _to_rgb(image) -> tuple[np.ndarray, list[str]]:
-    """Convert an opened Pillow image; also return what was lost on the way."""
-    from PIL import Image, ImageOps
-
-    frames, deep = getattr(image, "n_frames", 1), any(_is_deep(tile) for tile in image.tile)
-    losses = [f"first of {frames} frames kept"] if frames > 1 else []
-    try:
-        image = ImageOps.exif_transpose(image)
-    except Exception:  # a broken rotation note is no reason to refuse the pixels
-        image.load()
-    if image.mode.startswith("I;16") or (image.mode == "I" and deep):
-        image, deep = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)), True
-    if image.mode in ("I", "F"):
-        raise ValueError(
-            f"8 or 16 bits a channel are read, not 32 (mode {image.mode!r}); rescale it yourself first"
-        )
-    if deep:
-        losses.append("16 bits cut to 8")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        if image.getextrema()[3][0] < 255:
-            losses.append("see-through parts laid on white")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.array(image.convert("RGB")), losses
-
-
-def _is_deep(tile: tuple) -> bool:
-    """Tell whether a tile of a file, as Pillow describes it, stores more than 8 bits a channel."""
-    decoder, *_, arguments = tile
-    first, *rest = (arguments,) if isinstance(arguments, str) else arguments or ("",)
-    if decoder.startswith("ppm"):
-        return isinstance(rest[-1], int) and rest[-1] > 255
-    return ";16" in str(first)

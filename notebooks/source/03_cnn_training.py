@@ -61,7 +61,8 @@ show_many([*rows[0], *rows[1]], titles=titles, cols=5);
 # A **data set** for PyTorch answers two questions: how many, and what is number `i`? A **batch** is a handful of pictures stacked
 # into one tensor; one pass over all of them is an **epoch**.
 #
-# **Exercise 1 · `StickerDataset`** *(8 minutes, easy)*. Keep what you are given; turn one picture into a tensor when it is asked for.
+# **Exercise 1 · `StickerDataset`** *(8 minutes, easy)*. Keep what you are given; turn one picture into a tensor when it is asked for, and
+# call `transform` on the finished tensor, anew each time (it may be random).
 
 # %% tags=["exercise"]
 class StickerDataset(Dataset):
@@ -202,7 +203,7 @@ print("guessing among ten:", round(np.log(10), 3))
 
 # %% tags=["exercise"]
 def cross_entropy(logits, labels):
-    """Return the mean loss of (B, K) logits whose right columns are labels, (B,) int64; a tensor."""
+    """Return the mean loss of (B, K) logits whose right columns are labels, (B,) int64; a tensor. Leave logits as they are."""
     ### BEGIN SOLUTION
     shifted = logits - logits.max(dim=1, keepdim=True).values  # the largest is 0: exp cannot overflow
     log_p = shifted - shifted.exp().sum(dim=1, keepdim=True).log()  # (B, K)
@@ -227,6 +228,7 @@ assert torch.allclose(ours, theirs)
 # what the gradients agree on, and cancels what they do not.
 #
 # **Exercise 3 · `sgd_momentum_step`** *(6 minutes, easy)*. First the new velocity: a share of the old one plus the gradient. Then the step.
+# It multiplies by `lr`; the arrays you are given stay as they are.
 
 # %% tags=["exercise"]
 def sgd_momentum_step(weight, grad, velocity, lr=0.1, momentum=0.9):
@@ -307,7 +309,7 @@ print("270 gradients by hand, equal to autograd's:", np.allclose(d_kernels, weig
 
 # %% tags=["exercise"]
 def train_epoch(model, batches, loss_function, optimizer):
-    """Learn from every (images, labels) pair once; return the mean loss over all pictures."""
+    """Learn from every (images, labels) pair once; return the mean loss over all pictures, a plain number."""
     ### BEGIN SOLUTION
     model.train()
     total = count = 0
@@ -364,11 +366,11 @@ print(f"mean of batch means {(hits / sizes).mean():.2f}, right over all {hits.su
 # useless learning rate, and you found it in a second.
 #
 # **Exercise 6 · `overfit_one_batch`** *(8 minutes, medium)*. The same batch again and again, until the loss is below `target` or `limit`
-# losses are measured. Return all of them.
+# losses are measured. A step follows every loss, the last one too; only a loss below `target` ends it at once. Return all losses.
 
 # %% tags=["exercise"]
 def overfit_one_batch(model, images, labels, optimizer, target=0.05, limit=300):
-    """Return the loss before each step, a list of floats; stop at the first one below `target`."""
+    """Return the cross-entropy before each step, a list of floats; stop at the first one below `target`."""
     ### BEGIN SOLUTION
     model.train()
     losses = []
@@ -1003,7 +1005,8 @@ assert min(reach) > 0.1
 
 # %% [markdown]
 # **Exercise 7 · `ResidualBlock`** *(10 minutes, medium)*. Conv, norm, ReLU, conv, norm; add the shortcut; ReLU. Convolutions of 3 x 3 without bias;
-# the first has the stride. The shortcut is the input itself, or a 1 x 1 convolution without bias where channels or stride change the shape.
+# the first has the stride. The shortcut is the input itself, or a bare 1 x 1 convolution without bias where channels or stride change the shape.
+# `x` stays as it is.
 
 # %% tags=["exercise"]
 class ResidualBlock(nn.Module):

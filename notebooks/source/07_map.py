@@ -411,7 +411,7 @@ for detector in "AB":
 
 # %%
 for name, ten in {"linspace": np.linspace(0.5, 0.95, 10), "arange": np.arange(0.5, 1, 0.05)}.items():
-    print(f"{name:8} third threshold {float(ten[2])!r:18} found at {(24 * 40 / (40 * 40) >= ten).sum()} of 10")
+    print(f"{name:8} third threshold {float(ten[2])!r:18} found at {(ten <= 24 * 40 / (40 * 40)).sum()} of 10")
 
 # %% [markdown]
 # ### Trap: the curve does not stay

@@ -108,6 +108,34 @@ def test_errors(call, text):
         call()
 
 
+@pytest.mark.parametrize(
+    ("labels", "kind", "text"),
+    [
+        (
+            [0.9, 1.2],
+            TypeError,
+            r"labels must be whole numbers; got float64, the first 0.9.*labels.astype\(int\)",
+        ),
+        ([True, False], TypeError, "labels must be whole numbers; got bool, the first True"),
+        (["cat", "dog"], TypeError, "labels must be whole numbers; got <U3, the first cat"),
+        (np.eye(2, dtype=int), ValueError, r"labels must have shape \(N,\); got \(2, 2\). One-hot rows"),
+    ],
+)
+def test_labels_are_never_rounded(labels, kind, text):
+    with pytest.raises(kind, match=text):
+        Batches(to_tensor(IMAGES[:2]), labels, 2)
+    with pytest.raises(kind, match=text):
+        StickerDataset(IMAGES[:2], labels)
+
+
+@pytest.mark.parametrize("labels", [[3, 1], np.array([3, 1], np.uint8), torch.tensor([3, 1])])
+def test_whole_numbers_of_any_kind_are_labels(labels):
+    ((_, batch),) = Batches(to_tensor(IMAGES[:2]), labels, 2, every=True)
+    assert batch.tolist() == [3, 1]
+    assert batch.dtype == torch.int64
+    assert StickerDataset(IMAGES[:2], labels)[0][1] == 3
+
+
 def test_pictures_of_mixed_sizes_in_a_loader():
     data = StickerDataset([IMAGES[0], np.ascontiguousarray(IMAGES[1][:5])], [0, 1])
     with pytest.raises(ValueError, match=r"one size; got \[\(3, 5, 8\), \(3, 8, 8\)\]. Resize or crop"):

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -61,6 +60,45 @@ def test_accuracy_counts_pictures_not_batches_and_leaves_the_mode():
     assert loop.accuracy(model, feed) == 0.75
     assert model.training
     assert loop.confusion(model, feed, 2).tolist() == [[3, 1], [0, 0]]
+
+
+def half_frozen():
+    """A net of which one part is in evaluation mode while the rest trains."""
+    model = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 2)).train()
+    model[0].eval()
+    return model, [part.training for part in model.modules()]
+
+
+@pytest.mark.parametrize("judge", [loop.accuracy, loop.confusion])
+def test_judging_leaves_each_part_in_its_mode_also_after_an_error(judge):
+    model, before = half_frozen()
+    judge(model, [(torch.zeros(3, 2), torch.zeros(3, dtype=int))])
+    assert [part.training for part in model.modules()] == before
+    with pytest.raises(RuntimeError, match="shape"):
+        judge(model, [(torch.zeros(3, 5), torch.zeros(3, dtype=int))])
+    assert [part.training for part in model.modules()] == before
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda none: loop.accuracy(torch.nn.Identity(), none),
+        lambda none: loop.confusion(torch.nn.Identity(), none),
+        lambda none: loop.train_epoch(torch.nn.Identity(), none, loop.cross_entropy, None),
+    ],
+    ids=["accuracy", "confusion", "train_epoch"],
+)
+def test_no_batch_at_all_is_told(call):
+    for none in ([], iter(())):
+        with pytest.raises(
+            ValueError, match="batches must hold at least one batch; got none. Fewer pictures"
+        ):
+            call(none)
+
+
+def test_confusion_refuses_labels_that_would_count_from_the_end():
+    with pytest.raises(ValueError, match="labels must be 0 to 1.*got -1 at 0"):
+        loop.confusion(torch.nn.Identity(), [(torch.zeros(1, 2), torch.tensor([-1]))])
 
 
 def test_fit_learns_and_tells():
@@ -179,29 +217,27 @@ def test_two_processes_give_the_losses_of_one(tmp_path):
 
 
 def rank(number, port, folder):
-    """Start one of two processes as torchrun would; many epochs, saved after every step."""
+    """Start one of two processes as torchrun would, the meeting point given; many epochs, saved after every step."""
     world = {
         "RANK": str(number),
         "LOCAL_RANK": "0",
         "WORLD_SIZE": "2",
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
     }
     arguments = ["--out", folder, *SMALL[:-1], "500", "--save-every", "2"]
     return program("-m", "cvlab.cnn_training", *arguments, env=ENVIRONMENT | world)
 
 
 def test_a_killed_process_ends_the_run_with_a_checkpoint(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    first, second = (rank(number, port, tmp_path) for number in (0, 1))
+    meeting = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    first, second = (rank(number, meeting.port, tmp_path) for number in (0, 1))
     try:
-        end = time.monotonic() + 200
-        while not (tmp_path / "checkpoint.pt").exists() and time.monotonic() < end:
+        while not (tmp_path / "checkpoint.pt").exists() and first.poll() is None:
             time.sleep(0.1)
         second.kill()
-        text = first.communicate(timeout=100)[0]
+        text = first.communicate(timeout=280)[0]
     finally:
         first.kill()
         second.kill()

@@ -52,6 +52,17 @@ def test_shortcuts_carry_the_gradient_to_layer_1():
     assert norms[1] > 1000 * norms[0]
 
 
+def test_layer_table_leaves_no_hook_and_no_mode_behind():
+    net = nets.lenet().train()
+    net[2].eval()
+    modes = [part.training for part in net.modules()]
+    assert len(nets.layer_table(net, 32)) == 5
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        nets.layer_table(net, 64)  # its dense layer wants the maps of 32 x 32
+    assert not any(part._forward_hooks for part in net.modules())
+    assert [part.training for part in net.modules()] == modes
+
+
 @pytest.mark.parametrize(
     ("call", "kind", "text"),
     [

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cvlab.coco import other_formats, write
 from cvlab.coco.categories import CATEGORIES, VOC_CLASSES, category_id, coco_name, voc_to_coco
 from cvlab.coco.results import from_results, save_results, to_results
+from cvlab.coco.rle import mask_to_rle
 from cvlab.map.evaluate import evaluate
 from cvlab.world.scenes import make_scene
 
@@ -83,12 +84,17 @@ GOOD = other_formats.to_voc(["cat"], [[0, 0, 5, 4]], height=10, width=20)
         (lambda: to_results(1, [17], [0.9]), "boxes or masks must be given; got neither"),
         (lambda: to_results(1, [17], [0.9], boxes=[]), "scores must have one item for each of the 0"),
         (lambda: to_results(1, [17, 18], [0.9], boxes=[[0, 0, 1, 1]]), "category_ids must have one item for each of the 1"),
+        (lambda: from_results([{"segmentation": mask_to_rle(np.ones((k, 3), bool))} for k in (2, 3)]), r"records\[1\]: size must be that of records\[0\], \[2, 3\], .*got \[3, 3\]"),
         (lambda: from_results([{"score": 1}]), r"records\[0\] has no 'segmentation'; it has score"),
     ],
 )  # fmt: skip
 def test_wrong_records_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_no_results_have_no_masks():
+    assert (from_results([]).shape, from_results([]).dtype) == ((0, 0, 0), bool)
 
 
 def test_a_results_file_is_whole_or_absent(tmp_path):
@@ -99,6 +105,8 @@ def test_a_results_file_is_whole_or_absent(tmp_path):
     before = path.read_bytes()
     for bad, message in [
         ({"score": float("nan")}, r"results\[1\]: score must be a finite number"),
+        ({"bbox": [0, 0, -1, 4]}, r"results\[1\]: bbox must be x, y, w, h with w and h of at least 0"),
+        ({"image_id": "1"}, r"results\[1\]: image_id must be a whole number of 64 bits; got '1'"),
         ({"bbox": None}, r"results\[1\] has neither 'bbox' nor 'segmentation'"),
         ({"image_id": None}, r"results\[1\] has no 'image_id'"),
     ]:

@@ -32,19 +32,19 @@ def truth(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"bbox": None}, r"annotations\[1\] has no 'bbox'; it has id, image_id, category_id, area, iscrowd"),
-        ({"area": None}, r"annotations\[1\] has no 'area'"),
+        ({"bbox": None}, r"annotations\[1\] \(id 4\) has no 'bbox'; it has id, image_id, category_id, area, iscrowd"),
+        ({"area": None}, r"annotations\[1\] \(id 4\) has no 'area'"),
         ({"id": None}, r"annotations\[1\] has no 'id'"),
         ({"id": 5}, r"annotations\[1\]: id 5 is already the id of annotations\[0\]"),
-        ({"id": "x"}, r"annotations\[1\]: id must be a whole number; got 'x'"),
-        ({"image_id": 2}, r"annotations\[1\]: image_id 2 is not among images \(2 ids\)"),
-        ({"category_id": 3}, r"annotations\[1\]: category_id 3 is not among categories \(2 ids\)"),
-        ({"bbox": [1, 1, 4]}, r"annotations\[1\]: bbox must be four finite numbers x, y, w, h; got \[1, 1, 4\]"),
-        ({"bbox": [1, 1, "4", None]}, r"annotations\[1\]: bbox must be four finite numbers"),
-        ({"bbox": [1, 1, -4, 4]}, r"annotations\[1\]: bbox must be x, y, w, h with w and h of at least 0; .*Written as x0, y0, x1, y1\?"),
-        ({"bbox": [10, 1, 14, 4]}, r"annotations\[1\]: bbox must be x, y, w, h and lie inside its picture, 20 wide and 10 high; got"),
-        ({"area": float("inf")}, r"annotations\[1\]: area must be a finite number; got inf"),
-        ({"area": -2}, r"annotations\[1\]: area must be at least 0; got -2.0"),
+        ({"id": "x"}, r"annotations\[1\]: id must be a whole number of 64 bits; got 'x'"),
+        ({"image_id": 2}, r"annotations\[1\] \(id 4\): image_id 2 is not among images \(2 ids\)"),
+        ({"category_id": 3}, r"annotations\[1\] \(id 4\): category_id 3 is not among categories \(2 ids\)"),
+        ({"bbox": [1, 1, 4]}, r"annotations\[1\] \(id 4\): bbox must be four finite numbers x, y, w, h; got \[1, 1, 4\]"),
+        ({"bbox": [1, 1, "4", None]}, r"annotations\[1\] \(id 4\): bbox must be four finite numbers"),
+        ({"bbox": [1, 1, -4, 4]}, r"annotations\[1\] \(id 4\): bbox must be x, y, w, h with w and h of at least 0; .*Written as x0, y0, x1, y1\?"),
+        ({"bbox": [10, 1, 14, 4]}, r"annotations\[1\] \(id 4\): bbox must be x, y, w, h and lie inside its picture, 20 wide and 10 high; got"),
+        ({"area": float("inf")}, r"annotations\[1\] \(id 4\): area must be a finite number; got inf"),
+        ({"area": -2}, r"annotations\[1\] \(id 4\): area must be at least 0; got -2"),
     ],
 )  # fmt: skip
 def test_wrong_annotations_are_named(changes, message):
@@ -60,7 +60,7 @@ def test_wrong_annotations_are_named(changes, message):
         ({"score": "high"}, r"results\[1\]: score must be a finite number; got 'high'"),
         ({"score": [0.5]}, r"results\[1\]: score must be a finite number; got \[0.5\]"),
         ({"image_id": 9}, r"results\[1\]: image_id 9 is not among the truth's images \(2 ids\)"),
-        ({"image_id": 3.5}, r"results\[1\]: image_id must be a whole number; got 3.5"),
+        ({"image_id": 3.5}, r"results\[1\]: image_id must be a whole number of 64 bits; got 3.5"),
         ({"category_id": 1}, r"results\[1\]: category_id 1 is not among the truth's categories \(2 ids\)"),
         ({"bbox": [1, 1, 4, -1]}, r"results\[1\]: bbox must be x, y, w, h with w and h of at least 0"),
         ({"bbox": [25, 1, 4, 4]}, r"results\[1\]: bbox must be x, y, w, h and touch its picture"),
@@ -82,7 +82,7 @@ def test_wrong_results_are_named(change, message):
             "truth must be a dict with images, annotations, categories; got a list. A results file",
         ),
         ({"images": []}, [], "truth must have a list 'annotations'; got nothing"),
-        (TRUTH | {"images": [3, 1]}, [], r"images\[0\] must be a dict; got a int"),
+        (TRUTH | {"images": [3, 1]}, [], r"images\[0\] must be a dict; got 3"),
         (
             TRUTH | {"images": [{"id": 3}, {"id": 3}]},
             [],
@@ -90,7 +90,7 @@ def test_wrong_results_are_named(change, message):
         ),
         (TRUTH, TRUTH, "results must be a list of detections; got a dict. The annotation file"),
         (TRUTH, None, "results must be a list of detections; got a nothing"),
-        (TRUTH, [HIT, 7], r"results\[1\] must be a dict; got a int"),
+        (TRUTH, [HIT, 7], r"results\[1\] must be a dict; got 7"),
     ],
 )
 def test_wrong_files_are_named(given_truth, results, message):
@@ -121,7 +121,7 @@ def test_any_cut_of_a_file_is_refused(tmp_path_factory, length):
 def test_masks_are_demanded_and_judged():
     small = mask_to_rle(np.ones((5, 5), bool))
     with pytest.raises(
-        ValueError, match=r"annotations\[0\] has no 'segmentation'; kind='segm' compares masks"
+        ValueError, match=r"annotations\[0\] \(id 5\) has no 'segmentation'; kind='segm' compares masks"
     ):
         evaluate(TRUTH, [], kind="segm")
     whole = copy.deepcopy(TRUTH)
@@ -142,13 +142,15 @@ def test_masks_are_demanded_and_judged():
         "score": 0.5,
         "segmentation": mask_to_rle(np.ones((10, 20), bool)),
     }
-    with pytest.raises(ValueError, match=r"annotations\[0\]: segmentation: counts must add up to 10 x 20"):
+    with pytest.raises(
+        ValueError, match=r"annotations\[0\] \(id 5\): segmentation: counts must add up to 10 x 20"
+    ):
         evaluate(whole, [good], kind="segm")
 
 
 def test_corners_for_sizes_are_noticed():
     corners = [HIT | {"bbox": [x, 1, x + 4, 5]} for x in range(4, 17)]
-    message = r"results\[6\]: bbox must be x, y, w, h; got \[10.0, .* and so do 54% of the boxes. Written as x0, y0, x1, y1\?"
+    message = r"results\[6\]: bbox must be x, y, w, h; got \[10, .* and so do 54% of the boxes. Written as x0, y0, x1, y1\?"
     with pytest.raises(ValueError, match=message):
         evaluate(TRUTH, corners)
     evaluate(TRUTH, corners[:9])  # too few to tell

@@ -6,9 +6,6 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from PIL import Image
 from pycocotools import mask as mask_utils
 from pycocotools.coco import COCO
@@ -53,26 +50,10 @@ def test_voc_names():
     assert sum(a != b for a, b in zip(VOC_CLASSES, names, strict=True)) == 6
     assert coco_name("pottedplant") == "potted plant"
     assert all(category_id(name) for name in names)
-    with pytest.raises(ValueError, match=r"voc_name must be one of aeroplane.*got 'airplane'"):
+    with pytest.raises(ValueError, match=r"voc_name must be one of .aeroplane.*got 'airplane'"):
         coco_name("airplane")
     with pytest.raises(ValueError, match=r"got 'sofa'; COCO says 'couch'"):
         category_id("sofa")
-
-
-@settings(max_examples=150, deadline=None)
-@given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
-def test_rle_agrees_with_pycocotools(mask):
-    ours = write.rle(mask)
-    packed = mask_utils.frPyObjects(ours, *mask.shape)
-    assert np.array_equal(mask_utils.decode(packed).astype(bool), mask)
-    assert packed["counts"] == mask_utils.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"]
-    assert sum(ours["counts"]) == mask.size
-
-
-@pytest.mark.parametrize("wrong", [np.zeros((2, 2)), np.zeros((2, 2, 1), bool), np.zeros(4, bool)])
-def test_rle_errors(wrong):
-    with pytest.raises(ValueError, match=r"mask must have shape \(H, W\) and dtype bool"):
-        write.rle(wrong)
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
@@ -116,7 +97,7 @@ def test_perfect_results_score_one(tmp_path, kind):
             "image_id": one["image_id"],
             "category_id": one["category_id"],
             "bbox": one["bbox"],
-            "segmentation": mask_utils.frPyObjects(one["segmentation"], 96, 96),
+            "segmentation": one["segmentation"],
             "score": 0.9,
         }
         for one in data["annotations"]

@@ -12,7 +12,7 @@ from cvlab.course.execute import WIDGET
 from cvlab.course.source import SourceError, read_lesson, solved, student
 
 SOURCE = '''\
-# minimum: code 5, output 4, picture 1, widget 1, check 0
+# minimum: code 6, output 5, picture 1, widget 1, check 1
 
 # %% [markdown]
 # # Does it run?
@@ -38,24 +38,31 @@ import ipywidgets
 ipywidgets.IntSlider()
 
 # %% tags=["exercise"]
-def double(x: int, *, twice=False) -> int:
-    """Return two times x."""
-    y = 2
+import numpy as np
+
+from cvlab import check
+
+def mirror(image: np.ndarray, *, twice=False) -> np.ndarray:
+    """Return the image with left and right exchanged."""
+    step = -1
     ### BEGIN SOLUTION
     if twice:
-        y = 4
-    return y * x
+        step = 1
+    return image[:, ::step]
     ### END SOLUTION
 
+# %%
+check(mirror)
+
 # %% tags=["raises-exception"]
-double(3) + 0
+int(mirror(np.array([[1, 5]])).sum())
 '''
 
 
 def write(root: Path, text: str, name: str = "07_demo") -> Path:
     path = root / "notebooks" / "source" / f"{name}.py"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
     return path
 
 
@@ -98,9 +105,9 @@ def test_notebooks_are_run_and_slim(built):
     for kind in ("student", "solution"):
         notebook = read(built, kind)
         nbformat.validate(notebook)
-        assert [cell.id for cell in notebook.cells] == [f"07-{n:03d}" for n in range(1, 8)]
+        assert [cell.id for cell in notebook.cells] == [f"07-{n:03d}" for n in range(1, 9)]
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-        assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5, 6]
+        assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5, 6, 7]
         assert code[0].source == publish.setup_cell().rstrip()
         assert code[1].outputs[0].text == "[] True False\n"  # an empty folder, its own home, no network
         assert set(notebook.metadata) == {"kernelspec", "language_info"}
@@ -111,12 +118,14 @@ def test_notebooks_are_run_and_slim(built):
 
 def test_student_gets_a_stub_and_solution_an_answer(built):
     stub, answer = read(built).cells[5].source, read(built, "solution").cells[5].source
-    assert stub.endswith('    y = 2\n    raise NotImplementedError("Your turn: write double")')
-    assert '"""Return two times x."""' in stub
-    assert answer.endswith("    return y * x")
+    assert stub.endswith('    step = -1\n    raise NotImplementedError("Your turn: write mirror")')
+    assert '"""Return the image with left and right exchanged."""' in stub
+    assert answer.endswith("    return image[:, ::step]")
     assert "SOLUTION" not in stub + answer
-    assert read(built).cells[6].outputs[0].ename == "NotImplementedError"
-    assert read(built, "solution").cells[6].outputs[0].data["text/plain"] == "6"
+    assert read(built).cells[6].outputs[0].data["text/plain"].startswith("Not attempted: mirror\n")
+    assert read(built, "solution").cells[6].outputs[0].data["text/plain"].startswith("Right: mirror\n")
+    assert read(built).cells[7].outputs[0].ename == "NotImplementedError"
+    assert read(built, "solution").cells[7].outputs[0].data["text/plain"] == "6"
 
 
 def test_second_build_changes_no_byte(course, capsys):
@@ -164,12 +173,12 @@ def test_check_names_a_changed_cell(course, capsys):
 
 
 def test_check_names_a_drifted_signature(course, capsys):
-    change(course, "twice=False) -> int", "thrice=False) -> int")
+    change(course, "twice=False)", "thrice=False)")
     code, error = check(capsys)
     assert code == 1
     assert error == (
-        "notebooks/07_demo.ipynb: the stub double(x: int, *, thrice=False) -> int drifts from "
-        "its solution's signature double(x: int, *, twice=False) -> int\n"
+        "notebooks/07_demo.ipynb: the stub mirror(image: np.ndarray, *, thrice=False) -> np.ndarray drifts from "
+        "its solution's signature mirror(image: np.ndarray, *, twice=False) -> np.ndarray\n"
     )
 
 
@@ -180,7 +189,7 @@ def test_check_names_a_drifted_signature(course, capsys):
         (lambda nb: nb.cells[2].update(execution_count=None), "cell 07-003 was never run"),
         (lambda nb: nb.cells[3].metadata.pop("tags"), "cell 07-004 (metadata) differs from"),
         (lambda nb: nb.cells[3].update(id="x"), "cell 07-004 (id) differs from"),
-        (lambda nb: nb.cells.pop(), "the number of cells, 6 and not 7, differs from"),
+        (lambda nb: nb.cells.pop(), "the number of cells, 7 and not 8, differs from"),
     ],
 )
 def test_check_names_other_differences(course, capsys, spoil, message):
@@ -191,6 +200,16 @@ def test_check_names_other_differences(course, capsys, spoil, message):
     assert code == 1
     assert error.startswith("notebooks/07_demo.ipynb: ")
     assert message in error
+
+
+def test_check_looks_at_what_the_checks_said(course, capsys):
+    change(course, "Not attempted: mirror", "Wrong: mirror, case 1 of 6")
+    code, error = check(capsys)
+    assert code == 1
+    assert error == (
+        "notebooks/07_demo.ipynb: cell 07-007: check(mirror) says 'Wrong: mirror, case 1 of 6', "
+        "expected 'Not attempted'\n"
+    )
 
 
 def test_check_names_missing_broken_and_orphaned_files(course, capsys):
@@ -208,7 +227,7 @@ def test_check_names_a_long_core_cell(course, capsys):
     write(course, SOURCE + '\n# %% tags=["core"]\n' + "x = 1\n" * 26)
     code, error = check(capsys)
     assert code == 1
-    assert "notebooks/source/07_demo.py:40: a core cell has at most 25 lines; this one has 26" in error
+    assert "notebooks/source/07_demo.py:47: a core cell has at most 25 lines; this one has 26" in error
 
 
 EXERCISE = '# minimum: code 1\n# %% tags=["exercise"]\n'
@@ -254,6 +273,28 @@ BROKEN = {
     "what minimum": ("# minimum: cat 9\n# %%\nx = 1\n", 1, "minimum of 'cat'; known are code, output"),
     "fails": ("# minimum: code 1\n# %%\nx = 1\n# %%\ndef f():\n    1 / 0\n\nf()\n", 8, "ZeroDivisionError"),
     "address": ("# minimum: code 1\n# %%\n\nobject()\n", 4, "shows a memory address (0x"),
+    "byte": ("# minimum: code 1\n# %%\n'\udce9'\n", 3, "the byte 0xe9 is not UTF-8; save the file as UTF-8"),
+    "number as tag": (
+        "# minimum: code 1\n# %% tags=[1]\nx = 1\n",
+        2,
+        'tags must be a list of "words"; got [1]',
+    ),
+    "unknown tag": (
+        '# minimum: code 1\n# %% tags=["exersise"]\nx = 1\n',
+        2,
+        "unknown tag 'exersise'; did you mean 'exercise'? known are again, core, ",
+    ),
+    "tag twice": ('# minimum: code 1\n# %% tags=["core", "core"]\nx = 1\n', 2, "a tag stands twice in "),
+    "unknown exercise": (
+        f"{EXERCISE}def nowhere(x):\n{BEGIN}    return x\n{END}# %%\nfrom cvlab import check\n\ncheck(nowhere)\n",
+        8,
+        "check(nowhere) says 'Not checked: check', expected 'Not attempted'; register it: cvlab/checks/ needs",
+    ),
+    "wrong solution": (
+        f"{EXERCISE}def mirror(image):\n{BEGIN}    return image\n{END}# %%\nfrom cvlab import check\ncheck(mirror)\n",
+        8,
+        "the solution notebook: check(mirror) says 'Wrong: mirror, case 1 of",
+    ),
 }
 
 
@@ -274,15 +315,19 @@ def test_broken_source_is_one_clear_error(course, capsys, case):
 def test_a_solution_that_fails_leaves_both_notebooks(course, capsys):
     write(
         course,
-        SOURCE.replace("    return y * x", "    return y * z")
+        SOURCE.replace("    return image[:, ::step]", "    return z")
         .replace(' tags=["raises-exception"]', "")
-        .replace("output 4", "output 3")
-        .replace("double(3) + 0", "try:\n    double(3)\nexcept NotImplementedError:\n    pass"),
+        .replace("output 5", "output 4")
+        .replace(
+            "int(mirror(",
+            "try:\n    mirror(np.ones((2, 2)))\nexcept NotImplementedError:\n    pass\n[int(mirror(",
+        )
+        .replace(").sum())", ").sum()) for _ in ()]"),
     )
     before = contents(course)
     assert build.main([]) == 1
     assert capsys.readouterr().err == (
-        "notebooks/source/07_demo.py:39: the solution notebook fails here: NameError: name 'z' is not defined\n"
+        "notebooks/source/07_demo.py:46: the solution notebook fails here: NameError: name 'z' is not defined\n"
     )
     assert contents(course) == before
 
@@ -290,12 +335,14 @@ def test_a_solution_that_fails_leaves_both_notebooks(course, capsys):
 def test_exercise_names_are_unique_in_the_course(course, capsys):
     write(course, SOURCE, "08_other")
     assert build.main(["--check"]) == 1
-    assert "exercise 'double' is also in notebooks/source/07_demo.py" in capsys.readouterr().err
+    assert "exercise 'mirror' is also in notebooks/source/07_demo.py" in capsys.readouterr().err
 
 
 def test_unknown_lesson_and_no_course(course, capsys, monkeypatch, tmp_path):
     assert build.main(["3"]) == 1
     assert "no lesson '03'; known are 07" in capsys.readouterr().err
+    assert build.main([""]) == 1
+    assert "no lesson ''; known are 07" in capsys.readouterr().err
     monkeypatch.chdir(tmp_path)
     assert build.main([]) == 1
     assert "go to your clone" in capsys.readouterr().err

@@ -1,12 +1,13 @@
 """`cvlab doctor`: each thing that can be wrong is made wrong once; the finding, its fix and the exit code follow."""
 
+import itertools
 import json
 import subprocess
 import sys
 
 import pytest
 
-from cvlab.course import cli, doctor, probe
+from cvlab.course import cli, doctor, opencv, probe
 
 NMS = "RuntimeError: operator torchvision::nms does not exist"
 
@@ -101,13 +102,49 @@ def test_any_of_opencvs_names_will_do_but_not_version_4_8(versions):
     assert "opencv-python-headless 4.8.0.76" in only(doctor.packages(), "FAIL").detail
 
 
+def distribution(folder, name, version, installer="pip"):
+    place = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    place.mkdir(parents=True)
+    (place / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (place / "INSTALLER").write_text(f"{installer}\n")
+
+
+@pytest.mark.parametrize("pair", list(itertools.combinations(opencv.NAMES, 2)))
+@pytest.mark.parametrize("pip", [True, False])
+def test_any_two_opencvs_are_named_with_the_fix(tmp_path, monkeypatch, pair, pip):
+    for name in pair:
+        distribution(tmp_path, name, "4.10.0.84")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr(opencv.util, "find_spec", lambda name: pip or None)
+    found = only(doctor.one_opencv(), "warn")
+    assert found.detail.startswith(f"{pair[0]} 4.10.0.84 and {pair[1]} 4.10.0.84 share one folder, cv2")
+    uninstall, install = (
+        ("python -m pip uninstall -y", "python -m pip install")
+        if pip
+        else ("uv pip uninstall", "uv pip install")
+    )
+    assert found.fix == f"`{uninstall} {' '.join(pair)}`, then `{install} opencv-python-headless`"
+
+
+@pytest.mark.parametrize(
+    ("installer", "detail"), [("pip", "opencv-python 5.0"), ("conda", "the one of conda")]
+)
+def test_one_opencv_is_fine_and_condas_is_one_under_two_names(tmp_path, monkeypatch, installer, detail):
+    distribution(tmp_path, "opencv-python", "5.0", installer)
+    if installer == "conda":
+        distribution(tmp_path, "opencv-python-headless", "5.0", installer)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert only(doctor.one_opencv(), "ok").detail == detail
+
+
 @pytest.mark.parametrize(
     ("error", "fix"),
     [
         (
             "ImportError: libGL.so.1: cannot open shared object file",
-            "install --force-reinstall opencv-python-headless",
+            "install opencv-python-headless",
         ),
+        ("AttributeError: module 'cv2' has no attribute 'dnn'", "install opencv-python-headless"),
         ("ImportError: numpy.core.multiarray failed to import", "built for another NumPy"),
         ("SyntaxError: invalid syntax", "make clean lab"),
     ],

@@ -1,9 +1,12 @@
 """The environment: the lock, the two package lists, the set-up script, and what may not stand in any file."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -187,6 +190,32 @@ def test_setup_notices_a_changed_lock_another_python_and_a_broken_one(course, mo
     assert environment.state(root) == "create"
 
 
+@pytest.mark.parametrize(
+    ("there", "removed"),
+    [
+        ([], []),
+        (["opencv_python_headless"], []),
+        (["opencv_python"], ["opencv-python"]),
+        (
+            ["opencv_contrib_python", "opencv_python_headless"],
+            ["opencv-contrib-python", "opencv-python-headless"],
+        ),
+    ],
+)
+def test_setup_leaves_one_opencv(course, there, removed):
+    root, commands = course
+    for name in there:
+        (root / f".venv/lib/python3.12/site-packages/{name}-4.10.0.84.dist-info").mkdir(parents=True)
+    (root / ".venv").mkdir(exist_ok=True)
+    environment.install(root)
+    words = [command[1:3] for command in commands]
+    if removed:
+        assert words == [["pip", "uninstall"], ["pip", "install"], ["pip", "install"]]
+        assert commands[0][5:] == removed
+    else:
+        assert words == [["pip", "install"], ["pip", "install"]]
+
+
 def test_setup_that_fails_half_way_is_not_ready(course, monkeypatch):
     root, _ = course
     environment.create(root)
@@ -219,7 +248,7 @@ def test_locked_takes_the_whole_entry_and_nothing_else():
 
 def test_setup_without_pip_and_ensurepip_says_what_to_install(course, monkeypatch):
     root, commands = course
-    monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: name == "venv" or None)
     monkeypatch.setattr(environment, "_runs", lambda command: False)
     monkeypatch.setattr(environment, "_uv_on_path", list)
     with pytest.raises(
@@ -228,6 +257,69 @@ def test_setup_without_pip_and_ensurepip_says_what_to_install(course, monkeypatc
         environment.create(root)
     assert commands == []
     assert not (root / ".venv").exists()
+
+
+def test_setup_without_venv_says_what_to_install(course, monkeypatch):
+    root, commands = course
+    monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: name != "venv" or None)
+    with pytest.raises(environment.SetupError, match="no module venv(.|\n)*apt install python3-venv"):
+        environment.create(root)
+    assert commands == []
+    assert not (root / ".venv").exists()
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A clone before its first `make`: the real script and a `uv` that only notes its words, after a while."""
+    script = tmp_path / "cvlab/course/environment.py"
+    script.parent.mkdir(parents=True)
+    script.write_text(Path(environment.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "requirements.lock").write_text("uv==1.0\n")
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    uv = tmp_path / "bin/uv"
+    uv.parent.mkdir()
+    uv.write_text('#!/bin/sh\n[ "$1" = --version ] && exit\nsleep ${PAUSE:-1}\necho "$@" >> "$NOTES"\n')
+    uv.chmod(0o755)
+
+    def start(**variables: str) -> subprocess.Popen:
+        path = f"{uv.parent}{os.pathsep}{os.environ['PATH']}"
+        environ = os.environ | {"PATH": path, "NOTES": str(tmp_path / "notes")} | variables
+        command = [sys._base_executable, "-I", str(script)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(command, env=environ, start_new_session=True, **pipes)
+
+    return tmp_path, start
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="the make-believe uv is a shell script")
+
+
+@posix
+def test_two_set_ups_at_once_make_one_environment(fresh):
+    root, start = fresh
+    both = [start(), start()]
+    said = sorted((process.communicate()[0] for process in both), key=len)
+    assert [process.returncode for process in both] == [0, 0]
+    assert (root / "notes").read_text().count("pip install") == 2  # the lock, then the course: once
+    assert environment.state(root) == "ready"
+    assert [text.count("Setting up .venv") for text in said].count(1) == 1, said
+    assert any("Another set-up of .venv is at work" in text for text in said)
+
+
+@posix
+def test_a_killed_set_up_blocks_nobody_and_is_started_afresh(fresh):
+    root, start = fresh
+    killed = start(PAUSE="100")
+    stamp = root / ".venv" / environment.STAMP
+    while not (stamp.exists() and environment.venv_python(root / ".venv").exists()):
+        assert killed.poll() is None
+        time.sleep(0.05)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    assert environment.state(root) == "create"
+    again = start(PAUSE="0")
+    assert "Another set-up" not in again.communicate()[0]
+    assert (again.returncode, environment.state(root)) == (0, "ready")
 
 
 def test_a_failed_command_is_named_with_its_fix():
@@ -319,8 +411,9 @@ def test_progress_and_checks_are_printed(tmp_path, monkeypatch, capsys):
     assert "mirror" in capsys.readouterr().out
     assert "mirror" in (tmp_path / "mine.json").read_text()
     monkeypatch.setattr(cvlab.checks, "table", lambda lesson: f"the table of {lesson}")
+    monkeypatch.setattr(cvlab.checks, "mutation", lambda lesson: f"the mutants of {lesson}")
     assert cli.main(["checks", "01"]) == 0
-    assert capsys.readouterr().out == "the table of 01\n"
+    assert capsys.readouterr().out == "the table of 01\n\nthe mutants of 01\n"
     assert cli.main(["progress", "--export", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith("cvlab progress: ")
 

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from cvlab.course import publish
+from cvlab.course.compose import read_lessons
 from cvlab.course.pictures import first_figure
 from cvlab.course.publish import Setting
 
@@ -58,9 +60,57 @@ def test_wheel_must_be_an_https_wheel_of_cvlab(wheel):
         Setting("ada/lab", wheel=wheel)
 
 
-def test_branch_must_be_a_branch():
-    with pytest.raises(ValueError, match="branch must be"):
-        Setting("ada/lab", branch='main" ; ls')
+NO_BRANCHES = [
+    "",
+    "-x",
+    "HEAD",
+    "/x",
+    "x/",
+    "x//y",
+    ".x",
+    "x/.y",
+    "x..y",
+    "x.lock",
+    "x.lock/y",
+    "x.",
+    "main\n",
+]
+
+
+@pytest.mark.parametrize("branch", ['main" ; ls', "x y", "x~1", "x@{1}", *NO_BRANCHES])
+def test_branch_must_be_one_that_git_takes(branch):
+    with pytest.raises(ValueError, match="branch must be a branch's name that git takes, as in main; got "):
+        Setting("ada/lab", branch=branch)
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+@pytest.mark.parametrize(
+    "branch",
+    [
+        *NO_BRANCHES,
+        "main",
+        "a/b",
+        "x-",
+        "x/-y",
+        "head",
+        "HEAD/x",
+        "x.locks",
+        "x.y",
+        "_",
+        "-",
+        ".",
+        "v1.0/.lock",
+    ],
+)
+def test_git_is_of_the_same_opinion(branch):
+    command = ["git", "check-ref-format", "--branch", branch]
+    git = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    try:
+        Setting("ada/lab", branch=branch)
+    except ValueError:
+        assert not git
+    else:
+        assert git
 
 
 def test_source_is_the_wheel_if_there_is_one():
@@ -144,17 +194,18 @@ def test_what_colab_lacks_is_asked_for_in_pyproject():
 def test_readme_follows_the_lessons():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert publish.readme(text, publish.table()) == text, "run `cvlab publish`"
-    names = [path.stem for path in sorted((ROOT / "notebooks/source").glob("[0-9][0-9]_*.py"))]
+    names = [lesson.name for lesson in read_lessons(ROOT) if not lesson.draft]
     assert [lesson.name for lesson in publish.lessons()] == names
     assert names[:2] == ["00_start_here", "01_preprocessing"]
-    assert all(lesson.minutes >= 5 and lesson.question.endswith("?") for lesson in publish.lessons())
+    headings = [lesson.heading() for lesson in publish.lessons()]
+    assert all(heading.minutes >= 5 and heading.question.endswith("?") for heading in headings)
 
 
 @pytest.fixture
 def clone(tmp_path, monkeypatch):
     """A small repository with one lesson and a README, where `cvlab publish` may write."""
     (tmp_path / "notebooks/source").mkdir(parents=True)
-    lesson = "# %% [markdown]\n# # 00 · Start\n#\n# **What is\n# this?**\n#\n# *About 20 minutes.*\n\n# %%\n1 + 1\n"
+    lesson = "# minimum: code 1\n# %% [markdown]\n# # 00 · Start\n#\n# **What is\n# this?**\n#\n# *About 20 minutes.*\n\n# %%\n1 + 1\n"
     (tmp_path / "notebooks/source/00_start.py").write_text(lesson, encoding="utf-8")
     (tmp_path / "README.md").write_text(f"before\n{publish.BEGIN}\nold\n{publish.END}\nafter\n")
     (tmp_path / "publish.json").write_text("{}")
@@ -200,28 +251,28 @@ def test_a_readme_without_markers_and_a_lesson_without_minutes_are_named(clone, 
     assert publish.main([]) == 1
     assert "README.md must hold the lines" in capsys.readouterr().err
     (clone / "notebooks/source/01_more.py").write_text(
-        "# %% [markdown]\n# # 01 · More\n# **Why?**\n\n# %%\n1\n"
+        "# minimum: code 1\n# %% [markdown]\n# # 01 · More\n# **Why?**\n\n# %%\n1\n"
     )
     assert publish.main([]) == 1
-    assert "01_more.py: the first cell must have 'N minutes' (a figure); got" in capsys.readouterr().err
+    assert "01_more.py:3: the first cell must have 'N minutes' (a figure); got" in capsys.readouterr().err
 
 
 def test_every_lesson_has_its_picture_and_it_is_the_notebooks_own():
     for lesson in publish.lessons():
         figure = first_figure(ROOT / f"notebooks/{lesson.name}.ipynb")
-        picture = Image.open(ROOT / f"docs/pictures/{lesson.name[:2]}.png").convert("RGB")
+        picture = Image.open(ROOT / f"docs/pictures/{lesson.number}.png").convert("RGB")
         assert picture.width <= 480
         full = Image.open(io.BytesIO(figure)).convert("RGB").resize(picture.size, Image.Resampling.BICUBIC)
         gap = np.abs(np.asarray(full, float) - np.asarray(picture, float)).mean()
-        assert gap < 12, f"docs/pictures/{lesson.name[:2]}.png is not the first figure; run: cvlab publish"
+        assert gap < 12, f"docs/pictures/{lesson.number}.png is not the first figure; run: cvlab publish"
 
 
 def test_lesson_00_maps_every_lesson_with_its_minutes():
     source = (ROOT / "notebooks/source/00_start_here.py").read_text(encoding="utf-8")
     rows = {number: row for row, number in re.findall(r"^# (\| \*\*(\d\d)\*\* .*)$", source, re.MULTILINE)}
-    known = {lesson.name[:2]: lesson for lesson in publish.lessons()}
+    known = {lesson.number: lesson.heading() for lesson in publish.lessons()}
     assert set(rows) == set(known), (
         "lessons that can be opened are in bold on lesson 00's map, the others are not"
     )
-    for number, lesson in known.items():
-        assert rows[number].rstrip().endswith(f"| {lesson.minutes} |"), rows[number]
+    for number, heading in known.items():
+        assert rows[number].rstrip().endswith(f"| {heading.minutes} |"), rows[number]

@@ -1,5 +1,7 @@
 """Drawing: what is on the Axes, that inputs stay as they were, and what bad input is told."""
 
+import io
+
 import matplotlib as mpl
 
 mpl.use("agg")
@@ -10,9 +12,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from cvlab import draw
-from cvlab.draw.figure import WIDTH, alt_text, columns
+from cvlab.draw.figure import WIDTH, alt_text, columns, photo_jpeg
 
 RNG = np.random.default_rng(0)
 
@@ -114,10 +117,32 @@ def linear(srgb):
 
 @pytest.mark.parametrize("name", ["light", "dark"])
 def test_theme_text_can_be_read_on_its_paper(name):
-    draw.theme(name)
-    ink, paper = (mpl.colors.to_rgb(plt.rcParams[k]) for k in ("text.color", "figure.facecolor"))
+    with draw.themed(name):
+        ink, paper = (mpl.colors.to_rgb(plt.rcParams[k]) for k in ("text.color", "figure.facecolor"))
     light = [float(np.dot([0.2126, 0.7152, 0.0722], linear(np.array(colour)))) for colour in (ink, paper)]
     assert (max(light) + 0.05) / (min(light) + 0.05) > 7
+
+
+def test_a_theme_can_be_taken_off_again():
+    before = dict(plt.rcParams)
+    draw.theme("dark")
+    draw.theme("light")
+    assert plt.rcParams["axes.titlesize"] == 10
+    draw.theme("off")
+    assert dict(plt.rcParams) == before
+    draw.theme("off")  # nothing to take off
+    assert dict(plt.rcParams) == before
+
+
+def test_settings_after_a_themed_block_are_those_before_it_also_after_an_error():
+    def broken():
+        with draw.themed("dark"):
+            raise KeyError(plt.rcParams["figure.facecolor"])
+
+    before = dict(plt.rcParams)
+    with pytest.raises(KeyError, match="#1b1b1b"):
+        broken()
+    assert dict(plt.rcParams) == before
 
 
 def test_alt_text_is_made_of_titles_and_labels():
@@ -145,12 +170,13 @@ MESSAGES = [
         "one text for each of the 1 images; got 2",
     ),
     (lambda: draw.show_many([np.zeros((2, 2))], cols=0), "cols must be at least 1"),
-    (lambda: draw.draw_boxes([1, 2, 3, 4]), r"One box\? Pass \[box\]"),
-    (lambda: draw.draw_boxes([[5, 5, 2, 2]]), "x, y, width, height"),
+    (lambda: draw.draw_boxes([1, 2, 3, 4]), r"One box\? Pass \[boxes\]"),
+    (lambda: draw.draw_boxes([[5, 5, 2, 2]]), r"As x, y, w, h\? boxes.xywh_to_xyxy"),
     (lambda: draw.draw_boxes([[1, 2, 3, 4]], labels=["a", "b"]), "labels must hold one value for each of 1"),
     (lambda: draw.draw_masks(np.zeros((4, 4), bool)), r"One mask\? Pass mask\[None\]"),
     (lambda: draw.draw_masks(np.zeros((1, 4, 4))), "masks must be bool"),
-    (lambda: draw.theme("dusk"), "name must be one of 'light', 'dark'"),
+    (lambda: draw.theme("dusk"), "name must be one of 'light', 'dark', 'off'; got 'dusk'"),
+    (lambda: draw.themed("off"), "name must be one of 'light', 'dark'; got 'off'"),
 ]
 
 
@@ -158,3 +184,23 @@ MESSAGES = [
 def test_bad_input_gets_a_clear_error(call, text):
     with pytest.raises((ValueError, TypeError), match=text):
         call()
+
+
+def test_figures_full_of_photos_become_jpeg_and_others_stay_png():
+    """A JPEG of the same size that looks the same; a drawing with few colours would only get larger and blurred."""
+    noise = RNG.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    photo = np.asarray(Image.fromarray(noise).resize((600, 400), Image.Resampling.BICUBIC))
+    stored = {}
+    for name, image in {"photo": photo, "drawing": np.eye(8)}.items():
+        png = io.BytesIO()
+        draw.show(image, title=name).figure.savefig(png)
+        jpeg = photo_jpeg(png.getvalue())
+        stored[name] = png, jpeg
+    assert stored["drawing"][1] is None
+    before, after = (
+        Image.open(io.BytesIO(data)).convert("RGB")
+        for data in (stored["photo"][0].getvalue(), stored["photo"][1])
+    )
+    assert after.size == before.size
+    assert len(stored["photo"][1]) < len(stored["photo"][0].getvalue()) / 2
+    assert np.abs(np.asarray(after, int) - np.asarray(before, int)).mean() < 3

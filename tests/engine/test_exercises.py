@@ -407,7 +407,7 @@ def test_unknown_name_gets_the_nearest():
         return image_bgr
 
     message = check(to_rbg).message
-    assert message.startswith("There is no exercise called 'to_rbg'. Did you mean to_rgb")
+    assert message.startswith("There is no exercise called 'to_rbg'. Did you mean 'to_rgb'")
     assert "The exercises are: mirror, to_batch, to_rgb," in message
 
 
@@ -505,7 +505,7 @@ def test_hints_step_by_step():
     assert "solution(mirror)" not in texts[1]
     assert texts[2].endswith("to see an answer: solution(mirror)")
     assert_balanced(hint("mirror")._repr_html_())
-    assert "Did you mean psnr" in repr(hint("pnsr"))
+    assert "Did you mean 'psnr'" in repr(hint("pnsr"))
 
 
 @each_exercise

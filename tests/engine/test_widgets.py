@@ -184,7 +184,7 @@ def test_wrong_moves_are_refused_and_change_nothing(name):
     first = dict(widget.state)
     key, control = next(iter(widget._controls.items()))
     with pytest.raises(
-        TypeError, match=rf"{name} has no control '{key}x'; did you mean '{key}'\? It has: {key}"
+        TypeError, match=rf"{name} has no control '{key}x'. Did you mean '{key}'.*\? It has: {key}"
     ):
         widget.set(**{f"{key}x": 1})
     with pytest.raises(TypeError, match="has no control 'colour_of_the_sky'"):

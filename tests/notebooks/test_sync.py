@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LESSONS = read_lessons(ROOT)
 
 
-TOPICS = ("store", "world", "coco", "preprocessing", "convolutions", "cnn_training", "map")
-MODULES = {path.stem for topic in TOPICS for path in (ROOT / "cvlab" / topic).glob("*.py")}
+TOP = ("checks", "widgets", "course")
+MODULES = {path.stem for path in (ROOT / "cvlab").glob("*/*.py") if path.parent.name not in TOP}
 
 
 class _Bare(ast.NodeTransformer):

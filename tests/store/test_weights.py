@@ -202,7 +202,7 @@ def test_real_says_one_line_in_every_case(world, served, capsys):
 
 def test_unknown_names_get_the_nearest():
     with pytest.raises(
-        ValueError, match="name must be one of .*; got 'efficentnet_lite0'; did you mean 'efficientnet_lite0'"
+        ValueError, match="name must be one of .*; got 'efficentnet_lite0'. Did you mean 'efficientnet_lite0'"
     ):
         fetch("efficentnet_lite0")
     with pytest.raises(

@@ -83,8 +83,16 @@ def _sequence_difference(expected, got, tolerance, any_float) -> str | None:
     for index, pair in enumerate(zip(expected, got, strict=True)):
         text = _difference(*pair, tolerance, any_float)
         if text:
-            return f"Item {index} of the {type(expected).__name__}: {text}"
+            return f"{_item(expected, index)}: {text}"
     return None
+
+
+def _item(expected: list | tuple, index: int) -> str:
+    """Name one item: by its name where it has one (`net_afterwards` is "The net afterwards")."""
+    names = getattr(expected, "_fields", None)
+    return (
+        f"The {names[index].replace('_', ' ')}" if names else f"Item {index} of the {type(expected).__name__}"
+    )
 
 
 def _dict_difference(expected, got, tolerance, any_float) -> str | None:

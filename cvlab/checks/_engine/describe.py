@@ -60,6 +60,8 @@ def kind(value: Any) -> str:
         return "a NumPy array"
     if is_tensor(value):
         return "a torch tensor"
+    if hasattr(type(value), "_fields"):
+        return "a tuple"
     name = type(value).__name__
     if name == "module":
         return "a module"
@@ -137,6 +139,9 @@ def _nested(values: Any) -> str:
 
 def _describe_sequence(values: Sequence) -> str:
     """Write a short list of numbers in full, name the items of another short one, count a long one."""
+    if hasattr(type(values), "_fields"):
+        parts = zip(values._fields, values, strict=True)
+        return cut("; ".join(f"{name.replace('_', ' ')}: {_describe(item)}" for name, item in parts), 600)
     left, right = ("(", ")") if isinstance(values, tuple) else ("[", "]")
     name = type(values).__name__
     if len(values) <= 12 and all(isinstance(v, numbers.Number | str) for v in values):

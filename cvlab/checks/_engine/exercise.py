@@ -1,6 +1,6 @@
 """What an exercise is made of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,7 @@ class Exercise:
         apply: how to get the result, `apply(function, *args, **kwargs)`; needed where the learner writes a class.
         to_image: turns a result into a picture (H, W) or (H, W, 3), where it is not one already.
         seconds: the time allowed for all cases together.
+        equivalent: mutants of the reference that are right as well, each with the reason; see `mutate`.
         note: one sentence added when the answer is right.
     """
 
@@ -76,6 +77,7 @@ class Exercise:
     to_image: Callable | None = None
     seconds: float = 5.0
     note: str = ""
+    equivalent: Mapping[str, str] = field(default_factory=dict)
     memo: dict = field(default_factory=dict, repr=False, compare=False)
 
     def call(self, function: Callable, case: Case) -> Any:

@@ -1,10 +1,10 @@
 """Find the exercise that a learner means, and compare signatures before anything runs."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cvlab._validate import nearest
 from cvlab.checks._engine import registry
 from cvlab.checks._engine.describe import cut, describe, kind
 from cvlab.checks._engine.exercise import Exercise
@@ -33,12 +33,8 @@ def _lookup(value: Any, verb: str) -> tuple[Exercise | None, str]:
     known = registry.names()
     if name in known:
         return registry.find(name), ""
-    near = difflib.get_close_matches(name.lower(), known, n=2, cutoff=0.5)
-    meant = f" Did you mean {' or '.join(near)}?" if near else ""
-    return (
-        None,
-        f"There is no exercise called {cut(name, 60)!r}.{meant} The exercises are: {', '.join(known)}.",
-    )
+    unknown = f"There is no exercise called {cut(name, 60)!r}{nearest(name, known) or '.'}"
+    return None, f"{unknown} The exercises are: {', '.join(known)}."
 
 
 def _not_a_function(value: Any, verb: str) -> str:

@@ -1,57 +1,58 @@
-"""Which exercises there are."""
+"""Which exercises there are: what the folders beside this one hold, read without importing them.
+
+An import of every lesson's checks would bring torch into lesson 00. So the folders are read as text, for the one
+form that an exercise is written in; a test compares the outcome with what an import gives.
+"""
 
 import importlib
+import re
+from pathlib import Path
 
 from cvlab.checks._engine.exercise import Exercise
 
-__all__ = ["LESSONS", "exercises", "find", "names"]
+__all__ = ["LESSONS", "exercises", "find", "names", "read_all", "read_folder"]
 
-# lesson -> (folder beside this one, the names of its exercises in the order of the notebook).
-# Names stand here so that counting and suggesting exercises imports no lesson; a test keeps them true.
-LESSONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "00": ("start_here", ("mirror", "to_batch")),
-    "01": (
-        "preprocessing",
-        ("to_rgb", "resize_nearest", "normalize", "denormalize", "hwc_to_chw", "center_crop", "psnr"),
-    ),
-    "02": (
-        "convolutions",
-        (
-            "moving_average",
-            "correlate2d",
-            "conv_layer",
-            "conv_parameters",
-            "output_size",
-            "max_pool2d",
-            "receptive_field",
-            "conv1d_grad",
-        ),
-    ),
-    "03": (
-        "cnn_training",
-        (
-            "StickerDataset",
-            "cross_entropy",
-            "sgd_momentum_step",
-            "train_epoch",
-            "accuracy",
-            "overfit_one_batch",
-            "ResidualBlock",
-        ),
-    ),
-    "07": (
-        "map",
-        (
-            "precision_recall",
-            "iou",
-            "match_detections",
-            "pr_curve",
-            "average_precision",
-            "coco_map",
-            "voc_to_coco",
-        ),
-    ),
-}
+_EXERCISE = re.compile(r'^(\w+) = Exercise\(\s*name="(\w+)",\s*lesson="(\d\d)",', re.MULTILINE)
+_ORDER = re.compile(r"^EXERCISES = \[(.*?)\]", re.MULTILINE | re.DOTALL)
+
+
+def read_folder(folder: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the lesson of a folder, two digits, and its exercises' names in the order of `EXERCISES`.
+
+    Raises:
+        ValueError: an exercise is missing from the list or from the files, or belongs to another lesson.
+    """
+    files = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("[a-z]*.py"))]
+    found = {variable: (name, lesson) for text in files for variable, name, lesson in _EXERCISE.findall(text)}
+    order = _ORDER.search((folder / "__init__.py").read_text(encoding="utf-8"))
+    listed = re.findall(r"\w+", order[1]) if order else []
+    place = f"cvlab/checks/{folder.name}/__init__.py"
+    if not listed or set(listed) != set(found):
+        astray = ", ".join(sorted(set(listed) ^ set(found))) or "nothing"
+        raise ValueError(
+            f'EXERCISES in {place} must list each `X = Exercise(name="...", lesson="NN", ...)` of its folder; '
+            f"got {astray} on one side only"
+        )
+    lessons = sorted({lesson for _, lesson in found.values()})
+    if len(lessons) > 1:
+        raise ValueError(f"the exercises that {place} lists must be of one lesson; got {', '.join(lessons)}")
+    return lessons[0], tuple(found[variable][0] for variable in listed)
+
+
+def read_all(folder: Path) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Return {lesson: (folder, names)}, in the order of the lessons."""
+    found = {}
+    for part in sorted(path.parent for path in folder.glob("[a-z]*/__init__.py")):
+        lesson, exercise_names = read_folder(part)
+        if lesson in found:
+            raise ValueError(
+                f"lesson {lesson} must have one folder of checks; got {found[lesson][0]} and {part.name}"
+            )
+        found[lesson] = part.name, exercise_names
+    return dict(sorted(found.items()))
+
+
+LESSONS = read_all(Path(__file__).parents[1])
 
 
 def names(lesson: str | None = None) -> list[str]:

@@ -1,9 +1,12 @@
 """The exercises of lesson 03, in the order of the notebook."""
 
 from cvlab.checks.cnn_training.accuracy import ACCURACY
-from cvlab.checks.cnn_training.formulas import CROSS_ENTROPY, SGD_MOMENTUM_STEP
-from cvlab.checks.cnn_training.loop import OVERFIT, TRAIN_EPOCH
-from cvlab.checks.cnn_training.parts import RESIDUAL_BLOCK, STICKER_DATASET
+from cvlab.checks.cnn_training.cross_entropy import CROSS_ENTROPY
+from cvlab.checks.cnn_training.dataset import STICKER_DATASET
+from cvlab.checks.cnn_training.epoch import TRAIN_EPOCH
+from cvlab.checks.cnn_training.momentum import SGD_MOMENTUM_STEP
+from cvlab.checks.cnn_training.overfit import OVERFIT
+from cvlab.checks.cnn_training.residual import RESIDUAL_BLOCK
 
 __all__ = ["EXERCISES"]
 

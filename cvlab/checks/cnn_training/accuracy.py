@@ -1,30 +1,43 @@
 """The exercise of lesson 03 that measures: right answers over all answers."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
+from cvlab.checks._engine.accept import as_float
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
+from cvlab.checks.cnn_training.tiny import pairs
 from cvlab.cnn_training import loop
 
-__all__ = ["ACCURACY", "pairs"]
+__all__ = ["ACCURACY"]
 
 
-def pairs(inputs, labels, sizes) -> list:
-    """Return batches of these sizes: pairs of tensors."""
-    ends = np.cumsum(sizes)
-    rows = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
-    return [(torch.tensor(inputs[r], dtype=torch.float32), torch.tensor(labels[r])) for r in rows]
+class _Seen(NamedTuple):
+    accuracy: float
+    training_mode_afterwards: bool
+    recording_of_gradients: bool
 
 
-def _accuracy_apply(function, inputs, labels, sizes, training):
-    """Return the accuracy and the mode in which the net is left."""
-    net = torch.nn.BatchNorm1d(3)
+class _Watched(torch.nn.BatchNorm1d):
+    """A net that notes whether PyTorch recorded what it did, for gradients nobody asks for."""
+
+    recorded = False
+
+    def forward(self, x):
+        self.recorded |= torch.is_grad_enabled()
+        return super().forward(x)
+
+
+def _apply(function, inputs, labels, sizes, training):
+    """Return the accuracy, the mode in which the net is left, and whether gradients were recorded."""
+    net = _Watched(3)
     net.running_mean.copy_(torch.tensor([0.0, 1.0, -1.0]))
     net.train(training)
-    return function(net, pairs(inputs, labels, sizes)), net.training
+    return _Seen(as_float(function(net, pairs(inputs, labels, sizes))), net.training, net.recorded)
 
 
-def _accuracy_cases() -> list[Case]:
+def _cases() -> list[Case]:
     def case(sizes, training, seed):
         n = sum(sizes)
         inputs = np.random.default_rng(seed).normal(0, 2, (n, 3)).round(1)
@@ -36,45 +49,50 @@ def _accuracy_cases() -> list[Case]:
     return [case((2,), False, 0), case((3, 3), True, 1), case((6, 2), True, 2), case((8, 8, 3), False, 3)]
 
 
-def _accuracy_other(model, batches):
+@torch.no_grad()
+def _other(model, batches):
     """Ask everything first, then compare once."""
     before = model.training
     model.eval()
-    pairs = [(model(images).detach().numpy(), labels.numpy()) for images, labels in batches]
+    pairs = [(model(images).numpy(), labels.numpy()) for images, labels in batches]
     model.train(before)
     answers, labels = (np.concatenate(part) for part in zip(*pairs, strict=True))
     return float(np.mean(answers.argmax(axis=1) == labels))
 
 
-def _judged(*, mode="eval", dim=1, restore="before", mean="pictures"):
+def _hits(answers, labels):
+    return (answers.argmax(dim=1) == labels).sum().item()
+
+
+_MEANS = {
+    "pictures": lambda hits, sizes: sum(hits) / sum(sizes),
+    "batches": lambda hits, sizes: float(np.mean(np.divide(hits, sizes))),
+    "percent": lambda hits, sizes: 100 * sum(hits) / sum(sizes),
+    "count": lambda hits, sizes: sum(hits),
+    "per batch": lambda hits, sizes: sum(hits) / len(sizes),
+    "per last batch": lambda hits, sizes: sum(hits) / sizes[-1],
+    "per full batches": lambda hits, sizes: sum(hits) / (len(sizes) * sizes[-1]),
+    "per logit": lambda hits, sizes: sum(hits) / (3 * sum(sizes)),
+    "last": lambda hits, sizes: hits[-1] / sizes[-1],
+    "first": lambda hits, sizes: hits[0] / sizes[0],
+    "error": lambda hits, sizes: 1 - sum(hits) / sum(sizes),
+}
+
+
+def _judged(*, mode="eval", hits=_hits, restore="before", mean="pictures", gradients=False):
     """Return an `accuracy` that differs from the right one as the arguments say."""
 
     def accuracy(model, batches):
         before = model.training
         if mode == "eval":
             model.eval()
-        hits, sizes = [], []
-        with torch.no_grad():
-            for images, labels in batches:
-                answers = model(images).argmax(dim=dim)
-                hits.append(sum(a == b for a, b in zip(answers.tolist(), labels.tolist(), strict=False)))
-                sizes.append(len(labels))
+        with torch.set_grad_enabled(gradients):
+            found = [(hits(model(images), labels), len(labels)) for images, labels in batches]
         if restore == "before":
             model.train(before)
         elif restore == "train":
             model.train()
-        shares = [hit / size for hit, size in zip(hits, sizes, strict=True)]
-        means = {
-            "pictures": sum(hits) / sum(sizes),
-            "batches": sum(shares) / len(shares),
-            "percent": 100 * sum(hits) / sum(sizes),
-            "count": sum(hits),
-            "per batch": sum(hits) / len(sizes),
-            "last": shares[-1],
-            "error": 1 - sum(hits) / sum(sizes),
-            "tensor": torch.tensor(sum(hits) / sum(sizes)),
-        }
-        return means[mean]
+        return _MEANS[mean](*zip(*found, strict=True))
 
     return accuracy
 
@@ -85,10 +103,25 @@ ACCURACY = Exercise(
     minutes=6,
     difficulty="easy",
     reference=loop.accuracy,
-    other=_accuracy_other,
-    cases=_accuracy_cases,
-    apply=_accuracy_apply,
+    other=_other,
+    cases=_cases,
+    apply=_apply,
     mistakes=[
+        Mistake(
+            "gradients recorded",
+            _judged(gradients=True),
+            "The number is right, but PyTorch recorded every step for gradients nobody wants, and kept it in memory: with torch.no_grad().",
+        ),
+        Mistake(
+            "training mode, and gradients recorded",
+            _judged(gradients=True, mode="as it is"),
+            "Two slips: measure in evaluation mode (model.eval(), put back after), and inside with torch.no_grad().",
+        ),
+        Mistake(
+            "left in evaluation mode, and gradients recorded",
+            _judged(gradients=True, restore="never"),
+            "Two slips: put the net's mode back as it was, model.train(before), and measure inside with torch.no_grad().",
+        ),
         Mistake(
             "training mode, and mean of batch means",
             _judged(mode="as it is", mean="batches"),
@@ -100,15 +133,31 @@ ACCURACY = Exercise(
             "You took the mean of the batches' accuracies: a picture in a small batch then counts more. Right answers over all answers.",
         ),
         Mistake("training mode", _judged(mode="as it is"), "In training mode BatchNorm uses the other pictures of the batch. Measure in evaluation mode: model.eval()."),
-        Mistake("left in evaluation mode", _judged(restore="never"), "The net stays in evaluation mode. Note model.training before, and put it back: model.train(before)."),
+        Mistake(
+            "left in evaluation mode",
+            _judged(restore="never"),
+            "The net stays in evaluation mode. Note model.training before you call model.eval(), and put it back: model.train(before).",
+        ),
         Mistake("always left training", _judged(restore="train"), "You always leave the net in training mode, even one that came in evaluation mode. Put back what was."),
-        Mistake("argmax over the batch", _judged(dim=0), "argmax(dim=0) asks which picture fits a class best. Each row is a picture: dim=1."),
+        Mistake(
+            "argmax over the batch",
+            _judged(hits=lambda z, y: sum(a == b for a, b in zip(z.argmax(dim=0).tolist(), y.tolist(), strict=False))),
+            "argmax(dim=0) asks which picture fits a class best. Each row is a picture: dim=1.",
+        ),
+        Mistake("argmax of everything", _judged(hits=lambda z, y: (z.argmax() == y).sum().item()), "argmax() without dim counts through the whole batch. One answer a picture: argmax(dim=1)."),
+        Mistake("smallest logit", _judged(hits=lambda z, y: _hits(-z, y)), "You take the smallest logit. The net's answer is the largest one: argmax."),
+        Mistake("largest value", _judged(hits=lambda z, y: (z.max(dim=1).values == y).sum().item()), "You compare the largest logit itself with the label. Its column is the answer: argmax(dim=1)."),
+        Mistake("every answer right", _judged(hits=lambda z, y: len(y)), "Every answer counts as right: len() of a comparison is how many there are. Count the true ones: .sum().item()."),
+        Mistake("logits against labels", _judged(hits=lambda z, y: (z == y).sum().item()), "You compare logits with labels. First the net's answer for each picture: model(images).argmax(dim=1)."),
         Mistake("percent", _judged(mean="percent"), "You return percent. Return a share from 0 to 1."),
         Mistake("count", _judged(mean="count"), "You return how many are right. Divide by how many there are."),
         Mistake("per batch", _judged(mean="per batch"), "You divide by the number of batches. Divide by the number of pictures."),
+        Mistake("per last batch", _judged(mean="per last batch"), "You divide by the size of the last batch. Count the pictures of all of them."),
+        Mistake("per full batches", _judged(mean="per full batches"), "Batches times pictures a batch is too rough: the last batch is smaller. Add up len(labels)."),
+        Mistake("per logit", _judged(mean="per logit"), "You divide by the number of logits. Divide by the number of pictures: len(labels)."),
         Mistake("last batch", _judged(mean="last"), "Only the last batch counts. Add up right answers and pictures over all of them."),
+        Mistake("first batch", _judged(mean="first"), "Only the first batch counts: is the return inside the loop?"),
         Mistake("error rate", _judged(mean="error"), "That is the share of wrong answers."),
-        Mistake("tensor", _judged(mean="tensor"), "You return a tensor. Add (...).sum().item(), and the result is a plain float."),
     ],
     hints=[
         "The model's answer is the column of the largest logit: model(images).argmax(dim=1).",

@@ -1,10 +1,12 @@
 """The exercises of lesson 02, in the order of the notebook."""
 
+from cvlab.checks.convolutions.average import MOVING_AVERAGE
+from cvlab.checks.convolutions.correlate import CORRELATE2D
 from cvlab.checks.convolutions.counts import CONV_PARAMETERS, OUTPUT_SIZE
-from cvlab.checks.convolutions.depth import CONV1D_GRAD, RECEPTIVE_FIELD
+from cvlab.checks.convolutions.gradient import CONV1D_GRAD
 from cvlab.checks.convolutions.layer import CONV_LAYER
 from cvlab.checks.convolutions.pool import MAX_POOL2D
-from cvlab.checks.convolutions.sliding import CORRELATE2D, MOVING_AVERAGE
+from cvlab.checks.convolutions.receptive import RECEPTIVE_FIELD
 
 __all__ = ["EXERCISES"]
 

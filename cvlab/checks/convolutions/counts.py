@@ -76,6 +76,34 @@ OUTPUT_SIZE = Exercise(
             "A kernel of 3 has two gaps, not three: it reaches over dilation * (kernel - 1) + 1 cells.",
         ),
         Mistake(
+            "reach one too short",
+            lambda size, kernel, stride=1, padding=0, dilation=1: (
+                (size + 2 * padding - dilation * (kernel - 1)) // stride + 1
+            ),
+            "Your kernel reaches one cell too little. Its last number counts too: dilation * (kernel - 1) + 1 cells.",
+        ),
+        Mistake(
+            "dilation added once",
+            lambda size, kernel, stride=1, padding=0, dilation=1: (
+                (size + 2 * padding - (kernel + dilation - 1)) // stride + 1
+            ),
+            "You widened the kernel once. Each of its kernel - 1 gaps grows: it reaches over dilation * (kernel - 1) + 1.",
+        ),
+        Mistake(
+            "dilation as cells between",
+            lambda size, kernel, stride=1, padding=0, dilation=1: (
+                (size + 2 * padding - kernel - dilation * (kernel - 1)) // stride + 1
+            ),
+            "You count dilation cells between two numbers. It is the distance from one to the next: 1 leaves none between.",
+        ),
+        Mistake(
+            "brackets forgotten",
+            lambda size, kernel, stride=1, padding=0, dilation=1: (
+                size + 2 * padding - dilation * (kernel - 1) - 1 // stride + 1
+            ),
+            "Division binds tighter than minus: only the last number was divided by stride. Put brackets around the rest.",
+        ),
+        Mistake(
             "padding on one side",
             lambda size, kernel, stride=1, padding=0, dilation=1: (
                 (size + padding - dilation * (kernel - 1) - 1) // stride + 1
@@ -192,6 +220,20 @@ CONV_PARAMETERS = Exercise(
                 out_channels * (kernel * in_channels + int(bias))
             ),
             "A kernel has rows and columns: k * k numbers a channel.",
+        ),
+        Mistake(
+            "kernel doubled",
+            lambda in_channels, out_channels, kernel, bias=True: (
+                out_channels * (2 * kernel * in_channels + int(bias))
+            ),
+            "You took 2 * kernel. A square of kernel rows and kernel columns holds kernel * kernel numbers.",
+        ),
+        Mistake(
+            "bias the wrong way round",
+            lambda in_channels, out_channels, kernel, bias=True: (
+                out_channels * (kernel**2 * in_channels + (0 if bias else 1))
+            ),
+            "You add the biases when bias is False, and leave them out when it is True.",
         ),
         Mistake(
             "cube",

@@ -15,14 +15,18 @@ def _layer_other(picture: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> n
 
 def _layer_cases() -> list[Case]:
     rng = np.random.default_rng(0)
+
+    def eighths(*shape: int) -> np.ndarray:  # numbers that float32 holds exactly, and all their sums
+        return rng.integers(-16, 17, shape) / 8
+
     channels = np.array([[[3.0]], [[5.0]]])  # two channels of one pixel
     return [
         Case(channels, np.array([2.0, -1]).reshape(1, 2, 1, 1), np.array([0.0])),
         Case(channels, np.array([2.0, -1]).reshape(1, 2, 1, 1), np.array([4.0])),
         Case(channels, np.array([2.0, -1, 1, 1]).reshape(2, 2, 1, 1), np.array([4.0, -3.0])),
         Case(np.arange(12.0).reshape(1, 3, 4), np.array([1.0, 2, 3, 4]).reshape(1, 1, 2, 2), np.array([1.0])),
-        Case(rng.normal(size=(3, 5, 7)), rng.normal(size=(2, 3, 3, 2)), rng.normal(size=2)),
-        Case(rng.integers(0, 256, (3, 4, 4), np.uint8), rng.normal(size=(3, 3, 3, 3)), rng.normal(size=3)),
+        Case(*(eighths(*shape) for shape in [(3, 5, 7), (2, 3, 3, 2), (2,)])),
+        Case(rng.integers(0, 256, (3, 4, 4), np.uint8), eighths(3, 3, 3, 3), eighths(3)),
     ]
 
 
@@ -49,6 +53,16 @@ def _bias_last_axis(picture, weight, bias):
     return maps + np.resize(bias, maps.shape[2])
 
 
+def _all_biases(picture, weight, bias):
+    maps = layers.conv_layer(picture, weight, np.zeros(len(weight)))
+    return np.stack([one + bias for one in maps])
+
+
+def _never_reset(picture, weight, bias):
+    maps = layers.conv_layer(picture, weight, np.zeros(len(weight)))
+    return np.cumsum(maps, axis=0) + np.reshape(bias, (-1, 1, 1))
+
+
 CONV_LAYER = Exercise(
     name="conv_layer",
     lesson="02",
@@ -57,6 +71,8 @@ CONV_LAYER = Exercise(
     reference=layers.conv_layer,
     other=_layer_other,
     cases=_layer_cases,
+    tolerance=1e-5,
+    any_float=True,
     mistakes=[
         Mistake(
             "bias forgotten",
@@ -77,6 +93,56 @@ CONV_LAYER = Exercise(
             "bias along the columns",
             _bias_last_axis,
             "The bias runs along the columns. It belongs to the kernels: bias[:, None, None], or one number a map.",
+        ),
+        Mistake(
+            "first bias for all",
+            lambda picture, weight, bias: layers.conv_layer(picture, weight, np.full(len(weight), bias[0])),
+            "Every map got the first bias. Map k gets bias[k].",
+        ),
+        Mistake(
+            "all biases to each map",
+            _all_biases,
+            "You added the whole array bias to a map, so it ran along the columns, or did not fit. Add one number: bias[k].",
+        ),
+        Mistake(
+            "sum not begun anew",
+            _never_reset,
+            "Each map still holds the maps before it: the sum goes on. Begin at 0 for every kernel.",
+        ),
+        Mistake(
+            "the same map each time",
+            lambda picture, weight, bias: np.stack(
+                [layers.conv_layer(picture, weight, bias)[-1]] * len(weight)
+            ),
+            "All maps are the last one: you put the same array into the list each time. Make a new one for each kernel.",
+        ),
+        Mistake(
+            "first kernel only",
+            lambda picture, weight, bias: layers.conv_layer(picture, weight, bias)[:1],
+            "There is only the first kernel's map. Make one for each: loop over weight and bias.",
+        ),
+        Mistake(
+            "channels added before filtering",
+            _made_of(
+                lambda picture, kernel, start: (
+                    filters.correlate2d(picture.sum(axis=0, dtype=float), kernel.sum(axis=0)) + start
+                )
+            ),
+            "You added the channels up first, then filtered the sum. Filter each channel by its own plane, then add.",
+        ),
+        Mistake(
+            "channels averaged before filtering",
+            _made_of(
+                lambda picture, kernel, start: (
+                    filters.correlate2d(picture.mean(axis=0), kernel.mean(axis=0)) + start
+                )
+            ),
+            "You made the picture grey, then filtered it. Filter each channel by its own plane, then add the answers.",
+        ),
+        Mistake(
+            "a batch of one",
+            lambda picture, weight, bias: layers.conv_layer(picture, weight, bias)[None],
+            "There is a fourth axis: (1, K, ...) is a batch. Return the maps of one picture: [0] takes them out.",
         ),
         Mistake(
             "channels averaged",

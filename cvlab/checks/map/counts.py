@@ -1,7 +1,7 @@
 """Lesson 07: `precision_recall`, and `voc_to_coco`, where counting by name goes wrong."""
 
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
-from cvlab.coco.categories import CATEGORIES, VOC_CLASSES, voc_to_coco
+from cvlab.coco.categories import CATEGORIES, VOC_CLASSES, coco_name, voc_to_coco
 from cvlab.map import metrics
 
 __all__ = ["PRECISION_RECALL", "VOC_TO_COCO"]
@@ -105,8 +105,7 @@ PRECISION_RECALL = Exercise(
 )
 
 
-_SPELLING = {"aeroplane": "airplane", "diningtable": "dining table", "motorbike": "motorcycle"}
-_SPELLING |= {"pottedplant": "potted plant", "sofa": "couch", "tvmonitor": "tv"}
+_SPELLING = {name: coco_name(name) for name in VOC_CLASSES if coco_name(name) != name}
 
 
 def _voc_other(names, categories) -> dict[str, int]:

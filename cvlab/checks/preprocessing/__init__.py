@@ -1,9 +1,11 @@
 """The exercises of lesson 01, in the order of the notebook."""
 
 from cvlab.checks.preprocessing.channels import HWC_TO_CHW, TO_RGB
-from cvlab.checks.preprocessing.geometry import CENTER_CROP, RESIZE_NEAREST
+from cvlab.checks.preprocessing.crop import CENTER_CROP
+from cvlab.checks.preprocessing.denormalize import DENORMALIZE
+from cvlab.checks.preprocessing.normalize import NORMALIZE
 from cvlab.checks.preprocessing.quality import PSNR
-from cvlab.checks.preprocessing.values import DENORMALIZE, NORMALIZE
+from cvlab.checks.preprocessing.resize import RESIZE_NEAREST
 
 __all__ = ["EXERCISES"]
 

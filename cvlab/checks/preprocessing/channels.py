@@ -35,6 +35,12 @@ def _swap_without_third_hand(image: np.ndarray) -> np.ndarray:
     return result
 
 
+def _swap_in_the_input(image: np.ndarray) -> np.ndarray:
+    image[..., 0] = image[..., 2]
+    image[..., 2] = image[..., 0]
+    return image
+
+
 def _swap_in_place(image: np.ndarray) -> np.ndarray:
     image[..., [0, 2]] = image[..., [2, 0]]
     return image
@@ -76,6 +82,16 @@ TO_RGB = Exercise(
             "The channels moved round by one. Only the first and the last change places; green stays.",
         ),
         Mistake(
+            "rolls the channels the other way",
+            lambda image: np.roll(image, -1, axis=2),
+            "The channels moved round by one place. Green stays in the middle; the first and the last are exchanged.",
+        ),
+        Mistake(
+            "loses blue",
+            lambda image: image[..., 2:0:-1].copy(),
+            "Blue is lost: a slice stops before its end, so 2:0:-1 never reaches 0. Leave start and end out: ::-1.",
+        ),
+        Mistake(
             "view",
             lambda image: image[..., ::-1],
             "The colours are right, but this is a view: it reads the input backwards, and torch refuses that. "
@@ -92,6 +108,12 @@ TO_RGB = Exercise(
             "Red was written over blue before blue was read, so both are red now. Reverse the axis in one step.",
         ),
         Mistake(
+            "a second name, not a copy",
+            _swap_in_the_input,
+            "A second name for the picture is no copy: you wrote into the caller's picture, and red over blue "
+            "before blue was read. Begin with image_bgr.copy().",
+        ),
+        Mistake(
             "adds alpha",
             _with_alpha,
             "Your picture has four channels: an alpha channel was added. RGB has three.",
@@ -100,6 +122,16 @@ TO_RGB = Exercise(
             "reverses the columns",
             lambda image: image[:, ::-1].copy(),
             "You mirrored the picture. The channels are the last axis: image[:, :, ::-1].",
+        ),
+        Mistake(
+            "reverses the rows",
+            lambda image: image[::-1].copy(),
+            "You turned the picture upside down. The channels are the last axis: image[:, :, ::-1].",
+        ),
+        Mistake(
+            "channels first",
+            lambda image: np.moveaxis(image[..., ::-1], 2, 0).copy(),
+            "The order of the colours is right, but the channels came first: (3, H, W). np.stack needs axis=2.",
         ),
         Mistake(
             "reverses every axis",

@@ -29,6 +29,7 @@ def _psnr_cases() -> list[Case]:
     c, d = rng.random((2, 3, 4))
     return [
         Case(np.array([[3]], np.uint8), np.array([[5]], np.uint8)),
+        Case(np.array([[3]], np.uint8), np.array([[4]], np.uint8)),
         Case(np.array([[10, 200]], np.uint8), np.array([[40, 190]], np.uint8)),
         Case(np.array([[7, 7]], np.uint8), np.array([[7, 7]], np.uint8)),
         Case(c, d, peak=1.0),
@@ -53,6 +54,10 @@ def _log(value: np.ndarray, factor: float = 10) -> float:
         return float(factor * np.log10(value))
 
 
+def _psnr_of(error: float, peak: float, power: int = 2) -> float:
+    return _log(peak**power / error) if error else math.inf
+
+
 def _over(peak: float, error: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         return np.float64(peak) / error
@@ -66,6 +71,15 @@ PSNR = Exercise(
     reference=preprocess.psnr,
     other=_psnr_other,
     cases=_psnr_cases,
+    equivalent={
+        "error = np.mean((b.astype(float) - a.astype(float)) ** 2)": "the square forgets the sign",
+        "error = np.mean((a - b.astype(float)) ** 2)": "a float beside it makes NumPy compute in floats",
+        "error = np.mean((a.astype(float) - b) ** 2)": "a float beside it makes NumPy compute in floats",
+        "return float(10 * np.log10(peak ** 2 / error))": "NumPy divides by 0 and gives infinity, with a warning",
+        "return float('inf') if error == -1 else float(10 * np.log10(peak ** 2 / error))": "as if there were no test: "
+        "NumPy divides by 0 and gives infinity",
+        "return float('inf') if error == 0 else 10 * np.log10(peak ** 2 / error)": "NumPy's float is a float",
+    },
     mistakes=[
         Mistake(
             "uint8 overflow",
@@ -77,6 +91,21 @@ PSNR = Exercise(
             "converts after subtracting",
             lambda a, b, peak=255: _log(_over(peak**2, np.mean((a - b).astype(float) ** 2))),
             "uint8 wrapped around: 3 - 5 became 254. Convert to float before subtracting, not after.",
+        ),
+        Mistake(
+            "whole numbers",
+            lambda a, b, peak=255: _psnr_of(np.mean((a.astype(int) - b.astype(int)) ** 2), peak),
+            "astype(int) makes every pixel of a picture in [0, 1] 0. Convert to float: it holds both kinds.",
+        ),
+        Mistake(
+            "squares too large for int16",
+            lambda a, b, peak=255: _psnr_of(np.mean((a.astype(np.int16) - b.astype(np.int16)) ** 2), peak),
+            "int16 ends at 32767, and 255 squared is 65025; pictures in [0, 1] become 0. Convert to float.",
+        ),
+        Mistake(
+            "mean before the square",
+            lambda a, b, peak=255: _psnr_of(np.mean(a.astype(float) - b.astype(float)) ** 2, peak),
+            "You took the mean first, so too bright and too dark cancel out. Square each difference, then take the mean.",
         ),
         Mistake(
             "differences not squared",
@@ -99,6 +128,11 @@ PSNR = Exercise(
             "The factor is 10 for squared values; 20 counts the square twice.",
         ),
         Mistake(
+            "10 with the root",
+            lambda a, b, peak=255: _psnr_of(np.sqrt(_mse(a, b)), peak, power=1),
+            "With the root of the error the factor is 20. Or leave the root out: 10 * log10(peak**2 / mse).",
+        ),
+        Mistake(
             "root missing",
             lambda a, b, peak=255: _log(_over(peak, _mse(a, b)), 20),
             "20 * log10 needs the root of the mean squared error. Take the root, or use 10 * log10(peak**2 / mse).",
@@ -110,7 +144,7 @@ PSNR = Exercise(
         ),
         Mistake(
             "ratio upside down",
-            lambda a, b, peak=255: -_log(_over(peak**2, _mse(a, b))),
+            lambda a, b, peak=255: -_psnr_of(_mse(a, b), peak) if _mse(a, b) else math.inf,
             "The ratio is upside down, so better pictures score lower. Divide peak**2 by the error.",
         ),
         Mistake(
@@ -122,6 +156,21 @@ PSNR = Exercise(
             "sum instead of mean",
             lambda a, b, peak=255: _log(_over(peak**2, _mse(a, b) * a.size)),
             "You summed the squared errors, so larger pictures score worse. Take their mean.",
+        ),
+        Mistake(
+            "sum over channels",
+            lambda a, b, peak=255: _psnr_of(_mse(a, b) * (a.shape[2] if a.ndim == 3 else 1), peak),
+            "You divided by H * W only. A colour picture has three times as many values: np.mean counts them all.",
+        ),
+        Mistake(
+            "scaled to [0, 1] first",
+            lambda a, b, peak=255: _psnr_of(_mse(a / 255, b / 255), peak),
+            "You divided the pictures by 255, but not the peak. Leave them on their own scale.",
+        ),
+        Mistake(
+            "rounded",
+            lambda a, b, peak=255: round(preprocess.psnr(a, b, peak), 2),
+            "You rounded the result. Return all of its digits: rounding is for print.",
         ),
         Mistake(
             "peak ignored",

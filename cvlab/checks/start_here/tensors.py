@@ -106,6 +106,16 @@ MIRROR = Exercise(
             "The columns are the second axis: index it by its place.",
         ),
         Mistake(
+            "reverses every axis",
+            np.flip,
+            "np.flip without an axis turns every axis round, the colours too. Reverse the columns only: axis=1.",
+        ),
+        Mistake(
+            "reverses columns and colours",
+            lambda image: np.flip(image, tuple(range(1, image.ndim))),
+            "The columns are right, but in a colour picture red and blue changed places. Leave the last axis alone.",
+        ),
+        Mistake(
             "transposes",
             lambda image: image.swapaxes(0, 1),
             "You swapped rows and columns. Keep the shape, and reverse the order of the columns.",
@@ -114,6 +124,17 @@ MIRROR = Exercise(
             "loses column 0",
             lambda image: image[:, -1:0:-1],
             "One column is lost: a slice stops before its end. Leave the end out to reach column 0.",
+        ),
+        Mistake(
+            "empty slice",
+            lambda image: image[:, -1:0],
+            "No column is left. A slice runs backwards with step -1 only, and -1 as its end means the last column: "
+            "leave start and end out.",
+        ),
+        Mistake(
+            "minus the index",
+            lambda image: image[:, -np.arange(image.shape[1])],
+            "Column 0 stayed in its place, because -0 is 0. Counted from the end, column c becomes -1 - c.",
         ),
         Mistake(
             "changes its input",
@@ -178,6 +199,10 @@ TO_BATCH = Exercise(
     other=_to_batch_other,
     cases=_to_batch_cases,
     to_image=lambda batch: batch[0, 0],
+    equivalent={
+        "return batch.unsqueeze(1) / 255": "torch divides whole numbers into float32",
+        "return batch.unsqueeze(1).int() / 255": "torch divides whole numbers into float32",
+    },
     mistakes=[
         Mistake(
             "not scaled",
@@ -206,6 +231,21 @@ TO_BATCH = Exercise(
             "The batch is still whole numbers (uint8). Turn it into float32, then divide by 255.",
         ),
         Mistake(
+            "channel axis third",
+            lambda images: _stack(images).unsqueeze(2).float() / 255,
+            "The new axis stands between rows and columns: (N, H, 1, W). Put it at place 1, after N.",
+        ),
+        Mistake(
+            "joined, not stacked",
+            lambda images: _stack(images).flatten(0, 1)[:, None].float() / 255,
+            "The pictures were joined along their rows, as torch.cat does. Stack them along a new axis: np.stack.",
+        ),
+        Mistake(
+            "three channels",
+            lambda images: (_stack(images).unsqueeze(1).float() / 255).repeat(1, 3, 1, 1),
+            "Each picture has three channels now. A grey picture has one: (N, 1, H, W).",
+        ),
+        Mistake(
             "float64",
             lambda images: _stack(images).unsqueeze(1).double() / 255,
             "The batch is float64, NumPy's habit. Networks compute in float32: add .float().",
@@ -225,6 +265,27 @@ TO_BATCH = Exercise(
             lambda images: _stack(images).unsqueeze(1).float() / _stack(images).max(),
             "You divided by the brightest pixel of this batch, so a dark batch becomes bright. "
             "Divide by 255, whatever the pictures hold.",
+        ),
+        Mistake(
+            "divides by each picture's maximum",
+            lambda images: (x := _stack(images).unsqueeze(1).float()) / x.amax((1, 2, 3), keepdim=True),
+            "You divided each picture by its own brightest pixel, so all become equally bright. "
+            "Divide by 255, whatever the pictures hold.",
+        ),
+        Mistake(
+            "stretched from the darkest to the brightest",
+            lambda images: ((x := _stack(images).unsqueeze(1).float()) - x.min()) / (x.max() - x.min()),
+            "You stretched the values: the darkest pixel of the batch became 0, the brightest 1. Only divide by 255.",
+        ),
+        Mistake(
+            "from -1 to 1",
+            lambda images: _stack(images).unsqueeze(1).float() / 127.5 - 1,
+            "Your values go from -1 to 1. Here black is 0 and white is 1: divide by 255, and take nothing off.",
+        ),
+        Mistake(
+            "divided twice",
+            lambda images: _stack(images).unsqueeze(1).float() / 255**2,
+            "You divided by 255 twice, so white is 0.004. Once is enough.",
         ),
         Mistake(
             "stays NumPy",

@@ -13,7 +13,8 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from cvlab.widgets._engine.controls import arrange, check_value, nearest
+from cvlab._validate import nearest
+from cvlab.widgets._engine.controls import arrange, check_value
 from cvlab.widgets._engine.readout import readout_html, task_html
 
 __all__ = ["Widget"]
@@ -152,8 +153,9 @@ class Widget:
     def _check_state(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             if name not in self._controls:
+                meant = nearest(name, self._controls) or "."
                 raise TypeError(
-                    f"{type(self).__name__} has no control {name!r}; {nearest(name, self._controls)}"
+                    f"{type(self).__name__} has no control {name!r}{meant} It has: {', '.join(self._controls)}"
                 )
             check_value(name, self._controls[name], value)
 

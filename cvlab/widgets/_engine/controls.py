@@ -1,28 +1,13 @@
 """What a control allows, and where controls stand: shared by every widget."""
 
-import difflib
 import numbers
-from collections.abc import Iterable
 from typing import Any
 
 import ipywidgets
 
-__all__ = ["allowed", "arrange", "check_value", "nearest"]
+__all__ = ["allowed", "arrange", "check_value"]
 
 CHARACTER = 7  # pixels a character of a description takes
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Say which names exist and which one was probably meant.
-
-    Example:
-        >>> nearest("qualty", ["quality", "zoom"])
-        "did you mean 'quality'? It has: quality, zoom"
-    """
-    names = list(names)
-    close = difflib.get_close_matches(str(name), names, n=1)
-    guess = f"did you mean {close[0]!r}? " if close else ""
-    return f"{guess}{'It' if guess else 'it'} has: {', '.join(names)}"
 
 
 def allowed(control) -> list[Any] | None:

@@ -1,4 +1,4 @@
-"""Lesson 01's exercises on where pixels go: resize_nearest, center_crop."""
+"""Lesson 01's exercise on resizing: resize_nearest."""
 
 import math
 
@@ -7,7 +7,7 @@ import numpy as np
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.preprocessing import preprocess
 
-__all__ = ["CENTER_CROP", "RESIZE_NEAREST"]
+__all__ = ["RESIZE_NEAREST"]
 
 
 def _pixels(*shape: int, seed: int = 0) -> np.ndarray:
@@ -59,6 +59,18 @@ def _wrong_side(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return image[y[:, None], x]
 
 
+def _paired(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    rows = _half_pixel(np.arange(height), image.shape[0], height)
+    return image[rows, _half_pixel(np.arange(width), image.shape[1], width)]
+
+
+def _forwards(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    result = np.zeros((height, width, *image.shape[2:]), image.dtype)
+    for row, col in np.ndindex(image.shape[:2]):
+        result[row * height // image.shape[0], col * width // image.shape[1]] = image[row, col]
+    return result
+
+
 def _bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
     import cv2
 
@@ -85,6 +97,28 @@ RESIZE_NEAREST = Exercise(
             _picked(lambda i, old, new: np.floor(i * (old - 1) / max(new - 1, 1) + 0.5)),
             "You tied the first and last pixels together (align corners). Here pixel centres count: "
             "floor((i + 0.5) * H / height).",
+        ),
+        Mistake(
+            "corners aligned, ties to even",
+            _picked(lambda i, old, new: np.round(np.linspace(0, old - 1, new))),
+            "np.linspace(0, H - 1, height) ties the first and last pixels together. Here pixel centres count: "
+            "floor((i + 0.5) * H / height).",
+        ),
+        Mistake(
+            "corners aligned, rounded down",
+            _picked(lambda i, old, new: np.linspace(0, old - 1, new)),
+            "np.linspace(0, H - 1, height), cut to whole numbers, reaches the last pixel only at the very end. "
+            "Take floor((i + 0.5) * H / height).",
+        ),
+        Mistake(
+            "half a pixel taken off again",
+            _picked(lambda i, old, new: (i + 0.5) * old / new - 0.5),
+            "The - 0.5 is one too many: old pixel j covers j to j + 1, so the floor of (i + 0.5) * H / height is it.",
+        ),
+        Mistake(
+            "half a pixel after scaling",
+            _picked(lambda i, old, new: np.minimum(i * old / new + 0.5, old - 1)),
+            "You added 0.5 after scaling. It is half a *new* pixel: add it to i first, then multiply by H / height.",
         ),
         Mistake(
             "rounds instead of floor",
@@ -117,6 +151,26 @@ RESIZE_NEAREST = Exercise(
             "The ratio is upside down. Going from output to input you multiply by H / height.",
         ),
         Mistake(
+            "pairs rows with columns",
+            _paired,
+            "image[rows, cols] pairs row i with column i, so a line comes out. Every row meets every column: "
+            "image[rows[:, None], cols].",
+        ),
+        Mistake(
+            "from input to output",
+            _forwards,
+            "You sent each input pixel to a place in the result. Enlarged, some places get none and stay 0. "
+            "Go from each output pixel back to the input.",
+        ),
+        Mistake(
+            "whole steps only",
+            lambda image, height, width: image[:: image.shape[0] // height, :: image.shape[1] // width][
+                :height, :width
+            ],
+            "image[::step] keeps the corner of each block, and works for whole ratios only. "
+            "Compute the row for each i: floor((i + 0.5) * H / height).",
+        ),
+        Mistake(
             "repeats instead of stretching",
             lambda image, height, width: np.resize(image, (height, width, *image.shape[2:])),
             "np.resize refills the shape with the numbers in reading order. Pick rows and columns by index.",
@@ -139,7 +193,7 @@ RESIZE_NEAREST = Exercise(
         ),
         Mistake(
             "result in floats",
-            lambda image, height, width: preprocess.resize_nearest(image, height, width).astype(np.float32),
+            lambda image, height, width: preprocess.resize_nearest(image, height, width).astype(float),
             "The pixels are right, but the dtype changed. Make the result with image.dtype, or by indexing.",
         ),
     ],
@@ -150,135 +204,4 @@ RESIZE_NEAREST = Exercise(
         "then image[rows[:, None], cols] picks the grid.",
     ],
     note="Every value is one of the input's, so masks and labels survive it.",
-)
-
-
-def _crop_other(image: np.ndarray, size: int) -> np.ndarray:
-    """Keep the rows and columns with as many outside on either side."""
-    for axis in (0, 1):
-        surplus = image.shape[axis] - size
-        kept = list(range(surplus // 2, image.shape[axis] - (surplus - surplus // 2)))
-        image = np.take(image, kept, axis=axis)
-    return image
-
-
-def _crop_cases() -> list[Case]:
-    return [
-        Case(np.array([[1, 2, 3, 4]], np.uint8), 1),
-        Case(np.arange(12, dtype=np.uint8).reshape(3, 4), 2),
-        Case(np.arange(30, dtype=np.uint8).reshape(6, 5), 3),
-        Case(_pixels(4, 9), 3),
-        Case(_pixels(8, 5, 3), 4),
-        Case(_pixels(5, 5, 3) / 255, 5),
-    ]
-
-
-def _cropped(corner, extra: int = 0):
-    """Return a crop whose offset is `corner(side, size)`."""
-
-    def crop(image: np.ndarray, size: int) -> np.ndarray:
-        top, left = (int(corner(side, size)) for side in image.shape[:2])
-        return image[top : top + size + extra, left : left + size + extra]
-
-    return crop
-
-
-def _crop_swapped(image: np.ndarray, size: int) -> np.ndarray:
-    top, left = (image.shape[1] - size) // 2, (image.shape[0] - size) // 2
-    return image[top : top + size, left : left + size]
-
-
-def _crop_both_sides(image: np.ndarray, size: int) -> np.ndarray:
-    row, col, half = image.shape[0] // 2, image.shape[1] // 2, size // 2
-    return image[row - half : row + half, col - half : col + half]
-
-
-def _crop_rows(image: np.ndarray, size: int) -> np.ndarray:
-    top = (image.shape[0] - size) // 2
-    return image[top : top + size]
-
-
-CENTER_CROP = Exercise(
-    name="center_crop",
-    lesson="01",
-    minutes=6,
-    difficulty="easy",
-    reference=preprocess.center_crop,
-    other=_crop_other,
-    cases=_crop_cases,
-    mistakes=[
-        Mistake(
-            "from the corner",
-            lambda image, size: image[:size, :size],
-            "You cut from the top left corner. Start at (H - size) // 2 and (W - size) // 2.",
-        ),
-        Mistake(
-            "from the bottom right",
-            _cropped(lambda side, size: side - size),
-            "You cut from the bottom right corner. Leave half of the surplus on each side: (H - size) // 2.",
-        ),
-        Mistake(
-            "offset rounded up",
-            _cropped(lambda side, size: -((size - side) // 2)),
-            "Where one pixel is left over you start one too late. Round the offset down: (H - size) // 2.",
-        ),
-        Mistake(
-            "one too many",
-            _cropped(lambda side, size: (side - size) // 2, extra=1),
-            "The crop is one pixel too large: a slice ends before its end, so stop at top + size.",
-        ),
-        Mistake(
-            "one too few",
-            _cropped(lambda side, size: (side - size) // 2, extra=-1),
-            "The crop is one pixel too small: a slice already ends before its end, so stop at top + size.",
-        ),
-        Mistake(
-            "starts one late",
-            _cropped(lambda side, size: (side - size) // 2 + 1),
-            "You start one pixel too late. Counting begins at 0: the offset is (H - size) // 2.",
-        ),
-        Mistake(
-            "rows and columns swapped",
-            _crop_swapped,
-            "The offsets changed places. Rows come first, and theirs is (H - size) // 2; columns use W.",
-        ),
-        Mistake(
-            "offset is half the size",
-            _cropped(lambda side, size: size // 2),
-            "Your offset is size // 2. It must be half of what is cut away: (H - size) // 2.",
-        ),
-        Mistake(
-            "starts at the centre",
-            _cropped(lambda side, size: side // 2),
-            "Your crop starts at the centre. It must lie around it: go back by half of size.",
-        ),
-        Mistake(
-            "centre minus half the size",
-            _cropped(lambda side, size: side // 2 - size // 2),
-            "H // 2 - size // 2 rounds twice, which is one too many when H is even and size is odd. "
-            "Subtract first: (H - size) // 2.",
-        ),
-        Mistake(
-            "half on both sides",
-            _crop_both_sides,
-            "From centre - size // 2 to centre + size // 2 an odd size loses a pixel. "
-            "Compute the start, then add size.",
-        ),
-        Mistake(
-            "only the rows",
-            _crop_rows,
-            "Only the rows were cropped. Do the same with the columns: (W - size) // 2.",
-        ),
-        Mistake(
-            "resizes instead",
-            lambda image, size: preprocess.resize_nearest(image, size, size),
-            "You shrank the whole picture. A crop keeps pixels as they are, and leaves the border out.",
-        ),
-    ],
-    hints=[
-        "How many rows are cut away in all? Half of them lie above the crop.",
-        "The first row is (H - size) // 2. Where does the slice end, if it holds size rows?",
-        "image[top : top + size, left : left + size], with left computed from W as top is from H.",
-    ],
-    note="An odd pixel left over stays at the bottom and right.",
 )

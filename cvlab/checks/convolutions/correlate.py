@@ -1,11 +1,11 @@
-"""The exercises of lesson 02; the two that slide a kernel are written here, the others next door."""
+"""Exercise of lesson 02: sliding a kernel over a picture, correlate2d."""
 
 import numpy as np
 
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.convolutions import filters
 
-__all__ = ["CORRELATE2D", "MOVING_AVERAGE"]
+__all__ = ["CORRELATE2D"]
 
 
 def _floats(*shape: int, seed: int = 0) -> np.ndarray:
@@ -16,138 +16,6 @@ def _floats(*shape: int, seed: int = 0) -> np.ndarray:
 def _pixels(*shape: int, seed: int = 0) -> np.ndarray:
     """Return random uint8 pixels."""
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def _average_other(signal: np.ndarray, width: int) -> np.ndarray:
-    """Let NumPy convolve."""
-    return np.convolve(signal.astype(float), np.ones(width) / width, mode="full")[
-        width // 2 : width // 2 + len(signal)
-    ]
-
-
-def _average_cases() -> list[Case]:
-    return [
-        Case(np.array([3.0, 6, 9, 6, 3]), 3),
-        Case(np.array([1.0, 0, 0, 0, 2]), 5),
-        Case(_floats(12), 5),
-        Case(_floats(9, seed=1), 1),
-        Case(np.full(6, 200, np.uint8), 3),
-    ]
-
-
-def _around(before: int, after: int, mode: str = "constant"):
-    """Return a moving average whose window reaches `width // 2 + before` back and `+ after` forward."""
-
-    def average(signal: np.ndarray, width: int) -> np.ndarray:
-        half = width // 2
-        padded = np.pad(signal.astype(float), (half + before, half + after), mode=mode)
-        return np.array([padded[i : i + width].mean() for i in range(len(signal))])
-
-    return average
-
-
-def _windows(signal: np.ndarray, width: int) -> list[np.ndarray]:
-    half = width // 2
-    return [signal[max(0, i - half) : i + half + 1] for i in range(len(signal))]
-
-
-def _one_side(signal: np.ndarray, width: int) -> np.ndarray:
-    padded = np.pad(signal.astype(float), (width - 1, 0))
-    return np.array([padded[i : i + width].mean() for i in range(len(signal))])
-
-
-def _short_window(signal: np.ndarray, width: int) -> np.ndarray:
-    padded = np.pad(signal.astype(float), width // 2)
-    return np.array([padded[i : i + width - 1].sum() / width for i in range(len(signal))])
-
-
-def _sum_in_uint8(signal: np.ndarray, width: int) -> np.ndarray:
-    padded = np.pad(signal, width // 2)
-    return np.array(
-        [padded[i : i + width].sum(dtype=signal.dtype) / width for i in range(len(signal))], float
-    )
-
-
-MOVING_AVERAGE = Exercise(
-    name="moving_average",
-    lesson="02",
-    minutes=6,
-    difficulty="easy",
-    reference=filters.moving_average,
-    other=_average_other,
-    cases=_average_cases,
-    to_image=lambda line: line[None],
-    mistakes=[
-        Mistake(
-            "no padding",
-            lambda signal, width: np.convolve(signal.astype(float), np.ones(width) / width, "valid"),
-            "The result is shorter than the signal by width - 1. Put width // 2 zeros at each end first.",
-        ),
-        Mistake(
-            "padding on one side",
-            _one_side,
-            "Your window looks only backwards: all zeros went to the front, so the result lags behind. "
-            "Put width // 2 zeros at each end.",
-        ),
-        Mistake(
-            "looks only forwards",
-            lambda signal, width: _one_side(signal[::-1], width)[::-1],
-            "Your window looks only forwards: all zeros went to the back. Put width // 2 zeros at each end.",
-        ),
-        Mistake(
-            "window one too short",
-            _short_window,
-            "The window holds width - 1 values: a slice stops before its end. Use padded[i : i + width].",
-        ),
-        Mistake(
-            "window one too far",
-            _around(-1, 1),
-            "The window is one step too far to the right. Window i starts at i in the padded signal.",
-        ),
-        Mistake(
-            "divides by what is there",
-            lambda signal, width: np.array([w.mean() for w in _windows(signal, width)], float),
-            "Near the ends you divide by the number of values that exist. Here zeros count too: divide by width.",
-        ),
-        Mistake(
-            "repeats the last value",
-            _around(0, 0, "edge"),
-            "Outside the signal you repeat its last value. A fine choice, but this exercise wants zeros there.",
-        ),
-        Mistake(
-            "sum, not mean",
-            lambda signal, width: np.convolve(signal.astype(float), np.ones(width))[width // 2 :][
-                : len(signal)
-            ],
-            "You added, but did not divide by width.",
-        ),
-        Mistake(
-            "uint8 overflow",
-            _sum_in_uint8,
-            "Three times 200 does not fit into uint8 and wraps around. Make the signal floats before you add.",
-        ),
-        Mistake(
-            "whole numbers",
-            lambda signal, width: filters.moving_average(signal, width).astype(int),
-            "The means were cut to whole numbers. A mean is a float.",
-        ),
-        Mistake(
-            "ends left as they were",
-            lambda signal, width: np.where(
-                (np.arange(len(signal)) < width // 2) | (np.arange(len(signal)) >= len(signal) - width // 2),
-                signal.astype(float),
-                filters.moving_average(signal, width),
-            ),
-            "You left the values near the ends as they were. They are averaged too, with zeros outside.",
-        ),
-    ],
-    hints=[
-        "The first value has no neighbours on its left. What did the text put there?",
-        "Pad width // 2 zeros at both ends; then window i is padded[i : i + width].",
-        "padded = np.pad(signal.astype(float), width // 2), then the mean of each of the len(signal) windows.",
-    ],
-    note="The sagging ends are the zeros that were averaged in.",
-)
 
 
 def _correlate_other(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -191,8 +59,55 @@ def _in_pixels_type(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def _zero_padded(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    pads = [(side // 2, (side - 1) // 2) for side in kernel.shape]
+    pads = [((side - 1) // 2, side // 2) for side in kernel.shape]
     return filters.correlate2d(np.pad(image.astype(float), pads), kernel)
+
+
+def _in_pixels_products(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    patches = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    with np.errstate(over="ignore"):
+        return (patches * kernel).sum(axis=(2, 3)).astype(float)
+
+
+def _in_pixels_result(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    right = filters.correlate2d(image, kernel)
+    result = np.zeros(right.shape, image.dtype)
+    with np.errstate(invalid="ignore"):
+        for place in np.ndindex(right.shape):
+            result[place] = right[place]
+    return result
+
+
+def _by_opencv(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    import cv2
+
+    return cv2.filter2D(image.astype(float), -1, kernel.astype(float))
+
+
+def _in_a_larger_result(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    right, result = filters.correlate2d(image, kernel), np.zeros(image.shape)
+    result[: len(right), : right.shape[1]] = right
+    return result
+
+
+def _last_ones_missing(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    result = filters.correlate2d(image, kernel)
+    result[-1], result[:, -1] = 0, 0
+    return result
+
+
+def _first_row_only(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    result = filters.correlate2d(image, kernel)
+    result[1:] = 0
+    return result
+
+
+def _places_swapped(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    (kernel_height, kernel_width), result = kernel.shape, np.zeros_like(filters.correlate2d(image, kernel))
+    for row, col in np.ndindex(result.shape):
+        patch = image[col : col + kernel_height, row : row + kernel_width].astype(float)
+        result[row, col] = (patch * kernel).sum()
+    return result
 
 
 def _square_kernel(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -216,6 +131,9 @@ CORRELATE2D = Exercise(
     reference=filters.correlate2d,
     other=_correlate_other,
     cases=_correlate_cases,
+    tolerance=1e-5,
+    any_float=True,
+    equivalent={"result = np.ones((height, width))": "every place is overwritten"},
     mistakes=[
         Mistake(
             "kernel flipped",
@@ -243,8 +161,18 @@ CORRELATE2D = Exercise(
             "The sums wrapped around: uint8 holds 0 to 255 only. Make the patch floats before you multiply.",
         ),
         Mistake(
+            "products overflow",
+            _in_pixels_products,
+            "The products wrapped around: 200 * 2 is 144 in uint8. Make the patch floats before you multiply.",
+        ),
+        Mistake(
+            "whole numbers",
+            lambda image, kernel: filters.correlate2d(image, kernel).astype(np.int64),
+            "The result holds whole numbers. Return floats: the kernel may hold fractions.",
+        ),
+        Mistake(
             "result in the picture's type",
-            lambda image, kernel: filters.correlate2d(image, kernel).astype(np.int64).astype(image.dtype),
+            _in_pixels_result,
             "The result has the picture's dtype, so fractions, minus signs or large sums were lost. "
             "np.zeros((height, width)) makes floats.",
         ),
@@ -252,6 +180,61 @@ CORRELATE2D = Exercise(
             "zeros around",
             _zero_padded,
             "You put zeros around the picture and kept its size. Here the result shrinks by k - 1.",
+        ),
+        Mistake(
+            "zeros around, half a kernel",
+            lambda image, kernel: filters.correlate2d(
+                np.pad(image.astype(float), [(side // 2, side // 2) for side in kernel.shape]), kernel
+            ),
+            "You padded the picture by half a kernel. Here the kernel stays inside: the result is smaller by k - 1.",
+        ),
+        Mistake(
+            "zeros around, a whole kernel",
+            lambda image, kernel: filters.correlate2d(
+                np.pad(image.astype(float), [(side - 1, side - 1) for side in kernel.shape]), kernel
+            ),
+            "You kept every place that the kernel touches (mode='full'). Keep those where it lies inside: H - k + 1.",
+        ),
+        Mistake(
+            "OpenCV's border",
+            _by_opencv,
+            "cv2.filter2D mirrors the picture at its border and keeps its size. Here the kernel stays inside.",
+        ),
+        Mistake(
+            "result as large as the picture",
+            _in_a_larger_result,
+            "Your result is as large as the picture, with zeros at the right and bottom. "
+            "A kernel of k fits H - k + 1 times.",
+        ),
+        Mistake(
+            "last places not visited",
+            _last_ones_missing,
+            "The last row and column of the result stayed 0: your loops stop one too early. Loop over all H - k + 1.",
+        ),
+        Mistake(
+            "returns in the loop",
+            _first_row_only,
+            "Only the first row is filled: return stands inside the loop. Move it out, to the left.",
+        ),
+        Mistake(
+            "rows and columns swapped in the picture",
+            _places_swapped,
+            "The patch for result[row, col] starts at image[col, row]. Rows come first in the picture too.",
+        ),
+        Mistake(
+            "result transposed",
+            lambda image, kernel: filters.correlate2d(image, kernel).T,
+            "The result lies on its side: its rows and columns changed places. Fill result[row, col].",
+        ),
+        Mistake(
+            "clipped",
+            lambda image, kernel: filters.correlate2d(image, kernel).clip(0, 255),
+            "You cut the result to 0 to 255. A filter's answer may be negative, and large: keep it.",
+        ),
+        Mistake(
+            "kernel scaled to sum 1",
+            lambda image, kernel: filters.correlate2d(image, kernel / np.abs(kernel).sum()),
+            "You divided the kernel by its sum. Take it as it is; a blur kernel brings its own 1/9.",
         ),
         Mistake(
             "mean, not sum",
@@ -280,7 +263,7 @@ CORRELATE2D = Exercise(
         ),
         Mistake(
             "matrix product",
-            _slid(lambda patch, kernel: (patch.T @ kernel).sum()),
+            _slid(lambda patch, kernel: (patch @ kernel).sum()),
             "@ multiplies rows by columns. A filter multiplies each pixel by the number that lies on it: *.",
         ),
     ],

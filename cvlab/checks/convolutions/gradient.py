@@ -1,129 +1,11 @@
-"""Exercises of lesson 02 that follow a number through layers: forwards the receptive field, backwards the gradient."""
-
-import math
+"""Exercise of lesson 02: the gradient of a convolution, conv1d_grad."""
 
 import numpy as np
 
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
-from cvlab.convolutions import filters, gradients, receptive
+from cvlab.convolutions import filters, gradients
 
-__all__ = ["CONV1D_GRAD", "RECEPTIVE_FIELD"]
-
-
-def _field_other(layers) -> int:
-    """Walk from the output back to the input."""
-    field = 1
-    for kernel, stride, dilation in reversed(layers):
-        field = (field - 1) * stride + dilation * (kernel - 1) + 1
-    return field
-
-
-def _field_cases() -> list[Case]:
-    return [
-        Case([]),
-        Case([(3, 1, 1)]),
-        Case([(3, 1, 1), (3, 1, 1)]),
-        Case([(3, 1, 2), (2, 1, 1)]),
-        Case([(3, 2, 1), (3, 1, 1)]),
-        Case([(7, 2, 1), (3, 2, 1), (3, 1, 4), (1, 1, 1)]),
-        Case([(5, 3, 2), (2, 2, 3), (4, 2, 1), (3, 1, 2)]),
-    ]
-
-
-def _grown(grow, *, start: int = 1, stride_first=False, add_strides=False, backwards=False):
-    """Return a receptive field that grows by `grow(kernel, dilation, step)` a layer."""
-
-    def receptive_field(layers) -> int:
-        field, step = start, 1
-        for kernel, stride, dilation in reversed(layers) if backwards else layers:
-            if stride_first:
-                step *= stride
-            field += grow(kernel, dilation, step)
-            if not stride_first:
-                step = step + stride - 1 if add_strides else step * stride
-        return field
-
-    return receptive_field
-
-
-def _right(kernel: int, dilation: int, step: int) -> int:
-    return dilation * (kernel - 1) * step
-
-
-RECEPTIVE_FIELD = Exercise(
-    name="receptive_field",
-    lesson="02",
-    minutes=8,
-    difficulty="medium",
-    reference=receptive.receptive_field,
-    other=_field_other,
-    cases=_field_cases,
-    mistakes=[
-        Mistake(
-            "stride ignored",
-            _grown(lambda kernel, dilation, step: dilation * (kernel - 1)),
-            "Strides change nothing in your answer. After a stride of 2, a step in the next layer is 2 input cells.",
-        ),
-        Mistake(
-            "dilation ignored",
-            _grown(lambda kernel, dilation, step: (kernel - 1) * step),
-            "dilation changes nothing in your answer. It stretches a kernel's k - 1 gaps.",
-        ),
-        Mistake(
-            "a layer's own stride",
-            _grown(_right, stride_first=True),
-            "A layer's own stride does not widen its own view, only the view of the layers above. "
-            "Update the step after the field.",
-        ),
-        Mistake(
-            "kernel, not kernel - 1",
-            _grown(lambda kernel, dilation, step: dilation * kernel * step),
-            "Each layer adds kernel cells in your answer. One of them was there before: it adds kernel - 1.",
-        ),
-        Mistake(
-            "starts at 0",
-            _grown(_right, start=0),
-            "You start from 0 cells. With no layer at all, a cell sees itself: start from 1.",
-        ),
-        Mistake(
-            "product of kernels",
-            lambda layers: math.prod(kernel for kernel, _, _ in layers),
-            "You multiplied the kernels. Neighbouring windows overlap, so each layer only adds kernel - 1 steps.",
-        ),
-        Mistake(
-            "strides added",
-            _grown(_right, add_strides=True),
-            "You added the strides. Two strides of 2 are 4 input cells apart by chance; a 3 and a 2 make 6: multiply.",
-        ),
-        Mistake(
-            "last layer first",
-            _grown(_right, backwards=True),
-            "You walked from the last layer to the first, but strides count for the layers above them. "
-            "Start at the input.",
-        ),
-        Mistake(
-            "only the last layer",
-            lambda layers: layers[-1][2] * (layers[-1][0] - 1) + 1 if layers else 1,
-            "That is what the last layer sees of its own input. Carry on down to the picture.",
-        ),
-        Mistake(
-            "largest kernel",
-            lambda layers: max((d * (k - 1) + 1 for k, _, d in layers), default=1),
-            "You took the widest layer. Layers see through each other: their reaches add up.",
-        ),
-        Mistake(
-            "area",
-            lambda layers: receptive.receptive_field(layers) ** 2,
-            "You squared it. The question is its side, along one axis.",
-        ),
-    ],
-    hints=[
-        "No layers: 1 cell. A kernel of 3 adds one cell on either side. What does a second kernel of 3 add?",
-        "Keep two numbers: the field, and how many input cells one step of the current layer is. Both start at 1.",
-        "For each layer: field += dilation * (kernel - 1) * step, and only then step *= stride.",
-    ],
-    note="Padding does not appear: it moves the field, it does not change its size.",
-)
+__all__ = ["CONV1D_GRAD"]
 
 
 def _grad_other(signal: np.ndarray, kernel: np.ndarray, grad: np.ndarray) -> tuple:
@@ -163,6 +45,15 @@ def _last_place(signal: np.ndarray, kernel: np.ndarray, grad: np.ndarray) -> np.
     return grad[-1] * signal[len(grad) - 1 :]
 
 
+def _window_starts(signal: np.ndarray, kernel: np.ndarray, grad: np.ndarray) -> np.ndarray:
+    return np.full(len(kernel), grad @ signal[: len(grad)])
+
+
+def _without_last(signal: np.ndarray, kernel: np.ndarray, grad: np.ndarray) -> tuple:
+    shorter = np.append(grad[:-1], 0)
+    return *gradients.conv1d_grad(signal, kernel, shorter)[:2], float(grad.sum())
+
+
 def _overwritten(signal: np.ndarray, kernel: np.ndarray, grad: np.ndarray) -> np.ndarray:
     result = np.zeros(len(signal))
     for i, g in enumerate(grad):
@@ -178,6 +69,12 @@ CONV1D_GRAD = Exercise(
     reference=gradients.conv1d_grad,
     other=_grad_other,
     cases=_grad_cases,
+    tolerance=1e-5,
+    any_float=True,
+    equivalent={
+        "return (d_signal, d_kernel, np.sum(grad))": "NumPy's float is a float",
+        "d_kernel += g * signal[window] before d_signal[window] += g * kernel": "neither reads what the other writes",
+    },
     to_image=lambda gradients: gradients[0][None],
     mistakes=[
         Mistake(
@@ -215,6 +112,38 @@ CONV1D_GRAD = Exercise(
             "bias counted, not summed",
             _changed(d_bias=lambda x, w, g: float(len(g))),
             "dL/dbias counts the outputs. Each passes on its own grad: add them up.",
+        ),
+        Mistake(
+            "bias averaged",
+            _changed(d_bias=lambda x, w, g: float(g.mean())),
+            "dL/dbias is a mean. The bias is in every output, so their blame adds up: the sum of grad.",
+        ),
+        Mistake(
+            "all averaged",
+            lambda signal, kernel, grad: tuple(
+                g / len(grad) for g in gradients.conv1d_grad(signal, kernel, grad)
+            ),
+            "All three are means over the places. The chain rule adds: leave the division out.",
+        ),
+        Mistake(
+            "last place left out",
+            _without_last,
+            "The last output sends no blame back: your loop stops one too early. Go over all of grad.",
+        ),
+        Mistake(
+            "each kernel number meets the first cell",
+            _changed(d_kernel=_window_starts),
+            "dL/dkernel meets only the first cell of each window. kernel[k] met signal[i + k].",
+        ),
+        Mistake(
+            "signal convolved",
+            _changed(d_kernel=lambda x, w, g: np.convolve(x, g, "valid")),
+            "dL/dkernel slides grad the wrong way round: np.convolve turns it. Use np.correlate(signal, grad, 'valid').",
+        ),
+        Mistake(
+            "input's gradient cut to the same length",
+            _changed(d_signal=lambda x, w, g: np.convolve(g, w, "same")),
+            "dL/dsignal is as long as grad or kernel (mode='same'). Every input cell gets blame: use mode='full'.",
         ),
         Mistake(
             "mean over positions",

@@ -1,0 +1,189 @@
+"""The exercise of lesson 03 that builds a part of a net: the residual block."""
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from cvlab.checks._engine.exercise import Case, Exercise, Mistake
+from cvlab.cnn_training import nets
+
+__all__ = ["RESIDUAL_BLOCK"]
+
+
+class _Seen(NamedTuple):
+    count_of_numbers_it_learns: int
+    answer: torch.Tensor
+    input_afterwards: torch.Tensor
+    count_of_parameters_that_change_nothing: int
+
+
+def _apply(function, channels_in, channels_out, stride=1):
+    """Return the block's answer with fixed numbers in its parameters, and what else tells a block from another."""
+    block = function(channels_in, channels_out, stride).eval()
+    x = torch.arange(2 * channels_in * 30).reshape(2, channels_in, 6, 5).cos()
+    with torch.no_grad():
+        block(x.clone())  # lazy layers take their shape from it
+        _fill(block)
+        given = x.clone()
+        answer = block(given)
+    block(x.clone()).sum().backward()
+    parameters = list(block.parameters())
+    idle = sum(p.grad is None for p in parameters)
+    return _Seen(sum(p.numel() for p in parameters), answer, given, idle)
+
+
+def _fill(block: nn.Module) -> None:
+    """Write fixed numbers into all parameters, whichever layers (or none) they belong to."""
+    for name, value in block.named_parameters():
+        if value.ndim == 1 and name.endswith("weight"):
+            value.copy_(torch.linspace(0.8, 1.2, len(value)))
+        elif value.ndim == 1:
+            value.copy_(torch.linspace(-0.5, 0.5, len(value)))
+        else:
+            value.copy_(torch.arange(value.numel()).reshape(value.shape).sin() / 2)
+    for name, value in block.named_buffers():
+        if value.is_floating_point():
+            value.fill_(2.0 if "var" in name else 0.1)
+
+
+class _Other(nn.Module):
+    """The two paths as two Sequentials."""
+
+    def __init__(self, channels_in, channels_out, stride=1):
+        super().__init__()
+        first = nn.Conv2d(channels_in, channels_out, (3, 3), (stride, stride), (1, 1), bias=False)
+        second = nn.Conv2d(channels_out, channels_out, (3, 3), padding="same", bias=False)
+        norms = nn.BatchNorm2d(channels_out), nn.BatchNorm2d(channels_out)
+        self.long = nn.Sequential(first, norms[0], nn.ReLU(), second, norms[1])
+        same = stride == 1 and channels_in == channels_out
+        self.short = nn.Sequential() if same else nn.Conv2d(channels_in, channels_out, 1, stride, bias=False)
+
+    def forward(self, x):
+        return torch.relu(self.long(x) + self.short(x))
+
+
+def _long(block, x):
+    return block.norm2(block.conv2(block.norm1(block.conv1(x)).relu()))
+
+
+def _added(long):
+    """Return the block's answer with another long path."""
+    return lambda block, x: (long(block, x) + block.shortcut(x)).relu()
+
+
+_right = _added(_long)
+
+
+_NEEDED = {
+    "where needed": lambda i, o, stride: stride != 1 or i != o,
+    "never": lambda i, o, stride: False,
+    "always": lambda i, o, stride: True,
+    "channels": lambda i, o, stride: i != o,
+    "stride": lambda i, o, stride: stride != 1,
+    "both": lambda i, o, stride: stride != 1 and i != o,
+    "growing": lambda i, o, stride: stride != 1 or i < o,
+    "stride 2": lambda i, o, stride: stride == 2 or i != o,
+}
+
+
+def _block(
+    *,
+    forward=_right,
+    shortcut="where needed",
+    strides=(1, 0),
+    padding=1,
+    bias=(False, False),
+    **options,
+):
+    """Return a block class that differs from the right one as the arguments say."""
+    norm, kernel, behind = (
+        options.get(*pair) for pair in (("norm", nn.BatchNorm2d), ("kernel", 1), ("behind", False))
+    )
+    shared, taken = options.get("shared", False), options.get("taken", lambda stride: stride)
+
+    class ResidualBlock(nn.Module):
+        def __init__(self, channels_in, channels_out, stride=1):
+            super().__init__()
+            first, second = (stride if used else 1 for used in strides)
+            self.conv1 = nn.Conv2d(channels_in, channels_out, 3, first, padding, bias=bias[0])
+            self.conv2 = nn.Conv2d(channels_out, channels_out, 3, second, padding, bias=bias[0])
+            self.norm1, self.norm2 = norm(channels_out), norm(channels_out)
+            if shared:
+                self.norm2 = self.norm1
+            self.shortcut = nn.Identity()
+            if _NEEDED[shortcut](channels_in, channels_out, stride):
+                conv = nn.Conv2d(channels_in, channels_out, kernel, taken(stride), kernel // 2, bias=bias[1])
+                self.shortcut = nn.Sequential(conv, nn.BatchNorm2d(channels_out)) if behind else conv
+
+        def forward(self, x):
+            return forward(self, x)
+
+    return ResidualBlock
+
+
+def _writes_into_x(block, x):
+    short = block.shortcut(x)
+    y = _long(block, x)
+    short += y
+    return short.relu()
+
+
+def _x_overwritten(block, x):
+    x = block.norm1(block.conv1(x)).relu()
+    return (block.norm2(block.conv2(x)) + x).relu()
+
+
+RESIDUAL_BLOCK = Exercise(
+    name="ResidualBlock",
+    lesson="03",
+    minutes=10,
+    difficulty="medium",
+    reference=nets.ResidualBlock,
+    other=_Other,
+    cases=lambda: [Case(2, 2), Case(2, 4), Case(4, 2), Case(2, 2, 2), Case(3, 5, 2), Case(2, 2, 3)],
+    apply=_apply,
+    tolerance=1e-4,
+    any_float=True,
+    mistakes=[
+        Mistake("no shortcut", _block(forward=lambda b, x: _long(b, x).relu()), "The input is never added, so this is a plain pair of layers. Add self.shortcut(x) before the last ReLU."),
+        Mistake("no last ReLU", _block(forward=lambda b, x: _long(b, x) + b.shortcut(x)), "The ReLU after the addition is missing."),
+        Mistake("ReLU before the addition", _block(forward=lambda b, x: _long(b, x).relu() + b.shortcut(x)), "The last ReLU comes before the addition, so a block can only add. It comes after."),
+        Mistake("ReLU before and after the addition", _block(forward=_added(lambda b, x: _long(b, x).relu())), "There is one ReLU too many, before the addition, so the long path can only add. Only the sum gets one."),
+        Mistake("no ReLU between", _block(forward=_added(lambda b, x: b.norm2(b.conv2(b.norm1(b.conv1(x)))))), "Without a ReLU between them, two convolutions are one. Put it after the first norm."),
+        Mistake("ReLU before the norm", _block(forward=_added(lambda b, x: b.norm2(b.conv2(b.norm1(b.conv1(x).relu()))))), "Your first ReLU comes before the norm. The order is conv, norm, ReLU."),
+        Mistake("multiplied", _block(forward=lambda b, x: (_long(b, x) * b.shortcut(x)).relu()), "The two paths are multiplied. Add them: then the gradient passes unchanged."),
+        Mistake("subtracted", _block(forward=lambda b, x: (_long(b, x) - b.shortcut(x)).relu()), "The input is subtracted. Add it."),
+        Mistake("writes into x", _block(forward=_writes_into_x), "Where the shortcut is the input itself, += writes into the caller's tensor. Make a new one: y + self.shortcut(x)."),
+        Mistake("x overwritten", _block(forward=_x_overwritten), "You add what the first layers made of x, not x itself: its name was used again. Keep the input until the addition."),
+        Mistake("one norm used twice", _block(forward=_added(lambda b, x: b.norm1(b.conv2(b.norm1(b.conv1(x)).relu())))), "forward uses one norm twice and the other never. Each convolution has its own."),
+        Mistake("first convolution used twice", _block(forward=_added(lambda b, x: b.norm2(b.conv1(b.norm1(b.conv1(x)).relu())))), "forward uses the first convolution twice and the second never: conv1, then conv2."),
+        Mistake("second convolution used twice", _block(forward=_added(lambda b, x: b.norm2(b.conv2(b.norm1(b.conv2(x)).relu())))), "forward uses the second convolution twice and the first never: conv1, then conv2."),
+        Mistake("second half forgotten", _block(forward=_added(lambda b, x: b.norm1(b.conv1(x)))), "The second convolution and its norm are made but never used: conv, norm, ReLU, conv, norm."),
+        Mistake("identity everywhere", _block(shortcut="never"), "The shortcut is the bare input even where channels or size change. There it needs a 1 x 1 convolution with the same stride."),
+        Mistake("stride forgotten in the shortcut's rule", _block(shortcut="channels"), "With a stride of 2 and equal channels the input is still twice as large. The shortcut needs its convolution there, too."),
+        Mistake("channels forgotten in the shortcut's rule", _block(shortcut="stride"), "With a stride of 1 the channels may still change. The shortcut needs its convolution there, too."),
+        Mistake("shortcut only where both change", _block(shortcut="both"), "The shortcut needs its convolution where the stride or the channels change; you ask for both at once."),
+        Mistake("shortcut only where channels grow", _block(shortcut="growing"), "Channels may also become fewer. The shortcut needs its convolution wherever they differ: channels_in != channels_out."),
+        Mistake("shortcut only for a stride of 2", _block(shortcut="stride 2"), "Every stride but 1 makes the map smaller, not only 2: stride != 1."),
+        Mistake("convolution everywhere", _block(shortcut="always"), "Where nothing changes shape, the shortcut is the input itself: no weights, no convolution."),
+        Mistake("no stride in the shortcut", _block(taken=lambda stride: 1), "The shortcut's convolution lacks the stride, so its map is larger than the long path's. Give it the same stride."),
+        Mistake("norm in the shortcut", _block(behind=True), "There is a BatchNorm behind the shortcut's convolution. Many published blocks have one; here the shortcut is the bare convolution."),
+        Mistake("3 x 3 in the shortcut", _block(kernel=3), "The shortcut's convolution is 3 x 3. It only has to fit channels and size: 1 x 1, no padding."),
+        Mistake("bias in the shortcut", _block(bias=(False, True)), "The shortcut's convolution has a bias. The text asks for none: bias=False."),
+        Mistake("stride in the second convolution", _block(strides=(0, 1)), "The second convolution has the stride. The first one takes it; the second keeps the size."),
+        Mistake("stride twice", _block(strides=(1, 1)), "Both convolutions have the stride. Only the first one; the second keeps the size."),
+        Mistake("stride ignored", _block(strides=(0, 0), taken=lambda stride: 1), "stride changes nothing in your answer. The first convolution takes it, and the shortcut's, too."),
+        Mistake("no padding", _block(padding=0), "The convolutions lose their border, so the paths no longer fit. padding=1 keeps the size."),
+        Mistake("no norm", _block(norm=lambda channels: nn.Identity()), "The BatchNorm layers are missing: one after each 3 x 3 convolution."),
+        Mistake("one norm for both", _block(shared=True), "Both convolutions share one BatchNorm. Each has numbers of its own to normalise: make two."),
+        Mistake("biases", _block(bias=(True, False)), "The convolutions have biases, which the BatchNorm behind them takes off again. bias=False."),
+        Mistake("biases everywhere", _block(bias=(True, True)), "All your convolutions have biases. None is asked for: the BatchNorm behind takes them off again. bias=False."),
+    ],
+    hints=[
+        "The long path: conv 3 x 3 (with stride, padding=1, bias=False), norm, ReLU, conv 3 x 3, norm.",
+        "The short path is nn.Identity(), or a 1 x 1 convolution with that stride where channels or stride change the shape.",
+        "forward: y = norm1(conv1(x)).relu(); y = norm2(conv2(y)); return (y + shortcut(x)).relu()",
+    ],
+    note="With the long path at zero it passes its input on: a block too many does no harm.",
+)  # fmt: skip

@@ -134,9 +134,10 @@ class AddInput(nn.Module):
 
 
 def he_init(net: nn.Module) -> nn.Module:
-    """Draw the weights of every convolution and dense layer with variance 2 / fan_in, and set the biases to 0.
+    """Draw the weights of every convolution with variance 2 / fan_in, and set the biases to 0.
 
-    A layer with ReLU then hands its signals on in the size in which they came. (torch's default is 1 / (3 fan_in).)
+    A layer with ReLU then hands its signals on in the size in which they came. (torch's default is 1 / (3 fan_in). The
+    dense layer at the end has no ReLU behind it and stays as it is.)
 
     Args:
         net: changed in place.
@@ -145,14 +146,14 @@ def he_init(net: nn.Module) -> nn.Module:
         `net`.
 
     Example:
-        >>> layer = he_init(nn.Linear(200, 3000))
+        >>> layer = he_init(nn.Conv2d(200, 300, 1))
         >>> round(layer.weight.var().item(), 3), layer.bias.abs().max().item()
         (0.01, 0.0)
 
     Source: He, Zhang, Ren, Sun, Delving Deep into Rectifiers, 2015; `torch.nn.init.kaiming_normal_`.
     """
     for layer in net.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, nn.Conv2d):
             fan_in = layer.weight[0].numel()  # numbers that meet in one output
             nn.init.normal_(layer.weight, 0, (2 / fan_in) ** 0.5)
             if layer.bias is not None:

@@ -637,10 +637,11 @@ ax.legend();
 relu, curved = (np.array([run["test"] for run in runs]) for runs in (record["nets"]["lenet"], record["tanh"]["runs"]))
 for name, scores in {"ReLU": relu, "Tanh": curved}.items():
     print(f"{name}: {scores.mean():.1%} of the unseen style ({scores.min():.1%} to {scores.max():.1%})")
-TANH_ASSERT
+assert settings.is_online() or curved.min() > relu.max()
 
 # %% [markdown]
-# TANH_TEXT
+# A surprise: in a net of five layers Tanh does *better*, for every seed. AlexNet's authors saw their deep net learn six times sooner with ReLU;
+# that is no law for yours. Measure.
 
 # %% [markdown]
 # Is the record honest? Train the cheapest one again, here and now, and time an epoch of each.
@@ -859,9 +860,9 @@ def deep_net(depth=20, *, shortcuts=False, norm=False, width=8, classes=10):
 
 # %% tags=["core"]
 def he_init(net):
-    """Draw the weights of every convolution and dense layer with variance 2 / fan_in; biases are 0."""
+    """Draw the weights of every convolution with variance 2 / fan_in; biases are 0."""
     for layer in net.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, nn.Conv2d):
             fan_in = layer.weight[0].numel()  # numbers that meet in one output
             nn.init.normal_(layer.weight, 0, (2 / fan_in) ** 0.5)
             if layer.bias is not None:
@@ -875,9 +876,10 @@ def he_init(net):
 def by_layer(net):
     """Return the spread of each convolution's output and the size of its gradient, for one batch."""
     layers, spreads = [m for m in net.modules() if isinstance(m, nn.Conv2d)], []
-    for layer in layers:
-        layer.register_forward_hook(lambda layer, inputs, output: spreads.append(output.std().item()))
+    hooks = [m.register_forward_hook(lambda m, inputs, output: spreads.append(output.std().item())) for m in layers]
     F.cross_entropy(net(x[:64]), torch.as_tensor(labels[:64])).backward()
+    for hook in hooks:
+        hook.remove()
     return spreads, [layer.weight.grad.norm().item() for layer in layers]
 
 def seeded(build):
@@ -913,7 +915,21 @@ for name, rates in record["depth"]["start"].items():
 START_ASSERT
 
 # %% [markdown]
-# START_TEXT
+# With torch's start nothing is learnt at any rate. He's start alone learns a little at 0.02, and nothing at 0.05. BatchNorm learns at every rate, for every
+# seed. Why is a good start not enough? Look at the signals again, after 20 steps:
+
+# %%
+net = seeded(lambda: he_init(deep_net(20)))
+before = by_layer(net)[0]
+optimizer = torch.optim.SGD(net.parameters(), 0.05, momentum=0.9)
+loop.train_epoch(net, batches.Batches(x[:1280], labels[:1280], 64), F.cross_entropy, optimizer)
+after = by_layer(net)[0]
+print("spread at layers 1, 7, 13, 19, He's start: ", *(f"{v:.2f}" for v in before[::6]))
+print("                 after 20 steps at 0.05:   ", *(f"{v:.2f}" for v in after[::6]))
+assert after[-1] < 0.3 * before[-1]
+
+# %% [markdown]
+# The steps themselves have moved the scale: at the end of the net little signal is left.
 #
 # ### BatchNorm by hand
 #
@@ -999,11 +1015,9 @@ assert min(reach) > 0.1
 
 # %% [markdown]
 # The plain net's gradient is healthy, so vanishing gradients are not what hurts it; He and others say the same of theirs. Their own guess: *to change nothing* is
-# hard to learn for a stack of layers, and easy for a block that **adds**: its layers only have to be 0.
+# hard to learn for a stack of layers, and easy for a block that **adds**: its layers only have to be 0. That the second half is true you will see below;
+# the first half stayed a guess.
 #
-# IDENTITY
-
-# %% [markdown]
 # **Exercise 7 · `ResidualBlock`** *(10 minutes, medium)*. Conv, norm, ReLU, conv, norm; add the shortcut; ReLU. Convolutions of 3 x 3 without bias;
 # the first has the stride. The shortcut is the input itself, or a bare 1 x 1 convolution without bias where channels or stride change the shape.
 # `x` stays as it is.
@@ -1105,10 +1119,12 @@ for kind, amounts in record["spoilt"].items():
     gain[kind] = 100 * (augmented - plain)
     print(f"{kind:8}", "  ".join(f"{a}: {g:+.0f}" for a, g in zip(amounts, gain[kind], strict=True)))
 assert gain["hue"][1:4].min() > 8 and gain["shift"][3] > 0
-assert gain["rotate"][1:4].max() < 0 and gain["shift"][0] < 0
+assert gain["rotate"][1:4].max() < 0 and gain["shift"][0] < 0 and gain["scale"][0] < 0
 
 # %% [markdown]
-# AUGMENT_TEXT
+# It bought most against a turned **hue**, up to 19 points, though no hue was ever turned: channels were made stronger and weaker. It bought 5 to 7 points against
+# shifts of 6 and 8, farther than any shown. And it **cost**: 2 points on clean pictures (12 epochs are short for harder ones), up to 8 on turned and 5 on
+# enlarged ones. What a change buys can reach beyond what was shown, and is paid for elsewhere. Nobody guesses this well; measuring it is one cell.
 #
 # One net, live, to be sure that the record is true:
 

@@ -1,13 +1,22 @@
 # The course in a few commands. `make lab` opens it, `make test` tests it; each sets `.venv` up first.
 # Options: ARGS="..." goes to the tool behind the command, PYTHON=... picks the Python that `.venv` is made with.
 
-.PHONY: lab test build lint setup clean
+.PHONY: lab quick test test-all build lint setup clean
+
+PYTEST = .venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 lab: setup
 	@.venv/bin/cvlab lab $(ARGS)
 
+# Three tiers: what changed and one lesson; all that a release needs; the exhaustive rest too.
+quick: lint
+	@$(PYTEST) -q -m "not slow and not exhaustive" $$(.venv/bin/python tests/support/changed.py) $(ARGS)
+
 test: setup
-	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(PYTEST) -m "not exhaustive" $(ARGS)
+
+test-all: setup
+	@$(PYTEST) $(ARGS)
 
 build: setup
 	@.venv/bin/cvlab build $(ARGS)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cvlab.coco.write import to_coco
 from cvlab.map.detectors import DETECTORS, detect
+from cvlab.store.files import write_whole
 from cvlab.world.scenes import make_scene
 
 FOLDER = Path(__file__).parent / "annotations"
@@ -41,7 +42,7 @@ def build() -> dict[str, dict | list]:
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name, content in build().items():
-        (FOLDER / name).write_text(json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8")
+        write_whole(FOLDER / name, (json.dumps(content, separators=(",", ":")) + "\n").encode())
         print(f"{name}: {(FOLDER / name).stat().st_size / 1000:.0f} kB")
 
 

@@ -20,6 +20,8 @@ from emoji_packages import drawings, packages, read_json
 from make_stickers import CLASSES
 from PIL import Image, ImageDraw
 
+from cvlab.store.files import write_whole
+
 FOLDER = Path(__file__).resolve().parent / "pool"
 SIZE, COLUMNS, FILLED = 64, 32, 0.93
 TRAIN, TEST = ("noto", "noto2017", "emojione2", "fxemoji"), "twemoji"
@@ -136,9 +138,9 @@ def main() -> None:
     index = {"size": SIZE, "columns": COLUMNS, "train": TRAIN, "test": TEST, "things": kept, "sheets": {}}
     for style, images in sprites.items():
         index["sheets"][style] = [n for n, thing in enumerate(kept) if thing["code"] in images]
-        (FOLDER / f"{style}.webp").write_bytes(sheet(list(images.values())))
+        write_whole(FOLDER / f"{style}.webp", sheet(list(images.values())))
         print(f"{style}: {len(images)} drawings, {(FOLDER / f'{style}.webp').stat().st_size / 1000:.0f} kB")
-    (FOLDER / "index.json").write_text(json.dumps(index, separators=(",", ":")) + "\n", encoding="utf-8")
+    write_whole(FOLDER / "index.json", (json.dumps(index, separators=(",", ":")) + "\n").encode())
     if arguments.sheet:
         draw_sheet(kept, sprites, arguments.sheet)
 

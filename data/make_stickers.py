@@ -18,6 +18,8 @@ from emoji_packages import STYLES, drawings, packages
 from PIL import Image
 from scipy import ndimage
 
+from cvlab.store.files import write_whole
+
 DATA = Path(__file__).resolve().parent
 SIZE = 96
 
@@ -98,7 +100,7 @@ def build(folder: Path | None) -> None:
                     continue
                 path = DATA / "stickers" / style / f"{name}_{n}.webp"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(encode(top_part(found[code]) if code in TOP_PART else found[code]))
+                write_whole(path, encode(top_part(found[code]) if code in TOP_PART else found[code]))
                 written.add(path)
     for path in set((DATA / "stickers").rglob("*.webp")) - written:
         path.unlink()
@@ -128,7 +130,7 @@ def write_hashes() -> None:
     before, rest = readme.read_text(encoding="utf-8").split("<!-- hashes -->")
     after = rest.split("<!-- /hashes -->")[1]
     text = f"{before}<!-- hashes -->\n{table()}\n<!-- /hashes -->{after}"
-    readme.write_text(text, encoding="utf-8", newline="\n")
+    write_whole(readme, text.encode())
 
 
 def draw_sheet(target: Path) -> None:

@@ -20,6 +20,7 @@ import torch
 from cvlab.cnn_training import batches, loop, nets
 from cvlab.cnn_training.augmentation import augment, spoil
 from cvlab.store.checkpoint import save_weights
+from cvlab.store.files import write_whole
 from cvlab.world.datasets import Stickers10
 
 FOLDER = Path(__file__).parent
@@ -64,7 +65,7 @@ def curves(data, model) -> dict[str, list[float]]:
     images, labels = data["test"]
     return {
         kind: [
-            loop.accuracy(model, batches.Batches(spoil(images, kind, a), labels, 500, every=True))
+            loop.accuracy(model, batches.Batches(spoil(images, **{kind: a}), labels, 500, every=True))
             for a in amounts
         ]
         for kind, amounts in SPOILT.items()
@@ -159,7 +160,7 @@ def main() -> None:
     data, path = pictures(), FOLDER / "training" / "record.json"
     if sys.argv[1:] == ["depth"]:
         record = json.loads(path.read_text(encoding="utf-8")) | {"depth": depth(data), "tanh": tanh(data)}
-        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        write_whole(path, (json.dumps(record, indent=1) + "\n").encode())
         return
     record = {
         "machine": f"{platform.machine()}, torch {torch.__version__}",
@@ -194,8 +195,9 @@ def main() -> None:
         print(label, [r["test"] for r in record["stacks"][label]], flush=True)
     (FOLDER / "training").mkdir(exist_ok=True)
     record |= {"depth": depth(data), "tanh": tanh(data)}
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    np.savez_compressed(FOLDER / "training" / "explorer.npz", **explorer(data, lr))
+    write_whole(path, (json.dumps(record, indent=1) + "\n").encode())
+    arrays = explorer(data, lr)
+    write_whole(FOLDER / "training" / "explorer.npz", lambda file: np.savez_compressed(file, **arrays))
 
 
 if __name__ == "__main__":

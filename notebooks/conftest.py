@@ -1,4 +1,4 @@
-"""Makes nbval see a cell's outputs as JupyterLab saves them, in a kernel like the one `cvlab build` uses."""
+"""Makes nbval see a cell's outputs as JupyterLab saves them, figures too, in a kernel like the one of `cvlab build`."""
 
 import json
 import os
@@ -12,7 +12,9 @@ import nbval.kernel
 import nbval.plugin
 
 from cvlab.course.execute import kernel_environment, memory_of
+from cvlab.course.likeness import differences
 
+OUTPUT_PATIENCE = 60  # seconds to wait for a message of a busy machine; nbval's own are 5
 SHOWN = ("stream", "display_data", "execute_result")
 NOT_COMPARED = ("stderr", "image/svg+xml", "application/vnd.jupyter.widget-state+json")
 
@@ -42,9 +44,9 @@ class CourseKernel(nbval.kernel.RunningKernel):
     def stop(self):
         """Write down what the run took, then stop."""
         if report := os.environ.get("CVLAB_FIGURES"):
-            memory, peak = memory_of(self.km.provisioner.pid)
+            memory, peak, own = memory_of(self.km.provisioner.pid)
             seconds = time.perf_counter() - self._started
-            figures = {"cells": self._cells, "seconds": seconds, "memory": memory, "peak": peak}
+            figures = {"cells": self._cells, "seconds": seconds, "memory": memory, "peak": peak, "own": own}
             Path(report).write_text(json.dumps(figures), encoding="utf-8")
         super().stop()
         self._folder.cleanup()
@@ -102,8 +104,17 @@ def pytest_collectstart(collector):
 
 
 def _run_cell(self, original=nbval.plugin.IPyNbCell.runtest):
+    self.output_timeout = OUTPUT_PATIENCE
     self.parent.frontend.begin(self)
     original(self)
+
+
+def _compare(self, test, ref, skip_compare=None, original=nbval.plugin.IPyNbCell.compare_outputs):
+    """Compare text as nbval does, which never looks at pictures, then what a person sees of each figure."""
+    same = original(self, test, ref, skip_compare)
+    found = differences(ref, test)
+    self.comparison_traceback += found
+    return same and not found
 
 
 def _next_message(self, timeout=None, stream="iopub", original=nbval.plugin.IPyNbFile.get_kernel_message):
@@ -115,4 +126,5 @@ def _next_message(self, timeout=None, stream="iopub", original=nbval.plugin.IPyN
 
 nbval.plugin.RunningKernel = CourseKernel
 nbval.plugin.IPyNbCell.runtest = _run_cell
+nbval.plugin.IPyNbCell.compare_outputs = _compare
 nbval.plugin.IPyNbFile.get_kernel_message = _next_message

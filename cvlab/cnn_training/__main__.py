@@ -26,6 +26,7 @@ from cvlab.cnn_training.augmentation import augment
 from cvlab.cnn_training.loop import accuracy, cross_entropy, stop_if_not_finite
 from cvlab.store import checkpoint
 from cvlab.store.download import DataUnavailable
+from cvlab.store.files import write_whole
 
 __all__ = ["main"]
 
@@ -127,17 +128,15 @@ def _join() -> World:
 
 
 def _data(options):
-    """Return training and test pictures and labels: (N, H, W, 3) uint8 and N numbers, twice."""
+    """Return the training and the test pictures, each as (N, H, W, 3) uint8 and N labels."""
     if options.data == "stickers":
         from cvlab.world.datasets import Stickers10
 
-        return *Stickers10("train", options.pictures, options.seed).arrays(), *Stickers10(
-            "test", 1000
-        ).arrays()
+        train = Stickers10("train", options.pictures, options.seed)
+        return train.arrays(), Stickers10("test", 1000).arrays()
     from cvlab.world import cifar10
 
-    (images, labels), (test_images, test_labels) = cifar10.load()
-    return images, labels, test_images, test_labels
+    return cifar10.load()
 
 
 def _judge(options, world: World, labels) -> None:
@@ -150,7 +149,7 @@ def _judge(options, world: World, labels) -> None:
 
 
 def _run(options, world: World, at: dict) -> None:
-    images, labels, test_images, test_labels = _data(options)
+    (images, labels), (test_images, test_labels) = _data(options)
     _judge(options, world, labels)
     images, labels = batches.to_tensor(images), torch.as_tensor(labels)
     model = nets.make(options.net, options.seed).to(world.device)
@@ -238,7 +237,7 @@ def _finish(options, model, losses: list[float], test) -> None:
     checkpoint.save_weights(options.out / "net.safetensors", model)
     right = accuracy(model.cpu(), test)
     report = {"net": options.net, "accuracy": right, "losses": losses}
-    (options.out / "losses.json").write_text(json.dumps(report), encoding="utf-8")
+    write_whole(options.out / "losses.json", json.dumps(report).encode())
     print(f"accuracy {right:.3f} on the test split; weights in {options.out / 'net.safetensors'}", flush=True)
 
 

@@ -4,11 +4,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cvlab._validate import one_of, positive_int
+from cvlab._validate import arguments, positive_int
 
-__all__ = ["SPOILS", "augment", "spoil"]
-
-SPOILS = ("shift", "rotate", "scale", "hue", "shuffle")
+__all__ = ["augment", "spoil"]
 
 
 def augment(
@@ -37,29 +35,59 @@ def augment(
     return images * (1 + gain) + offset
 
 
-def spoil(images: torch.Tensor, kind: str, amount: float) -> torch.Tensor:
-    """Return copies that a person would still name, spoilt in one way.
+def _sane(images, shift, rotate, scale, hue, shuffle) -> None:
+    for name, value in {"shift": shift, "rotate": rotate, "scale": scale, "hue": hue}.items():
+        if not np.isfinite(value):
+            raise ValueError(f"{name} must be a finite number; got {value}")
+    if scale <= 0:
+        raise ValueError(f"scale must be above 0, where 1 is unchanged and 0.5 half the size; got {scale}")
+    H, W = images.shape[2:]
+    if H % shuffle or W % shuffle:
+        raise ValueError(f"shuffle must divide the picture's {H} x {W} pixels; got {shuffle} parts a side")
+
+
+@arguments(_sane, shuffle=positive_int)
+def spoil(
+    images: torch.Tensor,
+    *,
+    shift: float = 0,
+    rotate: float = 0,
+    scale: float = 1,
+    hue: float = 0,
+    shuffle: int = 1,
+) -> torch.Tensor:
+    """Return copies that a person would still name, spoilt in one way or several, in the order given here.
 
     Args:
-        images: (B, 3, H, W) floats, H and W multiples of 8.
-        kind: "shift" (pixels to the right and down), "rotate" (degrees), "scale" (1 is unchanged), "hue" (degrees
-            on the colour wheel), "shuffle" (cut into amount x amount parts and mix them).
-        amount: how much.
+        images: (B, 3, H, W) floats. What enters at an edge is mirrored.
+        shift: pixels to the right and down.
+        rotate: degrees, clockwise.
+        scale: 1 is unchanged, 0.5 half as wide and high.
+        hue: degrees on the colour wheel.
+        shuffle: cut into so many parts a side, and mix them; 1 is unchanged.
+
+    Returns:
+        (B, 3, H, W) floats; `images` itself where nothing is asked for.
 
     Example:
-        >>> spoil(torch.arange(64.0).reshape(1, 1, 8, 8).repeat(1, 3, 1, 1), "shift", 2)[0, 0, 2, 2:5].round()
+        >>> spoil(torch.arange(64.0).reshape(1, 1, 8, 8).repeat(1, 3, 1, 1), shift=2)[0, 0, 2, 2:5].round()
         tensor([0., 1., 2.])
     """
-    one_of(kind, "kind", SPOILS)
-    if kind == "hue":
-        return torch.einsum("ij,bjhw->bihw", _hue_matrix(amount), images)
-    if kind == "shuffle":
-        return _shuffle(images, positive_int(int(amount), "amount"))
-    angle = np.deg2rad(amount if kind == "rotate" else 0)
-    zoom = 1 / amount if kind == "scale" else 1
-    c, s, move = np.cos(angle) * zoom, np.sin(angle) * zoom, -2 * amount / images.shape[3] * (kind == "shift")
-    theta = torch.tensor([[c, s, move], [-s, c, move]], dtype=images.dtype).expand(len(images), 2, 3)
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    if shift or rotate or scale != 1:
+        images = _moved(images, shift, np.deg2rad(rotate), 1 / scale)
+    if hue:
+        images = torch.einsum("ij,bjhw->bihw", _hue_matrix(hue), images)
+    return _shuffled(images, shuffle) if shuffle > 1 else images
+
+
+def _moved(images: torch.Tensor, shift: float, angle: float, zoom: float) -> torch.Tensor:
+    """Look up each pixel where it came from: `theta` goes from a new place to an old one, both from -1 to 1."""
+    B, _, H, W = images.shape
+    c, s = np.cos(angle) * zoom, np.sin(angle) * zoom
+    theta = torch.tensor(
+        [[c, s * H / W, -2 * shift / W], [-s * W / H, c, -2 * shift / H]], dtype=images.dtype
+    )
+    grid = F.affine_grid(theta.expand(B, 2, 3), list(images.shape), align_corners=False)  # (B, H, W, 2)
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
@@ -70,10 +98,8 @@ def _hue_matrix(degrees: float) -> torch.Tensor:
     return torch.tensor([[a, b, d], [d, a, b], [b, d, a]], dtype=torch.float32)
 
 
-def _shuffle(images: torch.Tensor, parts: int) -> torch.Tensor:
+def _shuffled(images: torch.Tensor, parts: int) -> torch.Tensor:
     B, C, H, W = images.shape
-    if H % parts or W % parts:
-        raise ValueError(f"amount must divide the picture's {H} x {W} pixels; got {parts}")
     h, w = H // parts, W // parts
     tiles = images.reshape(B, C, parts, h, parts, w).permute(0, 2, 4, 1, 3, 5).reshape(B, parts**2, C, h, w)
     rng = np.random.default_rng(0)

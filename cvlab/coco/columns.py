@@ -11,12 +11,27 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-__all__ = ["MAX_SIDE", "Records", "in_file", "shown", "stranger"]
+from cvlab._validate import positive_int
+
+__all__ = [
+    "INT64",
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "NUMBER",
+    "WHOLE",
+    "Records",
+    "as_array",
+    "check_picture",
+    "in_file",
+    "shown",
+    "stranger",
+]
 
 WHOLE = (int, np.integer)
 NUMBER = (*WHOLE, float, np.floating)
 INT64 = (-(2**63), 2**63 - 1)
 MAX_SIDE = 10**6  # pixels; no picture is wider or higher
+MAX_PIXELS = 1 << 26  # of one mask, 8192 x 8192: more than that is a slip, and would fill the memory
 _MOST = 10 * MAX_SIDE  # no box number is larger, so that no area overflows
 _SHORT = reprlib.Repr()
 _SHORT.maxlist = _SHORT.maxtuple = 8
@@ -45,6 +60,22 @@ def stranger(values: Sequence, kinds: tuple[type, ...]) -> int | None:
     if all(map(fits, set(map(type, values)))):
         return None
     return next(i for i, value in enumerate(values) if not fits(type(value)))
+
+
+def as_array(values: Sequence, dtype: type) -> np.ndarray | None:
+    """Make an array of numbers; None when one is too large for the type."""
+    try:
+        return np.fromiter(values, dtype, len(values))
+    except OverflowError:
+        return None
+
+
+def check_picture(height: int, width: int) -> None:
+    """Refuse the size of a picture in which no mask can be drawn."""
+    positive_int(height, "height")
+    positive_int(width, "width")
+    if height * width > MAX_PIXELS:
+        raise ValueError(f"height x width must be at most {MAX_PIXELS} pixels; got {height} x {width}")
 
 
 @contextlib.contextmanager
@@ -127,7 +158,7 @@ class Records:
             values = [record.get(field, least) for record in self.records]
         bad = stranger(values, kinds)
         if bad is None:
-            array = _array(values, np.int64)
+            array = as_array(values, np.int64)
             if array is None or array.min(initial=least) < least or array.max(initial=most) > most:
                 bad = next(i for i, value in enumerate(values) if not least <= value <= most)
         if bad is not None:
@@ -143,7 +174,7 @@ class Records:
         bad = stranger(values, NUMBER)
         if bad is not None:
             self.refuse(bad, field, "a finite number")
-        array = _array(values, float)
+        array = as_array(values, float)
         if array is None or not np.isfinite(array).all():
             self.refuse(_first_beyond(values, sys.float_info.max), field, "a finite number")
         if least is not None:
@@ -165,7 +196,7 @@ class Records:
         bad = stranger(flat, NUMBER)
         if bad is not None:
             self.refuse(bad // 4, "bbox", wanted)
-        boxes = _array(flat, float)
+        boxes = as_array(flat, float)
         if boxes is None or not (abs(boxes) <= _MOST).all():
             self.refuse(_first_beyond(flat, _MOST) // 4, "bbox", f"{wanted}, none beyond {_MOST} pixels")
         boxes = boxes.reshape(-1, 4)  # (N, 4)
@@ -196,14 +227,6 @@ class Records:
             i = int(np.flatnonzero(bad)[0])
             raise ValueError(f"{self.place(i)}: {field} {ids[i]} is not among {of} ({len(known)} ids)")
         return place
-
-
-def _array(values: list, dtype: type) -> np.ndarray | None:
-    """Make an array of numbers; None when one is too large for the type."""
-    try:
-        return np.fromiter(values, dtype, len(values))
-    except OverflowError:
-        return None
 
 
 def _first_beyond(values: list, limit: float) -> int:

@@ -1,6 +1,7 @@
 """Annotation formats: Pascal VOC's XML, YOLO's text, COCO's results, converted both ways."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
@@ -8,7 +9,16 @@ import numpy as np
 from cvlab import _validate
 from cvlab.boxes import voc_to_xyxy, xyxy_to_voc, xyxy_to_yolo, yolo_to_xyxy
 
-__all__ = ["from_voc", "from_yolo", "to_voc", "to_yolo"]
+__all__ = ["VocObjects", "from_voc", "from_yolo", "to_voc", "to_yolo"]
+
+
+class VocObjects(NamedTuple):
+    """The objects of one picture: N class names, their boxes (N, 4) as x0, y0, x1, y1 counted from 0, the picture's size."""
+
+    names: list[str]
+    boxes: np.ndarray
+    height: int
+    width: int
 
 
 def to_voc(names: Sequence[str], boxes, height: int, width: int, *, filename: str = "picture.png") -> str:
@@ -26,7 +36,7 @@ def to_voc(names: Sequence[str], boxes, height: int, width: int, *, filename: st
 
     Example:
         >>> from_voc(to_voc(["cat"], [[0, 0, 5, 4]], height=10, width=20))
-        (['cat'], array([[0., 0., 5., 4.]]), 10, 20)
+        VocObjects(names=['cat'], boxes=array([[0., 0., 5., 4.]]), height=10, width=20)
     """
     boxes = xyxy_to_voc(boxes)
     _validate.as_many(names, boxes, "names")
@@ -52,14 +62,11 @@ def _fields(parent, names, values) -> None:
         ElementTree.SubElement(parent, name).text = str(value)
 
 
-def from_voc(text: str) -> tuple[list[str], np.ndarray, int, int]:
+def from_voc(text: str) -> VocObjects:
     """Read a Pascal VOC annotation: undoes `to_voc`.
 
     Args:
         text: the XML itself.
-
-    Returns:
-        N class names, boxes (N, 4) as x0, y0, x1, y1 counted from 0, height, width.
 
     Raises:
         ValueError: names the object and the field.
@@ -79,7 +86,7 @@ def from_voc(text: str) -> tuple[list[str], np.ndarray, int, int]:
                 f"{where}: bndbox must lie in pixels 1 to {width} by 1 to {height}; got {box}. Max before min?"
             )
         boxes.append(box)
-    return names, voc_to_xyxy(boxes), height, width
+    return VocObjects(names, voc_to_xyxy(boxes), height, width)
 
 
 def _number(parent, path: str, where: str) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cvlab.coco.columns import NUMBER, shown, stranger
+from cvlab.coco.columns import NUMBER, check_picture, shown, stranger
 
 __all__ = ["check_polygons", "polygons_to_mask"]
 
@@ -36,6 +36,7 @@ def polygons_to_mask(polygons: list, height: int, width: int) -> np.ndarray:
 
 def check_polygons(polygons: list, height: int, width: int) -> None:
     """Refuse polygons that cannot be drawn; arguments and errors as of `polygons_to_mask`."""
+    check_picture(height, width)
     if not isinstance(polygons, list | tuple) or not polygons:
         raise ValueError(f"a segmentation must be run lengths or a list of polygons; got {shown(polygons)}")
     least, most = (-width, -height), (2 * width, 2 * height)  # of x, of y

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cvlab.coco import rle
-from cvlab.coco.columns import MAX_SIDE, WHOLE, Records, in_file
+from cvlab.coco.columns import MAX_PIXELS, MAX_SIDE, WHOLE, Records, in_file
 
 __all__ = ["Results", "Truth", "load_json", "read_results", "read_truth"]
 
@@ -208,9 +208,9 @@ def _sizes(images: Records, kind: str) -> np.ndarray:
     if half.any():
         i = int(np.flatnonzero(half)[0])
         raise ValueError(f"{images.place(i)} must have 'height' and 'width', or neither; it has only one")
-    large = sizes.prod(axis=1) > rle.MAX_PIXELS
+    large = sizes.prod(axis=1) > MAX_PIXELS
     if kind == "segm":
-        images.refuse_any(large, "height", f"such that height x width is at most {rle.MAX_PIXELS} pixels")
+        images.refuse_any(large, "height", f"such that height x width is at most {MAX_PIXELS} pixels")
     return sizes
 
 

@@ -3,11 +3,10 @@
 import numpy as np
 
 from cvlab import _validate
-from cvlab.coco.columns import MAX_SIDE, WHOLE, shown, stranger
+from cvlab.coco.columns import INT64, MAX_PIXELS, MAX_SIDE, WHOLE, as_array, check_picture, shown, stranger
 from cvlab.coco.polygons import check_polygons, polygons_to_mask
 
 __all__ = [
-    "MAX_PIXELS",
     "check_segmentation",
     "counts_to_text",
     "mask_area",
@@ -18,7 +17,6 @@ __all__ = [
     "text_to_counts",
 ]
 
-MAX_PIXELS = 1 << 26  # of one mask, 8192 x 8192: more than that is a slip, and would fill the memory
 _LONGEST = 7  # letters of one run length: 35 bits
 
 
@@ -114,9 +112,12 @@ def rle_to_mask(rle: dict) -> np.ndarray:
         >>> rle_to_mask({"size": [2, 2], "counts": "13"}).tolist()
         [[False, True], [True, True]]
     """
-    counts = run_lengths(rle)
-    pixels = np.repeat(np.arange(len(counts)) % 2 == 1, counts)  # (H * W,)
-    return pixels.reshape(rle["size"], order="F")
+    return _drawn(run_lengths(rle), rle["size"])
+
+
+def _drawn(runs: np.ndarray, size) -> np.ndarray:
+    pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs)  # (H * W,)
+    return pixels.reshape(size, order="F")
 
 
 def run_lengths(rle: dict) -> np.ndarray:
@@ -137,48 +138,55 @@ def run_lengths(rle: dict) -> np.ndarray:
     """
     if not isinstance(rle, dict) or not {"size", "counts"} <= rle.keys():
         raise ValueError(f"rle must be a dict with size and counts; got {shown(rle)}")
-    size, counts = rle["size"], rle["counts"]
+    size = rle["size"]
     if not isinstance(size, list | tuple) or len(size) != 2 or stranger(size, WHOLE) is not None:
         raise ValueError(f"size must be two whole numbers, height and width; got {shown(size)}")
     if not all(0 <= side <= MAX_SIDE for side in size) or size[0] * size[1] > MAX_PIXELS:
         raise ValueError(f"size must be at most {MAX_PIXELS} pixels, none negative; got {shown(size)}")
     pixels = int(size[0]) * int(size[1])
-    if isinstance(counts, str | bytes):
-        counts = text_to_counts(counts)
-    elif isinstance(counts, np.ndarray):
-        counts = counts.tolist()
-    if isinstance(counts, list | tuple) and stranger(counts, WHOLE) is not None:
-        bad = stranger(counts, WHOLE)
-        raise ValueError(f"counts must be whole numbers; got counts[{bad}] = {shown(counts[bad])}")
-    if not isinstance(counts, list | tuple | np.ndarray):
-        raise ValueError(f"counts must be text or a list of run lengths; got {shown(counts)}")
-    if len(counts) and (min(counts) < 0 or max(counts) > pixels):
-        bad = next(i for i, count in enumerate(counts) if not 0 <= count <= pixels)
-        wanted = f"from 0 to {size[0]} x {size[1]} = {pixels} pixels"
-        raise ValueError(f"counts must be {wanted}; got counts[{bad}] = {shown(counts[bad])}")
-    counts = np.asarray(counts, dtype=np.int64)
+    counts = _counts(rle["counts"])
+    bad = (counts < 0) | (counts > pixels)
+    if bad.any():
+        i, wanted = int(bad.argmax()), f"from 0 to {size[0]} x {size[1]} = {pixels} pixels"
+        raise ValueError(f"counts must be {wanted}; got counts[{i}] = {counts[i]}")
     if counts.sum() != pixels:
         raise ValueError(f"counts must add up to {size[0]} x {size[1]} = {pixels}; got {counts.sum()}")
     return counts
 
 
-def check_segmentation(segmentation, height: int, width: int) -> None:
-    """Refuse a `segmentation` that cannot be drawn, before anything is; as for `segmentation_to_mask`."""
-    _validate.positive_int(height, "height")
-    _validate.positive_int(width, "width")
-    if height * width > MAX_PIXELS:
-        raise ValueError(f"height x width must be at most {MAX_PIXELS} pixels; got {height} x {width}")
+def _counts(counts) -> np.ndarray:
+    """Return the run lengths of either way to write them, (R,) int64; they may still be negative or too long."""
+    if isinstance(counts, str | bytes):
+        return text_to_counts(counts)
+    counts = counts.tolist() if isinstance(counts, np.ndarray) else counts
+    if not isinstance(counts, list | tuple):
+        raise ValueError(f"counts must be text or a list of run lengths; got {shown(counts)}")
+    bad = stranger(counts, WHOLE)
+    if bad is None:
+        array = as_array(counts, np.int64)
+        if array is not None:
+            return array
+        bad = next(i for i, count in enumerate(counts) if not INT64[0] <= count <= INT64[1])
+    raise ValueError(f"counts must be whole numbers of 64 bits; got counts[{bad}] = {shown(counts[bad])}")
+
+
+def check_segmentation(segmentation, height: int, width: int) -> np.ndarray | None:
+    """Refuse a `segmentation` that cannot be drawn, before anything is; as for `segmentation_to_mask`.
+
+    Returns:
+        its run lengths, None for polygons.
+    """
     if not isinstance(segmentation, dict):
-        check_polygons(segmentation, height, width)
-    elif "size" in segmentation and not _is_size(segmentation["size"], height, width):
-        wanted = f"that of the picture, {[int(height), int(width)]}"
-        raise ValueError(f"size must be {wanted}; got {shown(segmentation['size'])}")
-    else:
-        run_lengths(segmentation)
-
-
-def _is_size(size, height: int, width: int) -> bool:
-    return isinstance(size, list | tuple) and list(size) == [height, width] and stranger(size, WHOLE) is None
+        return check_polygons(segmentation, height, width)
+    check_picture(height, width)
+    size = segmentation.get("size", [height, width])
+    if (
+        not isinstance(size, list | tuple)
+        or list(size) != [height, width]
+        or stranger(size, WHOLE) is not None
+    ):
+        raise ValueError(f"size must be that of the picture, {[int(height), int(width)]}; got {shown(size)}")
+    return run_lengths(segmentation)
 
 
 def mask_area(segmentation, height: int, width: int) -> int:
@@ -189,9 +197,8 @@ def mask_area(segmentation, height: int, width: int) -> int:
         3
     """
     if isinstance(segmentation, dict):
-        check_segmentation(segmentation, height, width)
-        return int(run_lengths(segmentation)[1::2].sum())
-    return int(segmentation_to_mask(segmentation, height, width).sum())
+        return int(check_segmentation(segmentation, height, width)[1::2].sum())
+    return int(polygons_to_mask(segmentation, height, width).sum())
 
 
 def segmentation_to_mask(segmentation, height: int, width: int) -> np.ndarray:
@@ -208,7 +215,6 @@ def segmentation_to_mask(segmentation, height: int, width: int) -> np.ndarray:
     Raises:
         ValueError: names the field, or the polygon and its number.
     """
-    check_segmentation(segmentation, height, width)
     if isinstance(segmentation, dict):
-        return rle_to_mask(segmentation)
+        return _drawn(check_segmentation(segmentation, height, width), (height, width))
     return polygons_to_mask(segmentation, height, width)

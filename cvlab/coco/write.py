@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from cvlab.coco.categories import CATEGORIES, category_id
@@ -88,5 +89,6 @@ def save(scenes: Iterable[Scene], folder: str | Path) -> Path:
     pictures = Path(folder) / "images"
     pictures.mkdir(parents=True, exist_ok=True)
     for record, scene in zip(coco["images"], scenes, strict=True):
-        Image.fromarray(scene.image).save(pictures / record["file_name"])
+        picture = Image.fromarray(scene.image)
+        write_whole(pictures / record["file_name"], partial(picture.save, format="png"))
     return write_json(coco, Path(folder) / "annotations.json")

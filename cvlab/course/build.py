@@ -91,7 +91,8 @@ def _run(notebook, lesson: Lesson, kind: str) -> Run:
         lines = copy_of(lesson, kind).cells[error.index].lines or (1,)
         line = lines[min(error.line, len(lines)) - 1]
         raise SourceError(lesson.path, line, f"the {kind} notebook fails here: {error}") from None
-    for index, message in (*_addresses(notebook), *wrong_outcomes(notebook, lesson, kind)):
+    found = (*_shown_errors(notebook), *_addresses(notebook), *wrong_outcomes(notebook, lesson, kind))
+    for index, message in found:
         line = (copy_of(lesson, kind).cells[index].lines or (1,))[0]
         raise SourceError(lesson.path, line, f"the {kind} notebook: {message}")
     counts = count(notebook)
@@ -103,6 +104,15 @@ def _run(notebook, lesson: Lesson, kind: str) -> Run:
                 lesson.path, 1, f"the {kind} notebook has {counts[what]} {what}, its minimum is {least}"
             )
     return run
+
+
+def _shown_errors(notebook) -> Iterator[tuple[int, str]]:
+    """Find errors that stopped no cell, as when a figure cannot be drawn: the cell's index, and what is wrong."""
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and "raises-exception" not in cell.metadata.get("tags", []):
+            for output in cell.outputs:
+                if output.output_type == "error":
+                    yield index, f"the cell ran, and its output is an error: {output.ename}: {output.evalue}"
 
 
 def _addresses(notebook) -> Iterator[tuple[int, str]]:

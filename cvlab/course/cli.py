@@ -1,4 +1,4 @@
-"""The `cvlab` command: `cvlab lab`, `build`, `checks`, `progress`, `doctor`, `publish`."""
+"""The `cvlab` command: `cvlab lab`, `build`, `new`, `checks`, `progress`, `doctor`, `publish`."""
 
 import argparse
 import sys
@@ -10,6 +10,7 @@ __all__ = ["main", "parser"]
 COMMANDS = {
     "lab": "open JupyterLab on the first lesson (--no-browser: only print the address)",
     "build": "make the notebooks from notebooks/source (--check: only compare)",
+    "new": "write the skeleton of a lesson (NN WORD)",
     "checks": "show which wrong answers and which mutants of the right one each exercise catches",
     "progress": "show what you have solved (--export FILE: write it as JSON)",
     "doctor": "look for what is wrong with this environment and name the fix",

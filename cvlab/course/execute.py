@@ -81,7 +81,7 @@ def run_notebook(notebook, *, timeout: float = 120) -> Run:
             pid = client.km.provisioner.pid
             for index, cell in enumerate(notebook.cells):
                 _run_cell(client, cell, index)
-            memory, peak = memory_of(pid)
+            memory, peak, _ = memory_of(pid)
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     return Run(cells, time.perf_counter() - started, memory, peak)
 
@@ -122,13 +122,18 @@ def _failing_line(cell) -> int:
     return own[0] if own else 1
 
 
-def memory_of(pid: int) -> tuple[float, float]:
-    """Return the memory (resident, in MB) that a running process has now, and its peak; zeros where unknown."""
+def memory_of(pid: int) -> tuple[float, float, float]:
+    """Return the memory of a running process in MB: resident now, resident at its peak, and its own; zeros where unknown.
+
+    Its own (anonymous) memory is nearly the same on every run. What is resident besides are the pages of libraries that
+    the system holds ready: all kernels share them, and their number follows what else is in the page cache.
+    """
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
-        return 0.0, 0.0
-    sizes = dict(re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", status.read_text()))
-    return int(sizes.get("VmRSS", 0)) / 1024, int(sizes.get("VmHWM", 0)) / 1024
+        return 0.0, 0.0, 0.0
+    sizes = dict(re.findall(r"(VmRSS|VmHWM|RssAnon):\s+(\d+) kB", status.read_text()))
+    resident, peak, own = (int(sizes.get(name, 0)) / 1024 for name in ("VmRSS", "VmHWM", "RssAnon"))
+    return resident, peak, own
 
 
 def stable_outputs(notebook, name: str) -> None:

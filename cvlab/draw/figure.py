@@ -1,5 +1,6 @@
 """How figures are sized, numbered and described: the parts that `cvlab.draw` is made of."""
 
+import base64
 import io
 
 import numpy as np
@@ -97,11 +98,12 @@ def describe_figures() -> None:
         """Return the PNG, or nothing after leaving a JPEG for the next formatter: IPython asks in this order."""
         data = original(figure)
         data, metadata = data if isinstance(data, tuple) else (data, {})
-        shown = data, {**metadata, "alt": alt_text(figure)}
-        if jpeg := photo_jpeg(data):
-            figure.cvlab_jpeg = jpeg, shown[1]
+        metadata = {**metadata, "alt": alt_text(figure)}
+        jpeg = photo_jpeg(base64.b64decode(data) if isinstance(data, str) else data)  # matplotlib: base64
+        if jpeg:
+            figure.cvlab_jpeg = jpeg, metadata
             return None
-        return shown
+        return data, metadata
 
     png.describes = True
     formatters["image/png"].for_type(Figure, png)

@@ -51,40 +51,52 @@ class Matchup:
     crowd: np.ndarray
 
 
-def _classes(value, name: str):
-    if not isinstance(value, dict):
-        raise TypeError(f"{name} must be a dict: class -> (scores, ious); got {type(value).__name__}")
-    for key, pair in value.items():
-        if len(pair) != 2 or np.ndim(pair[1]) != 2:
-            raise ValueError(f"{name}[{key!r}] must be (scores, ious), with ious of shape (N, M)")
+def _images(value, name: str):
+    if not isinstance(value, list | tuple):
+        slip = f". One image? Pass [{name}]" if isinstance(value, dict) else ""
+        raise TypeError(f"{name} must be a list with one dict an image; got {type(value).__name__}{slip}")
+    for i, image in enumerate(value):
+        if not isinstance(image, dict):
+            got = type(image).__name__
+            raise TypeError(f"{name}[{i}] must be a dict: class -> (scores, ious); got {got}")
+        for key, pair in image.items():
+            if len(pair) != 2 or np.ndim(pair[1]) != 2:
+                raise ValueError(f"{name}[{i}][{key!r}] must be (scores, ious), with ious of shape (N, M)")
     return value
 
 
-@_validate.arguments(classes=_classes)
-def coco_map(classes: dict) -> float:
-    """Mean average precision over COCO's ten thresholds and all classes that have a truth, for one image.
+@_validate.arguments(images=_images)
+def coco_map(images: list[dict]) -> float:
+    """Mean average precision over COCO's ten thresholds and all classes that have a truth.
+
+    Boxes are matched image by image; then the detections of a class in all images share one curve. Unlike
+    `evaluate`, it knows no crowds and no sizes, and drops no detection beyond the hundredth of an image.
 
     Args:
-        classes: class -> (scores, ious); scores (N,), ious (N, M), M truths of that class.
+        images: for each image a dict, class -> (scores, ious); scores (N,), ious (N, M), M truths of that class.
 
     Returns:
         a float in [0, 1]; -1 when no class has a truth.
 
     Example:
-        >>> coco_map({"cat": (np.array([0.9]), np.array([[0.72]])), "dog": (np.array([0.8]), np.zeros((1, 0)))})
-        0.5
+        >>> found, missed = (np.array([0.9]), np.array([[0.72]])), (np.zeros(0), np.zeros((0, 1)))
+        >>> coco_map([{"cat": found}]), round(coco_map([{"cat": found}, {"cat": missed}]), 3)
+        (0.5, 0.252)
 
     Source: Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, and pycocotools.
     """
     from cvlab.map import metrics
 
     values = []
-    for scores, ious in classes.values():
-        if ious.shape[1] == 0:
+    for name in sorted(set().union(*images)):
+        found = [image[name] for image in images if name in image]  # (scores, ious) of each image
+        n_truths = sum(ious.shape[1] for _, ious in found)
+        if n_truths == 0:
             continue  # an absent class has no average precision
+        scores = np.concatenate([s for s, _ in found])
         for threshold in np.linspace(0.5, 0.95, 10):
-            correct = metrics.match_detections(scores, ious, threshold)
-            precision, recall = metrics.pr_curve(scores, correct, ious.shape[1])
+            correct = np.concatenate([metrics.match_detections(s, ious, threshold) for s, ious in found])
+            precision, recall = metrics.pr_curve(scores, correct, n_truths)
             values.append(metrics.average_precision(precision, recall))
     return float(np.mean(values)) if values else -1.0
 
@@ -111,7 +123,8 @@ def _masks(regions: Truth | Results, which: np.ndarray, size) -> np.ndarray:
     flat = np.zeros((len(which), height * width))
     for row, i in enumerate(which):
         try:
-            flat[row] = segmentation_to_mask(regions.segmentations[i], height, width).ravel()
+            mask = segmentation_to_mask(regions.segmentations[i], height, width)
+            flat[row] = mask.ravel(order="F")  # as it lies in memory
         except ValueError as error:
             where = "annotations" if isinstance(regions, Truth) else "results"
             raise ValueError(f"{where}[{i}]: segmentation: {error}") from error

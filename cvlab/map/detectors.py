@@ -1,6 +1,7 @@
 """Detectors that make realistic errors on purpose: seeded, so that what an error costs can be measured."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,6 +45,15 @@ DETECTORS = {
         jitter=0.07, loose=0.12, miss=0.04, duplicate=0.18, confuse=0.05, ghost=1.0, noise=0.8, boast=1.2
     ),
 }
+
+
+class _Sight(NamedTuple):
+    """What a detector believes to see: `box` is x, y, width, height; a ghost has no annotation."""
+
+    category: int
+    box: np.ndarray
+    annotation: dict | None
+    quality: float
 
 
 def recorded(name: str):
@@ -97,8 +107,8 @@ def detect(truth: dict, habits: Habits, *, seed: int = 0, masks: bool = False) -
     return results
 
 
-def _looks(annotation: dict, habits: Habits, categories: list[dict], rng) -> list[tuple]:
-    """Return (class, box, source annotation, quality) of what is seen of one object: nothing, one box, two."""
+def _looks(annotation: dict, habits: Habits, categories: list[dict], rng) -> list[_Sight]:
+    """Return what is seen of one object: nothing, one box, two."""
     hidden = 1 - annotation.get("visibility", 1.0)
     small = 1.5 if annotation["area"] < 32**2 else 1.0
     if rng.random() < min(0.95, habits.miss * small + 0.25 * habits.miss * hidden / 0.3):
@@ -115,7 +125,7 @@ def _looks(annotation: dict, habits: Habits, categories: list[dict], rng) -> lis
     overlaps = box_iou(xywh_to_xyxy(np.array(seen)), xywh_to_xyxy([annotation["bbox"]]))[:, 0]
     doubt = 0.4 * hidden + 0.5 * (category != annotation["category_id"])
     return [
-        (category, box, annotation, 4 * overlap - 1.6 - doubt - 0.8 * i)
+        _Sight(category, box, annotation, 4 * overlap - 1.6 - doubt - 0.8 * i)
         for i, (box, overlap) in enumerate(zip(seen, overlaps, strict=True))
     ]
 
@@ -128,24 +138,24 @@ def _moved(bbox: list[float], spread: float, rng) -> np.ndarray:
     return np.array([min(x0, x1), min(y0, y1), abs(x1 - x0), abs(y1 - y0)])
 
 
-def _ghost(image: dict, categories: list[dict], rng) -> tuple:
+def _ghost(image: dict, categories: list[dict], rng) -> _Sight:
     height, width = image["height"], image["width"]
     side = rng.uniform(0.15, 0.5, 2) * [width, height]
     box = np.concatenate([rng.uniform(0, [width, height] - side), side])
-    return int(rng.choice([c["id"] for c in categories])), box, None, rng.normal(-0.4, 0.8)
+    return _Sight(int(rng.choice([c["id"] for c in categories])), box, None, rng.normal(-0.4, 0.8))
 
 
-def _record(found: tuple, image: dict, habits: Habits, rng, masks: bool) -> dict | None:
-    category, box, annotation, quality = found
-    score = 1 / (1 + np.exp(-(quality + habits.boast + rng.normal(0, habits.noise))))
+def _record(found: _Sight, image: dict, habits: Habits, rng, masks: bool) -> dict | None:
+    box = found.box
+    score = 1 / (1 + np.exp(-(found.quality + habits.boast + rng.normal(0, habits.noise))))
     low = np.maximum(box[:2], 0).round(1)
     high = np.minimum(box[:2] + box[2:], [image["width"], image["height"]]).round(1)
     if (high - low < 2).any():
         return None  # nothing left of it in the picture
-    record = {"image_id": image["id"], "category_id": category, "score": round(float(score), 3)}
+    record = {"image_id": image["id"], "category_id": found.category, "score": round(float(score), 3)}
     if not masks:
         return record | {"bbox": [round(float(v), 1) for v in (*low, *(high - low))]}
-    mask = _mask(np.concatenate([low, high]), annotation, image)
+    mask = _mask(np.concatenate([low, high]), found.annotation, image)
     return record | {"segmentation": mask_to_rle(mask)} if mask.any() else None
 
 

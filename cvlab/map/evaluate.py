@@ -5,6 +5,7 @@ are few. Round r matches the r-th such detection of every image and class at onc
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,6 +60,38 @@ class Evaluation:
         return f"{self.kind}: {', '.join(parts[:6])}\n      {', '.join(parts[6:])}"
 
 
+class _Queue(NamedTuple):
+    """Detections and truths side by side: by class, then by image, detections with the best score first.
+
+    Attributes:
+        dets: (D,) which detections, at most 100 of a class in an image.
+        rank: (D,) 0 for the best of its class in its image.
+        group: (D,) one number for each class and image, rising.
+        truths: (G,) which truths.
+        group_of_truth: (G,) theirs, rising.
+    """
+
+    dets: np.ndarray
+    rank: np.ndarray
+    group: np.ndarray
+    truths: np.ndarray
+    group_of_truth: np.ndarray
+
+
+class _Found(NamedTuple):
+    """What became of the C detections that overlap anything, for T thresholds and A areas.
+
+    Attributes:
+        candidates: (C,) their places in the queue.
+        right: (C, T, A) bool, on a truth of their own.
+        ignored: (C, T, A) bool, on one that does not count.
+    """
+
+    candidates: np.ndarray
+    right: np.ndarray
+    ignored: np.ndarray
+
+
 def evaluate(truth, results, *, kind: str = "bbox") -> Evaluation:
     """Judge detections against the truth as COCO does, fast.
 
@@ -97,10 +130,10 @@ def _tables(truth: Truth, results: Results, kind: str) -> tuple[np.ndarray, np.n
     dets, rank = order[rank < MAX_DETS], rank[rank < MAX_DETS]
     group_of_truth = truth.category * per_class + truth.image
     truths = np.argsort(group_of_truth, kind="stable")
-    pairs = _pairs(truth, results, dets, truths, group[dets], group_of_truth[truths], kind)
+    queue = _Queue(dets, rank, group[dets], truths, group_of_truth[truths])
     ignore = truth.crowd[:, None] | _outside(truth.areas)  # (G, A)
-    found = _match(pairs, truth.crowd, ignore, group[dets])
-    return _accumulate(truth, results, dets, rank, ignore, *found)
+    found = _match(_pairs(truth, results, queue, kind), truth.crowd, ignore, queue.group)
+    return _accumulate(truth, results, queue, ignore, found)
 
 
 def _outside(areas: np.ndarray) -> np.ndarray:
@@ -124,19 +157,19 @@ def _spread(first: np.ndarray, count: np.ndarray) -> np.ndarray:
     return np.repeat(first - ends + count, count) + np.arange(ends[-1] if len(ends) else 0)
 
 
-def _pairs(truth, results, dets, truths, group, group_of_truth, kind) -> _Pairs:
+def _pairs(truth, results, queue: _Queue, kind: str) -> _Pairs:
     """Find the pairs of one image and class that overlap enough for the lowest threshold."""
-    first = np.searchsorted(group_of_truth, group, "left")
-    count = np.searchsorted(group_of_truth, group, "right") - first
+    first, end = (np.searchsorted(queue.group_of_truth, queue.group, side) for side in ("left", "right"))
+    count = end - first
     rows = np.flatnonzero(count)
     parts = []
     for part in np.array_split(rows, max(1, -(-int(count.sum()) // _CHUNK))):
         if kind == "bbox":
             det = np.repeat(part, count[part])
-            which = truths[_spread(first[part], count[part])]
-            iou = _box_iou(results.boxes[dets[det]], truth.boxes[which], truth.crowd[which])
+            which = queue.truths[_spread(first[part], count[part])]
+            iou = _box_iou(results.boxes[queue.dets[det]], truth.boxes[which], truth.crowd[which])
         else:
-            det, which, iou = _mask_pairs(truth, results, dets, truths, group, first, count, part)
+            det, which, iou = _mask_pairs(truth, results, queue, first, count, part)
         near = iou >= _LEAST[0]
         parts.append((det[near], which[near], iou[near]))
     return _Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
@@ -151,19 +184,19 @@ def _box_iou(d: np.ndarray, g: np.ndarray, crowd: np.ndarray) -> np.ndarray:
     return np.divide(inter, union, out=np.zeros(len(d)), where=inter > 0)
 
 
-def _mask_pairs(truth, results, dets, truths, group, first, count, rows):
+def _mask_pairs(truth, results, queue: _Queue, first, count, rows):
     """Like the boxes, one image and class after the other: masks are too large for all at once."""
-    starts, found = _starts(group[rows]), []
+    starts, found = _starts(queue.group[rows]), []
     for start, stop in zip(starts, np.append(starts, len(rows))[1:], strict=True):
         det = rows[start:stop]
-        which = truths[first[det[0]] : first[det[0]] + count[det[0]]]
-        iou = region_iou(truth, results, dets[det], which, "segm")  # (N, M)
+        which = queue.truths[first[det[0]] : first[det[0]] + count[det[0]]]
+        iou = region_iou(truth, results, queue.dets[det], which, "segm")  # (N, M)
         found.append((np.repeat(det, len(which)), np.tile(which, len(det)), iou.ravel()))
     return (np.concatenate(c) for c in zip(*found, strict=True)) if found else (rows, rows, rows * 0.0)
 
 
-def _match(pairs: _Pairs, crowd, ignore, group):
-    """Match greedily. Return the candidates (C,), and for each (C, T, A) bool: right, and on an ignored truth."""
+def _match(pairs: _Pairs, crowd, ignore, group) -> _Found:
+    """Match greedily: in each image and class the best score chooses first."""
     start = _starts(pairs.det)
     count = np.diff(np.append(start, len(pairs.det)))
     candidates = pairs.det[start]  # detections that overlap anything
@@ -183,7 +216,7 @@ def _match(pairs: _Pairs, crowd, ignore, group):
         chosen = pairs.truth[orders[start[now][c] + best[c, t, a], a]]
         taken[chosen, t, a] = right[now[c], t, a] = True
         ignored[now[c], t, a] = ignore[chosen, a]
-    return candidates, right, ignored
+    return _Found(candidates, right, ignored)
 
 
 def _preferences(pairs: _Pairs, ignore: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -199,7 +232,8 @@ def _preferences(pairs: _Pairs, ignore: np.ndarray) -> tuple[np.ndarray, np.ndar
     return orders, keys
 
 
-def _accumulate(truth, results, dets, rank, ignore, candidates, right, ignored):
+def _accumulate(truth, results, queue: _Queue, ignore, found: _Found):
+    dets, (candidates, right, ignored) = queue.dets, found
     classes = np.arange(len(truth.category_ids) + 1)
     bounds = np.searchsorted(results.category[dets], classes)
     of_candidates = np.searchsorted(candidates, bounds)
@@ -216,7 +250,7 @@ def _accumulate(truth, results, dets, rank, ignore, candidates, right, ignored):
         for s, (area, max_dets) in enumerate(SETTINGS):
             a = list(AREAS).index(area)
             if n_truths[a]:
-                kept = hits[rank[rows] < max_dets, :, a]
+                kept = hits[queue.rank[rows] < max_dets, :, a]
                 recalls[s, :, k] = kept.sum(axis=0) / n_truths[a]
                 if max_dets == MAX_DETS:
                     aps[s, :, k] = _average_precisions(hits[order, :, a], seen[order, :, a], n_truths[a])

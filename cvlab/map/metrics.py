@@ -196,11 +196,13 @@ def ap(precision: np.ndarray, recall: np.ndarray, convention: str = "coco") -> f
         >>> [round(ap(*curve, convention), 3) for convention in CONVENTIONS]
         [0.848, 0.833, 0.835]
     """
-    envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0)  # (N + 1,)
+    if convention == "coco":
+        return average_precision(precision, recall)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]  # (N,)
     if convention == "voc10":
-        return float((np.diff(recall, prepend=0) * envelope[:-1]).sum())
-    levels = np.linspace(0, 1, {"voc07": 11, "coco": 101}[convention])
-    return float(envelope[np.searchsorted(recall, levels)].mean())
+        return float((np.diff(recall, prepend=0) * envelope).sum())
+    found = np.searchsorted(recall, np.linspace(0, 1, 11))  # (11,)
+    return float(np.append(envelope, 0)[found].mean())
 
 
 @_validate.arguments(_flags_fit, ious=_table, threshold=_threshold)

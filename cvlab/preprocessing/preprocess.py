@@ -1,6 +1,5 @@
 """From a decoded picture to the array a network takes: the functions that lesson 01 writes by hand."""
 
-from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -14,7 +13,6 @@ __all__ = [
     "denormalize",
     "hwc_to_chw",
     "normalize",
-    "pipeline_for",
     "psnr",
     "resize_bilinear",
     "resize_nearest",
@@ -56,15 +54,6 @@ def _crop_fits(image, size) -> None:
         raise ValueError(
             f"size must be at most {min(height, width)}, the shorter side of {height} x {width}; got {size}"
         )
-
-
-def _recipe(value, name: str):
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{name} must be a timm pretrained_cfg, a dict; got {type(value).__name__}")
-    missing = [key for key in ("input_size", "crop_pct", "interpolation", "mean", "std") if key not in value]
-    if missing:
-        raise ValueError(f"{name} must be a timm pretrained_cfg; it lacks {', '.join(missing)}")
-    return value
 
 
 def _comparable(a, b, peak) -> None:
@@ -265,32 +254,3 @@ def psnr(a: np.ndarray, b: np.ndarray, peak: float = 255) -> float:
     """
     error = np.mean((a.astype(float) - b.astype(float)) ** 2)
     return float("inf") if error == 0 else float(10 * np.log10(peak**2 / error))
-
-
-@_validate.arguments(config=_recipe)
-def pipeline_for(config: dict):
-    """Build the preprocessing that a timm model's `pretrained_cfg` asks for.
-
-    Args:
-        config: with `input_size` (C, H, W), `crop_pct`, `interpolation`, `mean`, `std`.
-
-    Returns:
-        A `torchvision.transforms.v2.Compose`: (H, W, 3) uint8 array or Pillow picture in, (3, H, W) float
-        tensor out.
-
-    Source: `timm.data.create_transform`, which gives the same up to rounding.
-    """
-    import torch
-    from torchvision.transforms import InterpolationMode, v2
-
-    size = config["input_size"][1]
-    method = InterpolationMode(config["interpolation"])
-    return v2.Compose(
-        [
-            v2.ToImage(),  # (H, W, C) array or Pillow picture -> (C, H, W) tensor
-            v2.Resize(int(size / config["crop_pct"]), method, antialias=True),
-            v2.CenterCrop(size),
-            v2.ToDtype(torch.float32, scale=True),  # uint8 -> [0, 1]
-            v2.Normalize(config["mean"], config["std"]),
-        ]
-    )

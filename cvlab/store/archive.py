@@ -7,9 +7,10 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
 
 __all__ = ["extract"]
 
@@ -22,6 +23,15 @@ except ImportError:  # Python built without lzma
 
 
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError, NotImplementedError)
+
+
+class _Member(NamedTuple):
+    """One entry of an archive; `kind` is "file", "folder" or what is refused."""
+
+    name: str
+    kind: str
+    size: int
+    open: Callable[[], IO[bytes]]
 
 
 def extract(archive: str | Path, folder: str | Path, *, max_bytes: int = 4 * 2**30) -> Path:
@@ -62,16 +72,18 @@ def extract(archive: str | Path, folder: str | Path, *, max_bytes: int = 4 * 2**
 
 
 @contextmanager
-def _opened(archive: Path) -> Iterator[list]:
-    """Give the members as (name, kind, size, open), kind "file", "folder" or what is refused."""
+def _opened(archive: Path) -> Iterator[list[_Member]]:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             yield [
-                (m.filename, _zip_kind(m), m.file_size, lambda m=m: zipped.open(m)) for m in zipped.infolist()
+                _Member(m.filename, _zip_kind(m), m.file_size, lambda m=m: zipped.open(m))
+                for m in zipped.infolist()
             ]
     elif tarfile.is_tarfile(archive):
         with tarfile.open(archive) as tarred:
-            members = [(m.name, _tar_kind(m), m.size, lambda m=m: tarred.extractfile(m)) for m in tarred]
+            members = [
+                _Member(m.name, _tar_kind(m), m.size, lambda m=m: tarred.extractfile(m)) for m in tarred
+            ]
             while tarred.fileobj.read(1 << 20):  # to the very end, where gzip keeps its checksum
                 pass
             yield members
@@ -81,27 +93,27 @@ def _opened(archive: Path) -> Iterator[list]:
         )
 
 
-def _unpack(archive: Path, members: list, target: Path, max_bytes: int) -> None:
+def _unpack(archive: Path, members: list[_Member], target: Path, max_bytes: int) -> None:
     _check(archive, members, max_bytes)
     target.mkdir()
-    for name, kind, _, open_member in members:
-        path = target.joinpath(*PurePosixPath(name).parts)
-        if kind == "folder":
+    for member in members:
+        path = target.joinpath(*PurePosixPath(member.name).parts)
+        if member.kind == "folder":
             path.mkdir(parents=True, exist_ok=True)
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open_member() as source, path.open("xb") as copy:
+        with member.open() as source, path.open("xb") as copy:
             shutil.copyfileobj(source, copy)
 
 
-def _check(archive: Path, members: list, max_bytes: int) -> None:
+def _check(archive: Path, members: list[_Member], max_bytes: int) -> None:
     """Look at every member before the first byte is written."""
-    for name, kind, _, _ in members:
-        if fault := _fault(name, kind):
+    for member in members:
+        if fault := _fault(member.name, member.kind):
             raise ValueError(
-                f"archive {archive.name} is refused: member {name!r} {fault}; nothing was unpacked"
+                f"archive {archive.name} is refused: member {member.name!r} {fault}; nothing was unpacked"
             )
-    total = sum(size for _, _, size, _ in members)
+    total = sum(member.size for member in members)
     if total > max_bytes:
         raise ValueError(
             f"archive {archive.name} is refused: it unpacks to {total:,} bytes, over {max_bytes:,}"

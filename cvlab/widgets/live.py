@@ -46,7 +46,7 @@ class LiveCurve:
         self._image.value = self._png = encode(self._draw(), "png")
 
     def _draw(self) -> np.ndarray:
-        from cvlab.widgets._engine.chart import GREEN, ORANGE, chart
+        from cvlab.widgets._engine.chart import GREEN, ORANGE, Axis, Line, Point, chart
 
         epochs = range(1, len(self.history) + 1)
         top = max((epoch["loss"] for epoch in self.history), default=1)
@@ -55,9 +55,9 @@ class LiveCurve:
         lines, points = [], []
         for values, colour, label in ((losses, ORANGE, "loss / first"), (rights, GREEN, "accuracy")):
             if values:
-                lines.append((epochs, values, colour, 2))
-                points.append((len(values), values[-1], colour, label))
-        return chart(lines, points, labels=("epoch", ""), size=(230, 440), span=(0, self.epochs), tick=1)
+                lines.append(Line(epochs, values, colour))
+                points.append(Point(len(values), values[-1], colour, label))
+        return chart(lines, points, x=Axis("epoch", 0, self.epochs, 1), size=(230, 440))
 
     def __repr__(self) -> str:
         if not self.history:

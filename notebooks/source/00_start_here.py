@@ -1,21 +1,21 @@
-# minimum: code 18, check 2, widget 2
+# minimum: code 24, check 3, widget 2
 # %% [markdown]
 # # 00 · Start here
 #
 # **What happens when you run a cell, move a slider and pass a check?**
 #
 # In this first lesson you do all three. You also ask your machine whether it is ready, and you warm up with
-# tensors, the arrays that every later lesson computes with.
+# tensors, the arrays that every later lesson computes with, and with the slopes that PyTorch finds by itself.
 #
-# *25 minutes. You need a little Python: lists, functions, `import`.*
+# *38 minutes, in one sitting. You need a little Python: lists, functions, `import`. At a first reading you can skip section 7.*
 
 # %% tags=["setup"]
 
 # %% [markdown]
 # ## 1 · Run a cell *(3 min)*
 #
-# Click the cell below and press **Shift + Enter**. The number in brackets says how many cells ran before it.
-# Run the cells of a lesson from top to bottom: each builds on the ones above.
+# Click the cell below and press **Shift + Enter**. The number in brackets counts the runs: run the cell again, and it
+# gets the next number. Run the cells of a lesson from top to bottom: each builds on the ones above.
 
 # %%
 from cvlab import check, hint, photo, progress, show, solution
@@ -59,10 +59,10 @@ from cvlab.course import doctor
 doctor.main([]);
 
 # %% [markdown]
-# ## 4 · Tensors *(7 min)*
+# ## 4 · Tensors *(9 min)*
 #
-# A **tensor** is PyTorch's array. It works like NumPy's, can live on a graphics card, and remembers how it was
-# computed, so that a network can learn. Here are the ways to make one.
+# A **tensor** is PyTorch's array. It works like NumPy's, can live on a graphics card, and, where you ask for it,
+# remembers how it was computed (section 5). Here are the ways to make one.
 
 # %%
 import numpy as np
@@ -71,10 +71,11 @@ import torch
 rows = torch.tensor([[1, 2, 3], [4, 5, 6]])  # from lists: (2, 3)
 scalar = torch.tensor(3.14159)               # one number: ()
 nothing = torch.tensor([])                   # no numbers: (0,)
-[(t.shape, t.dtype) for t in (rows, scalar, nothing)]
+[(t.shape, t.dtype, t.device) for t in (rows, scalar, nothing)]
 
 # %% [markdown]
-# Whole numbers become `int64`, numbers with a point `float32`. An empty tensor is `float32` too. When you know only
+# Whole numbers become `int64`, numbers with a point `float32`. An empty tensor is `float32` too. All three live on the
+# `cpu`, the plain processor: nobody asked for anything else. When you know only
 # the size, ask for zeros, ones or random numbers; the `_like` forms copy the shape, and the type unless you name one.
 
 # %%
@@ -112,7 +113,7 @@ x[1, 2], x[1].shape, x[:, 1:3].shape
 # %% [markdown]
 # ### Join and multiply
 #
-# `cat` joins along an axis that exists already. `*` multiplies number by number; `@` is the matrix product: rows
+# `torch.cat` joins along an axis that exists already. `*` multiplies number by number; `@` is the matrix product: rows
 # times columns. **Predict** the shape of `rows @ rows.T` before you run the cell.
 
 # %%
@@ -136,18 +137,69 @@ print("tensor:    ", copied.tolist())
 # ### Trap: two devices
 #
 # Every tensor lives on a *device*: `cpu`, or `cuda` for a graphics card. One operation needs all its tensors on the same
-# one. No graphics card is needed to see the error: `meta` is a device that keeps shapes and no numbers.
+# one; only a single number on the `cpu`, shape `()`, may join from outside. No graphics card is needed to see it: `meta` is a device that
+# keeps shapes and no numbers.
 
 # %%
-device = "cuda" if torch.cuda.is_available() else "cpu"  # the line every lesson uses
+elsewhere = torch.ones(2, device="meta")
 try:
-    torch.ones(2, device="cpu") + torch.ones(2, device="meta")
+    torch.ones(2) + elsewhere
 except RuntimeError as error:
     print("RuntimeError:", error)
-x.to(device).shape
+(torch.tensor(3.0) * elsewhere).device
 
 # %% [markdown]
-# ## 5 · Pass a check *(8 min)*
+# ### Trap: `.to()` is not in place
+#
+# `x.to(...)` returns a tensor on another device, or of another dtype. `x` itself stays where it was, and no error tells you. A
+# *network* does move: its `.to()` works in place. **Predict** the three answers.
+
+# %%
+x.to("meta")
+print("after x.to('meta'):    ", x.device)
+x = x.to("meta")
+print("after x = x.to('meta'):", x.device)
+layer = torch.nn.Linear(2, 2)
+layer.to("meta")
+print("after layer.to('meta'):", layer.weight.device)
+device = "cuda" if torch.cuda.is_available() else "cpu"  # the line every lesson uses
+
+# %% [markdown]
+# ## 5 · PyTorch finds slopes *(6 min)*
+#
+# A network learns by asking: *if this number grew a little, how much would the error grow?* That is a slope. Mark a tensor with
+# `requires_grad`, and PyTorch writes down each operation on it; `backward()` walks back along those notes (**autograd**). On paper:
+# $y = x^2 + 2x$ has the slope $2x + 2$, at $x = 3$ it is 8.
+
+# %%
+x = torch.tensor(3.0, requires_grad=True)
+y = x**2 + 2 * x
+y.backward()
+print("slope at 3:", x.grad.item())
+(x**2).backward()  # its slope at 3 is 6
+print("a second backward adds up: 8 + 6 =", x.grad.item())
+x.grad = None  # so forget the first one before you ask again
+with torch.no_grad():
+    print("notes taken:", y.requires_grad, "| inside no_grad:", (x**2).requires_grad)
+
+# %% [markdown]
+# ### The graph is made while the code runs
+#
+# The notes are a *graph* of operations. Some libraries want it built before any number flows (**static**). PyTorch makes it anew in each run
+# (**dynamic**), so an ordinary `if` or `for` may decide what is in it. Here two numbers take two ways through one function.
+
+# %%
+def bend(x):
+    return x**2 if x > 0 else -4 * x
+
+for start in (3.0, -3.0):
+    x = torch.tensor(start, requires_grad=True)
+    y = bend(x)
+    y.backward()
+    print(f"at {start}: last operation {y.grad_fn.name()}, slope {x.grad.item()}")
+
+# %% [markdown]
+# ## 6 · Pass a check *(12 min)*
 #
 # Now you write. Replace the `raise` line, run the cell, then run the check under it. A wrong answer costs nothing: the
 # check shows the smallest case that fails, and what probably happened. Stuck? `hint(mirror)`, and again for the next
@@ -181,17 +233,77 @@ def to_batch(images):
 check(to_batch)
 
 # %% [markdown]
+# **Exercise 3 · `slope`** *(3 minutes, medium)*. Let PyTorch find the slope of a function at a number. The cell in section 5 has all the parts.
+
+# %% tags=["exercise"]
+def slope(function, x):
+    """Return how fast `function` rises at the number `x`, as a float."""
+    ### BEGIN SOLUTION
+    x = torch.tensor(float(x), requires_grad=True)
+    function(x).backward()
+    return x.grad.item()
+    ### END SOLUTION
+
+# %%
+check(slope)
+
+# %% [markdown]
 # Your results are kept in one small file on this machine and sent nowhere. `progress()` shows every lesson.
 
 # %%
 progress("00")
 
 # %% [markdown]
+# ## 7 · Where packages come from *(4 min, skip it at a first reading)*
+#
+# An **environment** is a folder with a Python and its packages, so that two projects can want two versions. Three tools make one. Type these in a
+# terminal, not in a cell:
+#
+# | | conda | venv + pip | uv |
+# |---|---|---|---|
+# | create | `conda create -n cv python=3.12` | `python -m venv cv` | `uv venv cv` |
+# | activate | `conda activate cv` | `source cv/bin/activate` | `source cv/bin/activate` |
+# | install | `conda install timm` | `pip install timm` | `uv pip install timm` |
+# | deactivate | `conda deactivate` | `deactivate` | `deactivate` |
+# | remove | `conda remove -n cv --all` | `rm -r cv` | `rm -r cv` |
+#
+# On Windows the middle line is `cv\Scripts\activate`. **Trap:** `conda deactivate` takes no name: it leaves the environment you are in, and `conda deactivate cv`
+# stops with "deactivate does not accept arguments".
+#
+# Create one, look inside, remove it: the Python in it is yours, and it has none of your packages.
+
+# %%
+import shutil, subprocess, sys, tempfile, venv
+from pathlib import Path
+
+folder = Path(tempfile.mkdtemp(), "cv")
+venv.create(folder)
+python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+run = subprocess.run([python, "-c", "import numpy"], capture_output=True, text=True)
+print("in cv, import numpy: ", run.stderr.splitlines()[-1])
+print("in here, import numpy:", "found" if "numpy" in sys.modules else "missing")
+shutil.rmtree(folder)
+folder.exists()
+
+# %% [markdown]
+# ### Trap: the name you import is not the name you install
+#
+# And what Python brings along need not be installed at all: `pip install logging` fetches somebody else's old package of that name.
+
+# %%
+from importlib.metadata import packages_distributions
+
+installed = packages_distributions()
+for module in ("cv2", "PIL", "skimage", "logging"):
+    parts = "part of Python: install nothing" if module in sys.stdlib_module_names else ", ".join(installed[module])
+    print(f"import {module:8} comes from  {parts}")
+
+# %% [markdown]
 # ## The map
 #
 # | Lesson | The question | Minutes |
 # |---|---|---|
-# | **00** Start here | What happens when I run a cell, move a slider, pass a check? | 25 |
+# | **00** Start here | What happens when I run a cell, move a slider, pass a check? | 38 |
 # | **01** Images and preprocessing | What is a picture to a program, and why do two libraries disagree about the same file? | 90 |
 # | **02** Convolutions | How can nine numbers find an edge anywhere in a picture? | 182 |
 # | **03** Training a CNN | Can a network find those nine numbers by itself, and what does it still not understand? | 135 |
@@ -205,29 +317,45 @@ progress("00")
 # ## Recap
 #
 # - Shift + Enter runs a cell; run a lesson from top to bottom.
-# - A picture is an array; a tensor is an array that can learn and can live on a graphics card.
-# - Shape, dtype and device: look at all three first when something fails.
+# - A picture is an array; a tensor is an array that can live on a graphics card and, with `requires_grad`, knows its slopes.
+# - Shape, dtype and device: look at all three first when something fails. `x = x.to(...)`, not `x.to(...)`.
 # - `from_numpy` shares memory, `tensor` copies; `*` works number by number, `@` is the matrix product.
 # - `check`, `hint`, `solution`, `progress`: in every lesson.
 #
-# **In the library.** `mirror` is `np.fliplr(image)`, or `torch.flip(t, dims=[-1])`; `to_batch` is `torch.stack` with
-# `torchvision.transforms.v2.functional.to_dtype(..., scale=True)`.
+# **In the library.** `mirror` is `np.fliplr(image)`, or `torch.flip(t, dims=[1])`: axis 1 holds the columns of a picture (H, W, 3). The last axis, -1,
+# would swap its colours; only for channels first, (3, H, W), is it the columns. `to_batch` is `torch.stack` with `to_dtype(..., scale=True)` of
+# torchvision; `slope` is `torch.func.grad`.
 
 # %%
 from torchvision.transforms.v2 import functional as F
 
-two = [cat[..., 0], cat[..., 1]]
-batch = torch.stack([F.to_dtype(torch.from_numpy(g.copy())[None], torch.float32, scale=True) for g in two])
-print(batch.shape, batch.dtype, round(batch.max().item(), 3))
-np.array_equal(np.fliplr(cat), torch.flip(torch.from_numpy(cat), dims=[1]).numpy())
+colours = torch.from_numpy(cat)  # (300, 451, 3)
+mirrored, swapped = (torch.flip(colours, dims=[axis]).numpy() for axis in (1, -1))
+print("dims=[1] is np.fliplr:", np.array_equal(np.fliplr(cat), mirrored))
+print("dims=[-1] swaps red and blue:", np.array_equal(cat[..., ::-1], swapped))
+batch = torch.stack([F.to_dtype(colours[None, :, :, c], torch.float32, scale=True) for c in (0, 1)])
+print("to_batch:", batch.shape, batch.dtype, round(batch.max().item(), 3))
+print("slope:", torch.func.grad(lambda x: x**2 + 2 * x)(torch.tensor(3.0)).item())
 
 # %% [markdown]
-# **Where it breaks.** NumPy allows negative steps (`image[:, ::-1]`); a tensor does not, and
-# `torch.from_numpy` refuses such a view: copy it first, or use `torch.flip`. And a picture flipped left to right is not always the same thing: text, traffic signs and hearts
-# have a side.
-#
+# **Where it breaks.** `image[:, ::-1]` copies nothing: it is a *view*, a second name for the caller's pixels (section 4's first trap), so painting on
+# the mirrored picture paints on the original. Add `.copy()` when you mean to. NumPy allows negative steps; a tensor does not, and
+# `torch.from_numpy` refuses such a view. And a picture flipped left to right is not always the same thing: text, traffic signs and hearts have a side.
+
+# %%
+view = cat[:, ::-1]
+print("the mirrored cat is the cat's own memory:", np.shares_memory(view, cat))
+try:
+    torch.from_numpy(view)
+except ValueError as error:
+    print("ValueError:", str(error).split(". ")[0])
+torch.from_numpy(view.copy()).shape
+
+# %% [markdown]
 # **Sources.** [PyTorch: tensors](https://docs.pytorch.org/tutorials/beginner/basics/tensorqs_tutorial.html) ·
+# [PyTorch: autograd](https://docs.pytorch.org/tutorials/beginner/basics/autogradqs_tutorial.html) ·
 # [NumPy for absolute beginners](https://numpy.org/doc/stable/user/absolute_beginners.html) ·
+# [conda: managing environments](https://docs.conda.io/projects/conda/en/latest/user-guide/tasks/manage-environments.html) · [uv](https://docs.astral.sh/uv/pip/environments/) ·
 # [JupyterLab: the interface](https://jupyterlab.readthedocs.io/en/stable/user/interface.html). The cat is Chelsea, by Stéfan van der Walt (CC0).
 #
 # **In one line:** a picture is an array of numbers, and everything you will do to it starts with its shape.

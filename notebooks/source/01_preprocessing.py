@@ -255,14 +255,14 @@ JpegQuality(cat)
 # pixel covers two old ones. *Nearest* takes the one under its centre; *average* takes their mean: 1.5 and 3.5.
 #
 # The only subtle point is where the centre lies. Old pixel `j` covers the stretch from `j` to `j + 1`. New pixel `i` has its
-# centre at `(i + 0.5) * old / new`, and takes the old pixel whose stretch that falls in.
+# centre at `(i + 0.5) * old / new`, and takes the old pixel whose stretch that falls in; exactly between two, the right one.
 #
 # **Exercise 4 · `resize_nearest`** *(8 minutes, medium)*. Work out which row and which column each new pixel takes; one
 # index expression then does the rest.
 
 # %% tags=["exercise"]
 def resize_nearest(image, height, width):
-    """Return `image`, (H, W) or (H, W, C), resized to `height` x `width` by taking nearest pixels."""
+    """Return `image`, (H, W) or (H, W, C), resized to `height` x `width` by taking nearest pixels, dtype kept."""
     ### BEGIN SOLUTION
     rows = (2 * np.arange(height) + 1) * image.shape[0] // (2 * height)
     cols = (2 * np.arange(width) + 1) * image.shape[1] // (2 * width)
@@ -416,7 +416,7 @@ def normalize(image, mean, std):
 
 # %% tags=["exercise"]
 def denormalize(image, mean, std):
-    """Undo `normalize`: return the (H, W, C) picture in [0, 1]."""
+    """Undo `normalize`: return (H, W, C) floats, every number as it was before."""
     ### BEGIN SOLUTION
     return image * std + mean
     ### END SOLUTION

@@ -158,7 +158,7 @@ assert min(learnt_scores) > 0.9 > max(hand_scores)
 
 # %% tags=["exercise"]
 def moving_average(signal, width):
-    """Return the mean of the `width` (odd) values around each value of `signal`, zeros beyond the ends."""
+    """Return an array: the mean of the `width` (odd, at most N) values around each of `signal` (N,), zeros beyond its ends."""
     ### BEGIN SOLUTION
     padded = np.pad(signal.astype(float), width // 2)  # (N + width - 1,) zeros at both ends
     return np.array([padded[i : i + width].mean() for i in range(len(signal))])
@@ -506,7 +506,7 @@ print(images.shape, "->", ours.shape, "| equal to torch's, to 1e-10:", np.allclo
 
 # %% tags=["exercise"]
 def conv_parameters(in_channels, out_channels, kernel, bias=True):
-    """Return how many numbers a layer of `out_channels` kernels of `kernel` x `kernel` learns."""
+    """Return how many numbers a layer of `out_channels` kernels of `kernel` x `kernel` learns, an int."""
     ### BEGIN SOLUTION
     per_kernel = kernel * kernel * in_channels + (1 if bias else 0)
     return out_channels * per_kernel
@@ -1115,7 +1115,7 @@ print("from 3 x 3 to 63 x 63, shifted copies and the matrix product slow down fa
 
 # %% tags=["core", "exercise"]
 def conv1d_grad(signal, kernel, grad):
-    """For y = correlate1d(signal, kernel) + bias and grad = dL/dy: return dL/dsignal, dL/dkernel, dL/dbias."""
+    """For y = correlate1d(signal, kernel) + bias and grad = dL/dy: return dL/dsignal, dL/dkernel and dL/dbias, a tuple of two arrays and a float."""
     ### BEGIN SOLUTION
     d_signal, d_kernel = np.zeros(len(signal)), np.zeros(len(kernel))
     for i, g in enumerate(grad):

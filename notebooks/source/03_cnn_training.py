@@ -1083,7 +1083,7 @@ assert 2 * 9 * 256**2 == 1_179_648 and 2 * 256 * 64 + 9 * 64**2 == 69_632
 
 # %%
 levels = {"shift": 6, "rotate": 45, "scale": 0.6, "hue": 90, "shuffle": 4}
-spoilt = [spoil(x_test[[3]], kind, amount)[0] for kind, amount in levels.items()]
+spoilt = [spoil(x_test[[3]], **{kind: amount})[0] for kind, amount in levels.items()]
 pictures = [((t + 2) / 4).clip(0, 1).permute(1, 2, 0).numpy() for t in (x_test[3], *spoilt)]
 show_many(pictures, titles=["a cat", *(f"{kind} {amount}" for kind, amount in levels.items())], cols=6);
 
@@ -1130,7 +1130,7 @@ assert gain["rotate"][1:4].max() < 0 and gain["shift"][0] < 0 and gain["scale"][
 
 # %%
 plain, augmented = records.load_net("lenet", augmented=False), records.load_net("lenet")
-turned = batches.Batches(spoil(x_test, "hue", 60), test_labels, 500, every=True)
+turned = batches.Batches(spoil(x_test, hue=60), test_labels, 500, every=True)
 scores = [loop.accuracy(net, turned) for net in (plain, augmented)]
 print("hue 60, seed 0: plain", round(scores[0], 2), "augmented", round(scores[1], 2))
 assert settings.is_online() or scores[1] > scores[0] + 0.05
@@ -1146,7 +1146,7 @@ shuffled = np.array([curves["shuffle"] for curves in record["curves"]["augmented
 for parts, value in zip(record["spoilt"]["shuffle"], shuffled, strict=True):
     print(f"{parts} x {parts} parts: {value:.0%} right")
 net = records.load_net("resnet")
-halves = batches.Batches(spoil(x_test, "shuffle", 2), test_labels, 500, every=True)
+halves = batches.Batches(spoil(x_test, shuffle=2), test_labels, 500, every=True)
 print(f"the residual net, which ends in global pooling, 2 x 2 parts: {loop.accuracy(net, halves):.0%} right")
 assert 0.12 < shuffled[1] < 0.35
 
@@ -1395,7 +1395,8 @@ assert (sizes[1] > 0.3).sum() > 3 * (sizes[0] > 0.3).sum()
 # The others in a line each. **One cycle** and **mirrored and moved copies** you know. **Label smoothing** asks for 82 % and not for
 # 100 %, so the net need not shout. **Small pictures first**: 24 x 24 costs about half, and coarse shapes come first anyway.
 # **Channels last** lays a pixel's channels side by side in memory, and **bfloat16** keeps 8 significant bits of each number: new CPUs
-# multiply those much faster (where they do not, it is left out). At the end, each picture and its **mirror image** are judged together.
+# multiply those much faster, old ones do not, so `Recipe` leaves it out unless you ask; the race below was run with it. At the end,
+# each picture and its **mirror image** are judged together.
 #
 # The loop is section 3's; `cvlab.cnn_training.speed.fit_fast` adds these. Measured on 25,000 photos of CIFAR-10 by `bench/cifar10.py`:
 

@@ -119,7 +119,7 @@ print(f"overlap {overlap}, union {union}, overlap / union = {overlap / union:.3f
 
 # %% tags=["exercise"]
 def iou(a, b):
-    """Return the IoU of two boxes, each x0, y0, x1, y1, as a float."""
+    """Return the IoU of two boxes, arrays x0, y0, x1, y1, as a float; 0.0 where they are apart, and for two empty ones."""
     ### BEGIN SOLUTION
     width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
     height = max(0, min(a[3], b[3]) - max(a[1], b[1]))
@@ -191,7 +191,7 @@ metrics.match_detections(np.array([0.6, 0.9]), np.array([[0.8], [0.7]]), thresho
 
 # %% tags=["exercise"]
 def match_detections(scores, ious, threshold=0.5):
-    """Return (N,) bool: which detections are right."""
+    """Return an array (N,) of bool: which detections are right."""
     ### BEGIN SOLUTION
     correct = np.zeros(len(scores), dtype=bool)
     free = np.ones(ious.shape[1], dtype=bool)
@@ -270,11 +270,12 @@ for place in range(1, 11):
 # %% [markdown]
 # Do three lines by hand. A right detection moves recall up; a wrong one leaves it and pulls precision down: a zigzag.
 #
-# **Exercise 4 · `pr_curve`** *(8 minutes, medium)*. From scores and flags, in any order, to the two columns.
+# **Exercise 4 · `pr_curve`** *(8 minutes, medium)*. From scores and flags, in any order, to the two columns:
+# one place a detection, equal scores or not.
 
 # %% tags=["exercise"]
 def pr_curve(scores, correct, n_truths):
-    """Return precision (N,) and recall (N,), best score first; without truths the recall is 0."""
+    """Return two arrays, precision (N,) and recall (N,), best score first; without truths the recall is 0."""
     ### BEGIN SOLUTION
     order = np.argsort(-scores, kind="stable")
     tp = np.cumsum(correct[order])
@@ -317,6 +318,7 @@ ax.legend();
 #
 # **Exercise 5 · `average_precision`** *(10 minutes, hard)*. COCO does not take the area, but the mean of the envelope at 101 levels of
 # recall: 0, 0.01, ..., 1. At each level it reads the first place whose recall is at least that; a level that is never reached counts 0.
+# So no detections at all give 0.
 
 # %% tags=["exercise"]
 def average_precision(precision, recall):
@@ -336,11 +338,13 @@ check(average_precision)
 # %% tags=["core"]
 def ap(precision, recall, convention="coco"):
     """Return the AP as "voc07", "voc10" or "coco" defines it."""
-    envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0)  # (N + 1,)
+    if convention == "coco":
+        return metrics.average_precision(precision, recall)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]  # (N,)
     if convention == "voc10":
-        return float((np.diff(recall, prepend=0) * envelope[:-1]).sum())
-    levels = np.linspace(0, 1, {"voc07": 11, "coco": 101}[convention])
-    return float(envelope[np.searchsorted(recall, levels)].mean())
+        return float((np.diff(recall, prepend=0) * envelope).sum())
+    found = np.searchsorted(recall, np.linspace(0, 1, 11))  # (11,)
+    return float(np.append(envelope, 0)[found].mean())
 
 # %%
 from sklearn.metrics import auc
@@ -467,21 +471,25 @@ print(f"the right answer, 101 levels:  {np.mean(right_way):.3f}")
 # Slopes lie above the steps of a falling curve (+ 0.05). The missing start costs far more (- 0.34), and what is left, 0.364, looks
 # nearly like the right 0.387: two large mistakes, one innocent number. Check a metric on a case you can do by hand.
 #
-# **Exercise 6 · `coco_map`** *(12 minutes, hard)*. One image. `classes` maps a class to `(scores, ious)`; `ious` is (N, M) for M truths.
-# Match anew at each threshold. A class without truths has no AP and does not count; when there is none, return -1.0. The pieces are in
-# `metrics`.
+# **Exercise 6 · `coco_map`** *(12 minutes, hard)*. Now many images: `images` is a list with one dict an image, class → `(scores, ious)`;
+# `ious` is (N, M) for M truths. Match in each image, anew at each threshold; then the detections of a class in *all* images share **one**
+# curve, not one an image. A class without a truth in any image has no AP and does not count; when there is none, return -1.0. The pieces are
+# in `metrics`.
 
 # %% tags=["exercise"]
-def coco_map(classes):
+def coco_map(images):
     """Return the mean AP over ten thresholds and all classes that have a truth."""
     ### BEGIN SOLUTION
     values = []
-    for scores, ious in classes.values():
-        if ious.shape[1] == 0:
+    for name in sorted(set().union(*images)):
+        found = [image[name] for image in images if name in image]  # (scores, ious) of each image
+        n_truths = sum(ious.shape[1] for _, ious in found)
+        if n_truths == 0:
             continue  # an absent class has no average precision
+        scores = np.concatenate([s for s, _ in found])
         for threshold in np.linspace(0.5, 0.95, 10):
-            correct = metrics.match_detections(scores, ious, threshold)
-            precision, recall = metrics.pr_curve(scores, correct, ious.shape[1])
+            correct = np.concatenate([metrics.match_detections(s, ious, threshold) for s, ious in found])
+            precision, recall = metrics.pr_curve(scores, correct, n_truths)
             values.append(metrics.average_precision(precision, recall))
     return float(np.mean(values)) if values else -1.0
     ### END SOLUTION
@@ -828,7 +836,7 @@ print(f"{20 - len(lost)} of 20 match; silently lost: {', '.join(lost)}")
 
 # %% [markdown]
 # **Exercise 7 · `voc_to_coco`** *(6 minutes, easy)*. `categories` is COCO's list of dicts with `id` and `name`. Return a dict from
-# VOC name to COCO id. A sofa is a *couch*; the ids have holes.
+# VOC name to COCO id, for the names given. A sofa is a *couch*; read the ids from `categories`, another file may number them otherwise.
 
 # %% tags=["exercise"]
 def voc_to_coco(names, categories):

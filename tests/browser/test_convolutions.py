@@ -1,11 +1,7 @@
 """Lesson 02's canvases in a real browser: they answer while the kernel is busy, and say what Python says."""
 
-import os
-
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
-from support import chromium, lab
+from support import lab
 from support.shown import agrees, shown
 
 from cvlab.widgets import KernelLab, ReceptiveField, SlidingKernel
@@ -16,24 +12,10 @@ COUNT = """() => { window.sent = 0;
   WebSocket.prototype.send = function (...message) { window.sent += 1; return send.apply(this, message); }; }"""
 
 
-@pytest.fixture(scope="module")
-def notebook(tmp_path_factory):
+@pytest.fixture
+def notebook(opened):
     """The three widgets in one notebook, run."""
-    browser_path = chromium.find_or_install()
-    if browser_path is None:
-        message = f"NOT TESTED: lesson 02's canvases: no browser found; {chromium.HOW}"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
-    from playwright.sync_api import sync_playwright
-
-    root = tmp_path_factory.mktemp("canvases")
-    cells = [new_code_cell(f"from cvlab.widgets import {name}\n{name}()") for name in NAMES]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), root / "canvases.ipynb")
-    options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
-    with lab.serve(root, tmp_path_factory.mktemp("lab")) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=options)
-        yield lab.Notebook(browser, address, "canvases.ipynb").run()
-        browser.close()
+    return opened("canvases.ipynb", [f"from cvlab.widgets import {name}\n{name}()" for name in NAMES])
 
 
 @pytest.fixture
@@ -67,8 +49,9 @@ def test_the_kernel_slides_without_a_round_trip(notebook, counted):
 def test_play_walks_alone_and_pauses(notebook):
     live = shown(notebook, "SlidingKernel")
     live.canvas.press("Home")
+    before = live.look()
     press(live, "Play")
-    notebook.page.wait_for_timeout(1500)
+    assert live.changed(before)
     press(live, "Pause")
     stopped = live.readout()
     assert "place:1of16" not in stopped

@@ -3,16 +3,13 @@
 import os
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
-from support import chromium, lab
+from support import lab
 from support.shown import Shown
 
 from cvlab.widgets import IouBoxes, RankingGame
 
-NAME = "lesson 07.ipynb"
 # Every frame of the browser: the time the handler takes, and the time since the last frame.
 FRAMES = """async (canvas, count) => {
   const box = canvas.getBoundingClientRect(), work = [], gaps = [];
@@ -32,23 +29,10 @@ FRAMES = """async (canvas, count) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def notebook(tmp_path_factory):
-    path = chromium.find_or_install()
-    if path is None:
-        message = f"NOT TESTED: lesson 07 in the browser: no browser found; {chromium.HOW}"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
-    from playwright.sync_api import sync_playwright
-
-    root = tmp_path_factory.mktemp("class")
+@pytest.fixture
+def notebook(opened):
     cells = [f"from cvlab.widgets import {name}\n{name}()" for name in ("IouBoxes", "RankingGame")]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=[new_code_cell(c) for c in cells], metadata=kernel), root / NAME)
-    options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
-    with lab.serve(root, tmp_path_factory.mktemp("lab")) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=options)
-        yield lab.Notebook(browser, address, NAME).run()
-        browser.close()
+    return opened("lesson 07.ipynb", cells)
 
 
 def live(notebook, name: str) -> Shown:

@@ -70,14 +70,24 @@ def test_augment_keeps_shapes_and_can_do_nothing_but_mirror():
 
 def test_spoiling():
     images = to_tensor(IMAGES)
-    for kind, nothing in [("shift", 0), ("rotate", 0), ("scale", 1), ("hue", 0), ("shuffle", 1)]:
-        assert torch.allclose(spoil(images, kind, nothing), images, atol=1e-5), kind
-    assert torch.allclose(spoil(images, "rotate", 180), images.flip(2, 3), atol=1e-4)
-    assert torch.allclose(spoil(images, "hue", 120), images[:, [2, 0, 1]], atol=1e-5)
-    assert torch.allclose(spoil(images, "shift", 3)[:, :, 3:, 3:], images[:, :, :-3, :-3], atol=1e-4)
-    shuffled = spoil(images, "shuffle", 4)
+    assert torch.equal(spoil(images, shift=0, rotate=0, scale=1, hue=0, shuffle=1), images)
+    for nearly in ({"shift": 1e-6}, {"rotate": 1e-5}, {"scale": 1 + 1e-7}, {"hue": 1e-5}):
+        assert torch.allclose(spoil(images, **nearly), images, atol=1e-4), nearly
+    assert torch.allclose(spoil(images, rotate=180), images.flip(2, 3), atol=1e-4)
+    assert torch.allclose(spoil(images, hue=120), images[:, [2, 0, 1]], atol=1e-5)
+    assert torch.allclose(spoil(images, shift=3)[:, :, 3:, 3:], images[:, :, :-3, :-3], atol=1e-4)
+    shuffled = spoil(images, shuffle=4)
     assert torch.equal(shuffled.flatten(2).sort().values, images.flatten(2).sort().values)
     assert not torch.equal(shuffled, images)
+    several = spoil(images, shuffle=4, hue=120, rotate=180)
+    assert torch.equal(several, spoil(spoil(spoil(images, rotate=180), hue=120), shuffle=4))
+
+
+def test_spoiling_pictures_that_are_not_square():
+    wide = to_tensor(IMAGES)[:, :, :4]  # (10, 3, 4, 8)
+    assert torch.allclose(spoil(wide, shift=1)[:, :, 1:, 1:], wide[:, :, :-1, :-1], atol=1e-4)
+    quarter = spoil(wide, rotate=90)[:, :, :, 2:6]  # of the middle 4 x 4 pixels
+    assert torch.allclose(quarter, wide[:, :, :, 2:6].rot90(-1, (2, 3)), atol=1e-4)  # clockwise
 
 
 @pytest.mark.parametrize(
@@ -96,11 +106,12 @@ def test_spoiling():
             "size must be at most the number of pictures, 10; got 64",
         ),
         (lambda: loader(StickerDataset(IMAGES[:0], [])), "dataset must hold at least one picture; got none"),
-        (lambda: spoil(to_tensor(IMAGES), "blur", 1), "kind must be one of .*got 'blur'"),
         (
-            lambda: spoil(to_tensor(IMAGES), "shuffle", 3),
-            "amount must divide the picture's 8 x 8 pixels; got 3",
+            lambda: spoil(to_tensor(IMAGES), shuffle=3),
+            "shuffle must divide the picture's 8 x 8 pixels; got 3",
         ),
+        (lambda: spoil(to_tensor(IMAGES), scale=0), "scale must be above 0, where 1 is unchanged .*; got 0"),
+        (lambda: spoil(to_tensor(IMAGES), rotate=float("nan")), "rotate must be a finite number; got nan"),
     ],
 )
 def test_errors(call, text):
@@ -136,6 +147,11 @@ def test_whole_numbers_of_any_kind_are_labels(labels):
     assert StickerDataset(IMAGES[:2], labels)[0][1] == 3
 
 
+def test_parts_of_pictures_are_never_rounded():
+    with pytest.raises(TypeError, match="shuffle must be a whole number; got 2.7"):
+        spoil(to_tensor(IMAGES), shuffle=2.7)
+
+
 def test_pictures_of_mixed_sizes_in_a_loader():
     data = StickerDataset([IMAGES[0], np.ascontiguousarray(IMAGES[1][:5])], [0, 1])
     with pytest.raises(ValueError, match=r"one size; got \[\(3, 5, 8\), \(3, 8, 8\)\]. Resize or crop"):
@@ -157,6 +173,7 @@ def lose_a_worker():
         print(error)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_named():
     # In a process of its own: torch raises from a signal handler, wherever Python happens to be just then.
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_batches as t; t.lose_a_worker()"

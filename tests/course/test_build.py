@@ -128,6 +128,7 @@ def test_student_gets_a_stub_and_solution_an_answer(built):
     assert read(built, "solution").cells[7].outputs[0].data["text/plain"] == "6"
 
 
+@pytest.mark.slow
 def test_second_build_changes_no_byte(course, capsys):
     before = contents(course)
     assert build.main(["7"]) == 0
@@ -137,6 +138,7 @@ def test_second_build_changes_no_byte(course, capsys):
     assert "seconds  end MB  peak MB" in table
 
 
+@pytest.mark.slow
 def test_fresh_renews_only_what_is_not_reproducible(course):
     before = read(course)
     assert build.main(["--fresh"]) == 0
@@ -273,6 +275,11 @@ BROKEN = {
     "what minimum": ("# minimum: cat 9\n# %%\nx = 1\n", 1, "minimum of 'cat'; known are code, output"),
     "fails": ("# minimum: code 1\n# %%\nx = 1\n# %%\ndef f():\n    1 / 0\n\nf()\n", 8, "ZeroDivisionError"),
     "address": ("# minimum: code 1\n# %%\n\nobject()\n", 4, "shows a memory address (0x"),
+    "error in an output": (
+        "# minimum: code 1\n# %%\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n    get_ipython().showtraceback()\n",
+        3,
+        "the student notebook: the cell ran, and its output is an error: ZeroDivisionError: division by zero",
+    ),
     "byte": ("# minimum: code 1\n# %%\n'\udce9'\n", 3, "the byte 0xe9 is not UTF-8; save the file as UTF-8"),
     "number as tag": (
         "# minimum: code 1\n# %% tags=[1]\nx = 1\n",
@@ -312,6 +319,7 @@ def test_broken_source_is_one_clear_error(course, capsys, case):
     assert not list(course.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_a_solution_that_fails_leaves_both_notebooks(course, capsys):
     write(
         course,

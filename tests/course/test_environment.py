@@ -295,6 +295,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="the make-believe uv is a she
 
 
 @posix
+@pytest.mark.slow
 def test_two_set_ups_at_once_make_one_environment(fresh):
     root, start = fresh
     both = [start(), start()]
@@ -307,6 +308,7 @@ def test_two_set_ups_at_once_make_one_environment(fresh):
 
 
 @posix
+@pytest.mark.slow
 def test_a_killed_set_up_blocks_nobody_and_is_started_afresh(fresh):
     root, start = fresh
     killed = start(PAUSE="100")

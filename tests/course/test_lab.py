@@ -129,7 +129,9 @@ def opened(port: str, token: str) -> str:
         return json.load(answer)["type"]
 
 
+@pytest.mark.slow
 @posix
+@pytest.mark.slow
 def test_it_serves_prints_the_address_and_stops(course):
     with socket.socket() as busy:  # the wanted port is taken: the next one is
         busy.bind(("127.0.0.1", 0))
@@ -147,6 +149,7 @@ def test_it_serves_prints_the_address_and_stops(course):
 
 
 @posix
+@pytest.mark.slow
 def test_two_at_once_take_two_ports_and_leave_each_other_in_peace(course):
     port = lab.free_port(0)
     processes = [start(course, port), start(course, port)]
@@ -182,6 +185,7 @@ def test_a_port_lost_at_the_last_moment_is_given_up_for_the_next(course, monkeyp
 
 
 @posix
+@pytest.mark.slow
 def test_a_server_that_ends_by_itself_is_said(course, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(course))
     (course / "jupyterlab.py").write_text("raise ImportError('half a package')")

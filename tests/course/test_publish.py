@@ -272,7 +272,7 @@ def test_lesson_00_maps_every_lesson_with_its_minutes():
     rows = {number: row for row, number in re.findall(r"^# (\| \*\*(\d\d)\*\* .*)$", source, re.MULTILINE)}
     known = {lesson.number: lesson.heading() for lesson in publish.lessons()}
     assert set(rows) == set(known), (
-        "lessons that can be opened are in bold on lesson 00's map, the others are not"
+        "lessons that can be opened are in bold on the map in notebooks/source/00_start_here.py, the others are not"
     )
     for number, heading in known.items():
         assert rows[number].rstrip().endswith(f"| {heading.minutes} |"), rows[number]

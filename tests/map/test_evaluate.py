@@ -110,6 +110,7 @@ def nasty(seed: int, *, kind: str = "bbox", crowded: bool = False) -> tuple[dict
     return truth, [results[i] for i in order]
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(st.integers(0, 2**32), st.booleans())
 def test_boxes_equal_pycocotools(seed, crowded):
@@ -235,26 +236,43 @@ def test_per_class_and_repr():
 
 
 def test_coco_map_refuses_what_it_cannot_judge():
-    with pytest.raises(TypeError, match="classes must be a dict: class -> .*; got list"):
+    with pytest.raises(
+        TypeError,
+        match=r"images must be a list with one dict an image; got dict. One image\? Pass \[images\]",
+    ):
+        coco_map({"cat": ([0.5], [[0.5]])})
+    with pytest.raises(TypeError, match=r"images\[0\] must be a dict: class -> .*; got int"):
         coco_map([1])
-    with pytest.raises(ValueError, match=r"classes\['cat'\] must be \(scores, ious\)"):
-        coco_map({"cat": ([0.5], [0.5])})
-    assert coco_map({}) == -1
+    with pytest.raises(ValueError, match=r"images\[1\]\['cat'\] must be \(scores, ious\)"):
+        coco_map([{}, {"cat": ([0.5], [0.5])}])
+    assert coco_map([]) == coco_map([{}]) == coco_map([{"cat": (np.array([0.5]), np.zeros((1, 0)))}]) == -1
 
 
-@settings(max_examples=40, deadline=None)
+def test_coco_map_pools_the_detections_of_all_images():
+    right, wrong = (np.array([0.6]), np.array([[0.96]])), (np.array([0.9]), np.array([[0.1]]))
+    assert coco_map([{"cat": right}, {"cat": wrong}]) == pytest.approx(0.5 * 51 / 101)
+    assert np.mean([coco_map([{"cat": one}]) for one in (right, wrong)]) == 0.5
+    boxes = [[0, 0, 96, 100], [50, 0, 10, 100]]
+    truth = world([annotation(bbox=[0, 0, 100, 100]), annotation(id=2, image_id=2, bbox=[0, 0, 100, 100])])
+    results = [
+        result(image_id=i + 1, score=s, bbox=b) for i, s, b in zip((0, 1), (0.6, 0.9), boxes, strict=True)
+    ]
+    assert evaluate.evaluate(truth, results).numbers["AP"] == pytest.approx(0.5 * 51 / 101)
+
+
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
-def test_coco_map_is_the_evaluation_of_one_image(seed):
+def test_coco_map_is_the_evaluation_without_crowds(seed):
     truth, results = nasty(seed)
     rng = np.random.default_rng(seed)
     for a in truth["annotations"]:
-        a |= {"iscrowd": 0, "area": 500, "image_id": truth["images"][0]["id"]}
+        a |= {"iscrowd": 0, "area": 500}
         a["bbox"] = [
             v + rng.random() / 4 for v in a["bbox"]
         ]  # no two overlaps are equal: COCO takes the later of equals
-    for r in results:
-        r["image_id"] = truth["images"][0]["id"]
     checked = read_truth(truth)
-    pairs = pair_up(checked, read_results(results, checked))
-    classes = {k: (m.scores, m.ious) for k, matchups in enumerate(pairs) for m in matchups}
-    assert coco_map(classes) == pytest.approx(evaluate.evaluate(truth, results).numbers["AP"], abs=1e-12)
+    images = [{} for _ in checked.image_ids]
+    for k, matchups in enumerate(pair_up(checked, read_results(results, checked))):
+        for m in matchups:
+            images[m.image][k] = (m.scores, m.ious)
+    assert coco_map(images) == pytest.approx(evaluate.evaluate(truth, results).numbers["AP"], abs=1e-12)

@@ -1,4 +1,4 @@
-"""Each student notebook alone in an empty folder, with the wheel installed in an environment like Colab's."""
+"""Each sitting of a student notebook alone in an empty folder, the wheel installed in an environment like Colab's."""
 
 import hashlib
 import json
@@ -9,9 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from filelock import FileLock
-from support.sealed import ROOT, run_sealed
+from support.sealed import PATIENT, ROOT, run_sealed
+from support.sittings import alone
 
 from cvlab.course.build import count
 from cvlab.course.execute import kernel_environment
@@ -105,19 +107,21 @@ def test_package_and_data_come_from_the_wheel(colab, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_notebook_runs_alone(colab, tmp_path, name, record_property):
-    import nbformat
-
-    alone = tmp_path / "alone"
-    alone.mkdir()
-    shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", alone)
-    command = [colab, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120"]
-    command += ["-p", "no:cacheprovider", "-q", "--color=no", f"{name}.ipynb"]
+def test_each_sitting_of_a_notebook_runs_alone(colab, tmp_path, name, record_property):
+    """The student's copy, each sitting in a fresh kernel: the set-up cell, the `again` cell, what follows."""
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    cells = checks = 0
+    for number, part in enumerate(alone(notebook), 1):
+        nbformat.write(part, folder / f"{name}_{number}.ipynb")
+        cells, checks = cells + count(part)["code"], checks + count(part)["check"]
+    command = [colab, "-m", "pytest", "--nbval-lax", "--nbval-current-env", *PATIENT]
+    command += ["-p", "no:cacheprovider", "-q", "--color=no", folder]
     started = time.perf_counter()
-    done = run_sealed([str(word) for word in command], tmp_path, cwd=alone, **kernel_environment(tmp_path))
-    counts = count(nbformat.read(alone / f"{name}.ipynb", as_version=4))
-    figures = {"name": f"{name} colab", "cells": counts["code"], "checks": counts["check"]}
+    done = run_sealed([str(word) for word in command], tmp_path, cwd=folder, **kernel_environment(tmp_path))
+    figures = {"name": f"{name} colab", "cells": cells, "checks": checks}
     record_property("notebook", figures | {"seconds": time.perf_counter() - started})
     assert done.code == 0, done.text[-6000:]
-    assert f"{counts['code']} passed" in done.text
+    assert f"{cells} passed" in done.text
     assert done.attempts == []

@@ -19,6 +19,9 @@ TOP = ("checks", "widgets", "course")
 MODULES = {path.stem for path in (ROOT / "cvlab").glob("*/*.py") if path.parent.name not in TOP}
 
 
+REGISTER = "an exercise of the source is an `X = Exercise(...)` in cvlab/checks/<the lesson's word>/, named in its EXERCISES"
+
+
 class _Bare(ast.NodeTransformer):
     """Takes out what a notebook does without: docstrings, annotations, decorators, imports in functions."""
 
@@ -88,14 +91,16 @@ def test_core_cells_define_something(lesson):
 @pytest.mark.parametrize("node", CORE)
 def test_core_function_is_the_packages(node):
     copies = package_copies(node.name)
-    assert copies, f"cvlab has no function {node.name}"
+    assert copies, (
+        f"a cell tagged core stands in the package too: write {node.name} in cvlab/<the lesson's word>/"
+    )
     assert bare(node) in copies.values(), f"\nlesson:\n{bare(node)}\n\npackage {copies}"
 
 
 @pytest.mark.parametrize(("lesson", "node"), SOLVED)
 def test_solution_is_the_checks_reference(lesson, node):
+    assert node.name in registry.names(), f"no check knows {node.name}: {REGISTER}"
     exercise = registry.find(node.name)
-    assert exercise is not None, f"no check knows {node.name}"
     assert exercise.lesson == lesson.name[:2]
     reference = ast.parse(textwrap.dedent(inspect.getsource(exercise.reference))).body[0]
     assert bare(node) == bare(reference)
@@ -104,7 +109,7 @@ def test_solution_is_the_checks_reference(lesson, node):
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 def test_checks_and_lesson_have_the_same_exercises(lesson):
     known = [name for name in registry.names() if registry.find(name).lesson == lesson.name[:2]]
-    assert sorted(known) == sorted(lesson.exercises())
+    assert sorted(known) == sorted(lesson.exercises()), REGISTER
 
 
 def test_comparison_notices_a_change_and_forgives_documentation():

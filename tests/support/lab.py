@@ -1,4 +1,4 @@
-"""A real JupyterLab on loopback and a real browser in it, for `test_browser.py`."""
+"""A real JupyterLab on loopback and a real browser in it, for the browser tests."""
 
 import ast
 import base64
@@ -28,6 +28,7 @@ RUN_ONE = """index => {
   window.ran = null;
   window.jupyterapp.commands.execute('notebook:run-cell').then(() => { window.ran = true }, e => { window.ran = String(e) });
 }"""
+PATIENCE = 600_000  # milliseconds: only what hangs takes so long
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SETTINGS = {
     "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
@@ -70,9 +71,6 @@ def serve(root: Path, home: Path):
         path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     folders = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
@@ -83,43 +81,47 @@ def serve(root: Path, home: Path):
         "CVLAB_HOME": "cvlab",
     }
     env = os.environ | {name: str(home / folder) for name, folder in folders.items()}
-    command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        "--no-browser",
-        "--ip=127.0.0.1",
-        f"--port={port}",
-        "--allow-root",
-    ]
-    command += ["--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={root}"]
-    command += ["--LabApp.expose_app_in_browser=True", "--ServerApp.terminals_enabled=False"]
-    log = home / "lab.log"
-    with log.open("w") as out:
-        server = subprocess.Popen(command, env=env, cwd=root, stdout=out, stderr=subprocess.STDOUT)
+    server, address = start(root, env, home / "lab.log")
     try:
-        wait_until_up(f"http://127.0.0.1:{port}", server, log)
-        yield f"http://127.0.0.1:{port}"
+        yield address
     finally:
         server.terminate()
         try:
-            server.wait(20)
+            server.wait(PATIENCE / 1000)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
 
 
-def wait_until_up(address: str, server: subprocess.Popen, log: Path) -> None:
-    """Wait until the server answers; when it ends instead, show what it said."""
-    for _ in range(600):
-        if server.poll() is not None:
-            raise RuntimeError(f"JupyterLab ended at once:\n{log.read_text()[-3000:]}")
+def start(root: Path, env: dict, log: Path) -> tuple[subprocess.Popen, str]:
+    """Start JupyterLab and wait until it answers; when somebody takes the port meanwhile, try another one."""
+    command = [*(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--allow-root")]
+    command += ["--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={root}"]
+    command += ["--LabApp.expose_app_in_browser=True", "--ServerApp.terminals_enabled=False"]
+    for _ in range(5):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        with log.open("w") as out:
+            server = subprocess.Popen(
+                [*command, f"--port={port}"], env=env, cwd=root, stdout=out, stderr=subprocess.STDOUT
+            )
+        if answers(f"http://127.0.0.1:{port}", server):
+            return server, f"http://127.0.0.1:{port}"
+        if "already in use" not in log.read_text():
+            break
+    raise RuntimeError(f"JupyterLab ended at once:\n{log.read_text()[-3000:]}")
+
+
+def answers(address: str, server: subprocess.Popen) -> bool:
+    """Wait until the server answers, or has ended."""
+    while server.poll() is None:
         try:
-            urllib.request.urlopen(f"{address}/api/status", timeout=1).close()
-            return
+            urllib.request.urlopen(f"{address}/api/status", timeout=60).close()
+            return True
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError(f"JupyterLab did not answer within a minute:\n{log.read_text()[-3000:]}")
+    return False
 
 
 class Notebook:
@@ -127,28 +129,33 @@ class Notebook:
 
     def __init__(self, browser, address: str, name: str):
         self.page = browser.new_page(viewport={"width": 1300, "height": 1500})
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(PATIENCE)
         self.errors: list[str] = []
         self.requests: set[str] = set()
         self.page.on("pageerror", lambda error: self.errors.append(f"page error: {error}"))
         self.page.on("console", self._console)
         self.page.on("request", lambda request: self.requests.add(request.url))
         self.page.goto(f"{address}/doc/tree/{quote(name)}?reset")
-        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        self.page.wait_for_function(IDLE, timeout=90_000)
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE)
+        self.page.wait_for_function(IDLE, timeout=PATIENCE)
 
     def _console(self, message) -> None:
         if message.type == "error":
             self.errors.append(f"console: {message.text} ({message.location.get('url', '')})")
 
-    def run(self, cells: list[int] | None = None, timeout: float = 240) -> "Notebook":
+    def run(self, cells: list[int] | None = None, timeout: float = PATIENCE) -> "Notebook":
         """Run all cells, or those, and wait until the kernel is idle; do not await the command, poll a flag."""
         for script, index in [(RUN, None)] if cells is None else [(RUN_ONE, index) for index in cells]:
             self.page.evaluate(script, index)
-            self.page.wait_for_function("() => window.ran !== null", timeout=timeout * 1000)
-            self.page.wait_for_function(IDLE, timeout=timeout * 1000)
+            self.page.wait_for_function("() => window.ran !== null", timeout=timeout)
+            self.page.wait_for_function(IDLE, timeout=timeout)
             assert self.page.evaluate("window.ran") is True
         return self
+
+    def close(self) -> None:
+        """Shut the kernel down and close the page: a class of open lessons would fill the memory."""
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown()")
+        self.page.close()
 
     def theme(self, name: str) -> None:
         """Change JupyterLab's theme, "JupyterLab Light" or "JupyterLab Dark"."""

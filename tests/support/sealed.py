@@ -9,10 +9,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["GUARD", "ROOT", "Outcome", "namespace", "run_nbval", "run_sealed"]
+__all__ = ["GUARD", "PATIENT", "ROOT", "Outcome", "namespace", "run_nbval", "run_sealed"]
 
 ROOT = Path(__file__).resolve().parents[2]
 GUARD = Path(__file__).resolve().parent / "network_guard"
+PATIENT = ("--nbval-cell-timeout=600", "--nbval-kernel-startup-timeout=300")  # only what hangs takes so long
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,10 @@ def run_sealed(
     environment = os.environ | {"CVLAB_NETWORK_LOG": str(log), "CVLAB_FIGURES": str(figures)} | variables
     environment.pop("PYTEST_ADDOPTS", None)
     if guard:
-        environment["PYTHONPATH"] = str(GUARD)
+        own = environment.get(
+            "PYTHONPATH"
+        )  # a copy of the course that is tested in place of the installed one
+        environment["PYTHONPATH"] = os.pathsep.join([str(GUARD), own] if own else [str(GUARD)])
     done = subprocess.run(
         [*namespace(), *command],
         env=environment,
@@ -69,7 +73,7 @@ def run_sealed(
 def run_nbval(notebook: Path, folder: Path, **options) -> Outcome:
     """Run every cell of a notebook without a network and compare its outputs with the committed ones."""
     command = [
-        *(sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"),
+        *(sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", *PATIENT),
         f"--nbval-sanitize-with={ROOT / 'tests' / 'support' / 'nbval_sanitize.cfg'}",
         *("-p", "no:cacheprovider", "-p", "no:xdist", "-q", "--color=no", "--tb=short", str(notebook)),
     ]

@@ -1,4 +1,4 @@
-"""What `test_browser.py` does to one widget in the page: read it, drag it, press its keys, compare it with Python."""
+"""What the browser tests do to one widget in the page: read it, drag it, press its keys, compare it with Python."""
 
 import json
 import re
@@ -66,7 +66,7 @@ class Shown:
             return self.readout(), self.canvas.get_attribute("data-state")
         return self.readout(), self.image.get_attribute("src") if self.image.count() else None
 
-    def changed(self, old: tuple, seconds: float = 6) -> bool:
+    def changed(self, old: tuple, seconds: float = 60) -> bool:
         """Wait until the readout or the picture is another; then until Python has nothing more to do."""
         page = self.root.page
         for _ in range(int(seconds * 20)):
@@ -84,7 +84,7 @@ def shown(notebook, name: str) -> Shown:
     return Shown(notebook, root)
 
 
-def agrees(live: Shown, twin, seconds: float = 5) -> None:
+def agrees(live: Shown, twin, seconds: float = 60) -> None:
     """Wait until the page shows the readout and the very picture that Python makes for the state of the controls.
 
     A move may reach the page in several messages: what counts is where it comes to rest.

@@ -8,7 +8,7 @@ import nbformat.v4 as v4
 __all__ = ["Sitting", "alone", "header", "sections", "tagged"]
 
 _TOTAL = re.compile(r"^\*(\d+) minutes", re.MULTILINE)
-_SITTING = re.compile(r"(\d+)(?: to (\d+))? \((\d+) min\)")
+_SITTING = re.compile(r"(\d+)(?: (?:to|and) (\d+))? \((\d+) min\)")
 _SECTION = re.compile(r"^## (\d+) · .*\*\((\d+) min\)\*$", re.MULTILINE)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from cvlab.checks._engine.describe import is_tensor, plain
 
-__all__ = ["as_array", "as_float", "as_parts"]
+__all__ = ["array_of", "as_array", "as_float", "as_parts"]
 
 
 def as_parts(value: Any, parts: type[tuple], each: Callable[[Any], Any] = lambda item: item) -> Any:
@@ -42,4 +42,14 @@ def as_float(value: Any) -> Any:
 
 def as_array(value: Any) -> Any:
     """Return a torch tensor that needs no gradient as a NumPy array; anything else as it came."""
-    return plain(value) if is_tensor(value) and not value.requires_grad else value
+    if not is_tensor(value) or value.requires_grad:
+        return value
+    try:
+        return plain(value)
+    except Exception:  # a sparse or meta tensor is no array
+        return value
+
+
+def array_of(function: Callable, *args: Any, **kwargs: Any) -> Any:
+    """Call `function` and take a tensor for an array: an `apply` for texts that ask for no library."""
+    return as_array(function(*args, **kwargs))

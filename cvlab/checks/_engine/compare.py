@@ -79,7 +79,7 @@ def _sequence_difference(expected, got, tolerance, any_float) -> str | None:
     if type(got) is not type(expected) and not (isinstance(expected, tuple) and isinstance(got, tuple)):
         return _type_difference(f"{kind(expected)} of {len(expected)}", got)
     if len(got) != len(expected):
-        return f"The {type(expected).__name__} has {len(got)} items, expected {len(expected)}."
+        return f"The {type(got).__name__} has {len(got)} items, expected {len(expected)}."
     for index, pair in enumerate(zip(expected, got, strict=True)):
         text = _difference(*pair, tolerance, any_float)
         if text:

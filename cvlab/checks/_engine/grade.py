@@ -1,18 +1,26 @@
 """Judge a learner's function: not attempted, wrong (and why), or right."""
 
 import inspect
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable
 from typing import Any
 
 from cvlab.checks._engine import progress
-from cvlab.checks._engine.compare import difference, shares_memory
-from cvlab.checks._engine.describe import cut, describe, is_tensor
+from cvlab.checks._engine.apart import Ending, can_fork, judged_apart
+from cvlab.checks._engine.describe import cut, describe
 from cvlab.checks._engine.exercise import Case, Exercise
+from cvlab.checks._engine.fault import ended, fault
 from cvlab.checks._engine.lookup import NOTHING, lookup, next_step, signature_slip
+from cvlab.checks._engine.outcomes import arguments, expected, known_mistake, outcomes_of, same_outcomes
 from cvlab.checks._engine.result import Result
-from cvlab.checks._engine.run import Outcome, Problem, run
+from cvlab.checks._engine.run import Outcome, Problem
 
-__all__ = ["check", "grade"]
+__all__ = ["check", "grade", "judge", "outcomes_of", "same_outcomes"]
+
+_CONTROL = 30.0  # seconds in which the right answer must be judged
+_REST = 30.0  # seconds for comparing and describing what the function returned
+_UNFIT = re.compile("^It raised RuntimeError: .*fork")  # what torch refuses in a forked process only
+_judging = False
 
 
 def check(function: Any = NOTHING, /, *others: Any) -> Result:
@@ -32,8 +40,11 @@ def check(function: Any = NOTHING, /, *others: Any) -> Result:
         if complaint:
             return Result("not checked", "check", complaint)
         result = signature_slip(exercise, function)
+        if result is None and _judging:
+            text = "check was called by the function that is being checked. Call it on its own, outside."
+            return Result("not checked", "check", text)
         if result is None:
-            result = grade(exercise, function)
+            result = judge(exercise, function)
     except Exception as error:  # whatever a learner passes, the notebook goes on
         text = f"The check itself failed: {type(error).__name__}: {cut(str(error))}. Please report it."
         return Result("not checked", "check", text)
@@ -55,72 +66,57 @@ def _recorded(result: Result) -> Result:
     return Result(**fields | {"notes": (*result.notes, remark)})
 
 
-def grade(exercise: Exercise, function: Callable) -> Result:
-    """Run all cases and judge, without recording anything."""
+def judge(exercise: Exercise, function: Callable) -> Result:
+    """Judge in a process of its own where the system can fork, so that the notebook lives; else as `grade` does."""
+    global _judging
+    _judging = True
+    try:
+        result = _judge_apart(exercise, function) if can_fork() else None
+        return grade(exercise, function) if result is None else result
+    finally:
+        _judging = False
+
+
+def _judge_apart(exercise: Exercise, function: Callable) -> Result | None:
+    """Return the result from a process of its own; None where such a process is unfit to judge."""
+    expected(exercise)  # here, so that it is computed only once
+
+    def ending_of(answer: Callable, seconds: float) -> Ending:
+        return judged_apart(lambda tell: grade(exercise, answer, tell).as_json(), seconds)
+
+    try:
+        ending = ending_of(function, exercise.seconds)
+        if ending.reason == "verdict":
+            result = Result.from_json(ending.verdict)
+            return None if _UNFIT.match(result.message) else result
+        control = ending_of(exercise.reference, _CONTROL)
+    except OSError:
+        return None
+    if control.reason != "verdict" or control.verdict["outcome"] != "right":
+        return None  # not even the right answer can be judged there
+    return _wrong(exercise, ending.index, ended(exercise, ending), Outcome(timed_out=True))
+
+
+def grade(
+    exercise: Exercise, function: Callable, tell: Callable[[int, float], None] = lambda index, left: None
+) -> Result:
+    """Run all cases in this process and judge, without recording anything."""
     if inspect.iscoroutinefunction(function):
         text = "Write def, not async def: an async function hands back a promise, not the result."
         return Result("wrong", exercise.name, text, notes=(next_step(exercise),))
-    outcomes = outcomes_of(exercise, function)
+    wanted = expected(exercise)
+    outcomes = outcomes_of(exercise, function, tell)
+    tell(len(outcomes) - 1, _REST)
     if _is_stub(exercise, outcomes[0].problem):
         message = outcomes[0].problem.message or "The function still raises NotImplementedError."
         return Result("not attempted", exercise.name, message, notes=(next_step(exercise),))
-    wanted = expected(exercise)
-    texts = [_fault(exercise, *pair) for pair in zip(wanted, outcomes, strict=False)]
+    texts = [fault(exercise, *pair) for pair in zip(wanted, outcomes, strict=False)]
     failing = next((index for index, text in enumerate(texts) if text), None)
     if failing is None:
         message = f"All {len(wanted)} cases pass." + (f" {exercise.note}" if exercise.note else "")
         return Result("right", exercise.name, message)
-    message = _known_mistake(exercise, outcomes) or texts[failing]
+    message = known_mistake(exercise, outcomes) or texts[failing]
     return _wrong(exercise, failing, message, outcomes[failing])
-
-
-def outcomes_of(exercise: Exercise, function: Callable) -> list[Outcome]:
-    """Run every case on fresh inputs; stop at the first that runs for ever."""
-    left, outcomes = exercise.seconds, []
-    for case, pristine in zip(exercise.cases(), exercise.cases(), strict=True):
-        outcome = run(lambda case=case: exercise.call(function, case), left)
-        outcomes.append(outcome)
-        if outcome.timed_out:
-            break
-        given, before = _arguments(exercise, case), _arguments(exercise, pristine)
-        outcome.changed = tuple(name for name in given if _is_changed(before[name], given[name]))
-        outcome.unchanged = tuple(
-            name
-            for name, value in before.items()
-            if hasattr(value, "shape") and _is_same(value, outcome.value)
-        )
-        outcome.shared = tuple(name for name in given if shares_memory(outcome.value, given[name]))
-    return outcomes
-
-
-def expected(exercise: Exercise) -> list[Any]:
-    """Return the reference's results, computed once."""
-    if "expected" not in exercise.memo:
-        exercise.memo["expected"] = [exercise.call(exercise.reference, case) for case in exercise.cases()]
-    return exercise.memo["expected"]
-
-
-def _arguments(exercise: Exercise, case: Case) -> dict[str, Any]:
-    """Return the case's arguments by the reference's parameter names."""
-    try:
-        return dict(inspect.signature(exercise.reference).bind(*case.args, **case.kwargs).arguments)
-    except TypeError:  # an exercise with its own `apply`
-        return {f"argument {index + 1}": value for index, value in enumerate(case.args)} | case.kwargs
-
-
-def _is_changed(before: Any, after: Any) -> bool:
-    """Compare inputs before and after the call; modules, generators and the like are not compared."""
-    if (
-        isinstance(before, int | float | str | bool | list | tuple | dict)
-        or is_tensor(before)
-        or hasattr(before, "dtype")
-    ):
-        return difference(before, after, tolerance=0) is not None
-    return False
-
-
-def _is_same(given: Any, returned: Any) -> bool:
-    return returned is not None and difference(given, returned, tolerance=0) is None
 
 
 def _is_stub(exercise: Exercise, problem: Problem | None) -> bool:
@@ -128,82 +124,6 @@ def _is_stub(exercise: Exercise, problem: Problem | None) -> bool:
         problem is not None
         and problem.type == "NotImplementedError"
         and exercise.name in problem.raised_in.split(".")
-    )
-
-
-def _fault(exercise: Exercise, wanted: Any, outcome: Outcome) -> str | None:
-    """Return what is wrong with one outcome, or None."""
-    if outcome.timed_out:
-        return _endless(exercise, outcome)
-    if outcome.problem:
-        return _exception(exercise, outcome.problem)
-    if outcome.changed:
-        return f"Your function changed its input {' and '.join(outcome.changed)}. Work on a copy: .copy()."
-    if outcome.value is None and wanted is not None:
-        printed = ": did you print instead of return?" if outcome.printed else ": is the return missing?"
-        return "It returned None" + printed
-    text = difference(wanted, outcome.value, tolerance=exercise.tolerance, any_float=exercise.any_float)
-    if text and outcome.unchanged:
-        return f"It returned {outcome.unchanged[0]} as it came. {text}"
-    if text:
-        return f"{text} Python warned: {outcome.warned}." if outcome.warned else text
-    if outcome.shared and not exercise.view_allowed:
-        return f"The values are right, but the result shares memory with {outcome.shared[0]}: add .copy()."
-    return None
-
-
-def _endless(exercise: Exercise, outcome: Outcome) -> str:
-    text = f"Still running after {exercise.seconds:g} seconds, so it was stopped. Does every loop come to an end?"
-    if outcome.stopped:
-        return text
-    return (
-        f"Still running after {exercise.seconds:g} seconds, and it does not react (is it waiting for something?). "
-        "Restart the kernel if the notebook becomes slow."
-    )
-
-
-def _exception(exercise: Exercise, problem: Problem) -> str:
-    if problem.type == "RecursionError":
-        return f"{exercise.name} calls itself without end (RecursionError). When should it stop?"
-    if problem.type == "SystemExit":
-        return "It ended Python (exit or sys.exit). End a function with return instead."
-    if problem.type == "NotImplementedError" and problem.raised_in:
-        return f"It reaches a part that is still to be written, in {problem.raised_in.split('.')[-1]}."
-    return f"It raised {problem.type}" + (f": {problem.message}" if problem.message else "")
-
-
-def _known_mistake(exercise: Exercise, outcomes: Sequence[Outcome]) -> str | None:
-    """Return the message of the known mistake that gives the same outcomes on every case."""
-    if any(outcome.timed_out for outcome in outcomes):
-        return None
-    for mistake in exercise.mistakes:
-        key = f"mistake {mistake.name}"
-        if key not in exercise.memo:
-            exercise.memo[key] = outcomes_of(exercise, mistake.function)
-        if same_outcomes(exercise, exercise.memo[key], outcomes):
-            return mistake.message
-    return None
-
-
-def same_outcomes(exercise: Exercise, first: Sequence[Outcome], second: Sequence[Outcome]) -> bool:
-    """Tell whether two functions did the same on every case: values, exceptions, changed inputs."""
-    return len(first) == len(second) and all(
-        _same(exercise, *pair) for pair in zip(first, second, strict=True)
-    )
-
-
-def _same(exercise: Exercise, first: Outcome, second: Outcome) -> bool:
-    if first.changed != second.changed or (first.problem is None) != (second.problem is None):
-        return False
-    if not exercise.view_allowed and bool(first.shared) != bool(second.shared):
-        return False
-    if first.problem:
-        return first.problem.type == second.problem.type
-    if first.value is None or second.value is None:
-        return first.value is second.value
-    return (
-        difference(first.value, second.value, tolerance=exercise.tolerance, any_float=exercise.any_float)
-        is None
     )
 
 
@@ -220,7 +140,7 @@ def _wrong(exercise: Exercise, index: int, message: str, outcome: Outcome) -> Re
             rows.append(("Your line", f"{outcome.problem.line_number}: {outcome.problem.line}"))
     elif not outcome.timed_out:
         rows.append(("Got", describe(outcome.value)))
-        given = next((v for v in _arguments(exercise, case).values() if hasattr(v, "shape")), None)
+        given = next((v for v in arguments(exercise, case).values() if hasattr(v, "shape")), None)
         shown = pictures(given, wanted, outcome.value, exercise.to_image)
     if outcome.printed:
         rows.append(("Printed", outcome.printed))
@@ -230,8 +150,8 @@ def _wrong(exercise: Exercise, index: int, message: str, outcome: Outcome) -> Re
 
 def _call(exercise: Exercise, case: Case) -> list[tuple[str, str]]:
     """Write the call with short values in it, and the arrays by name below."""
-    arguments, rows, parts = _arguments(exercise, case), [], []
-    for name, value in arguments.items():
+    given, rows, parts = arguments(exercise, case), [], []
+    for name, value in given.items():
         text = describe(value)
         if hasattr(value, "shape") or len(text) > 40:
             rows.append((name, text))

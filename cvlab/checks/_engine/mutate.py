@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cvlab.checks._engine import registry
-from cvlab.checks._engine.compare import shares_memory
 from cvlab.checks._engine.exercise import Exercise
-from cvlab.checks._engine.grade import _arguments, _fault, _is_changed, expected
+from cvlab.checks._engine.fault import fault
 from cvlab.checks._engine.mutants import mutants
-from cvlab.checks._engine.run import Outcome, _steady_world
+from cvlab.checks._engine.outcomes import expected, look
+from cvlab.checks._engine.run import Outcome
+from cvlab.checks._engine.world import kept_world, steady_world
 
 __all__ = ["Survey", "Surveys", "mutation", "passes", "survey"]
 
@@ -86,15 +87,14 @@ def passes(exercise: Exercise, function: Callable) -> bool:
     It runs in this thread and without a time limit, so it is for functions that are known to end.
     """
     rows = zip(exercise.cases(), exercise.cases(), expected(exercise), strict=True)
-    for case, pristine, wanted in rows:
-        try:
-            with _steady_world(io.StringIO()):
-                outcome = Outcome(exercise.call(function, case))
-        except Exception:
-            return False
-        given, before = _arguments(exercise, case), _arguments(exercise, pristine)
-        outcome.changed = tuple(name for name in given if _is_changed(before[name], given[name]))
-        outcome.shared = tuple(name for name in given if shares_memory(outcome.value, given[name]))
-        if _fault(exercise, wanted, outcome):
-            return False
+    with kept_world():
+        for case, pristine, wanted in rows:
+            try:
+                with steady_world(io.StringIO()):
+                    outcome = Outcome(exercise.call(function, case))
+            except Exception:
+                return False
+            look(exercise, case, pristine, outcome)
+            if fault(exercise, wanted, outcome):
+                return False
     return True

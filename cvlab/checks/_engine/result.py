@@ -2,7 +2,7 @@
 
 import base64
 import html
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 __all__ = ["Picture", "Result", "card"]
 
@@ -52,6 +52,20 @@ class Result:
     def heading(self) -> str:
         """The outcome, the exercise and where it failed, in one line."""
         return f"{self.outcome.capitalize()}: {self.title or self.name}"
+
+    def as_json(self) -> dict:
+        """Return all of it as plain lists and texts."""
+        fields = asdict(self)
+        for picture in fields["pictures"]:
+            picture["png"] = base64.b64encode(picture["png"]).decode()
+        return fields
+
+    @classmethod
+    def from_json(cls, fields: dict) -> "Result":
+        """Return the result that `as_json` took apart."""
+        drawn = tuple(Picture(p["caption"], p["alt"], base64.b64decode(p["png"])) for p in fields["pictures"])
+        rows = tuple((label, text) for label, text in fields["rows"])
+        return cls(**fields | {"rows": rows, "notes": tuple(fields["notes"]), "pictures": drawn})
 
     def __repr__(self) -> str:
         width = max((len(label) for label, _ in self.rows), default=0) + 2

@@ -1,9 +1,6 @@
 """Run a learner's function so that nothing it does can hurt the notebook."""
 
-import builtins
-import contextlib
 import ctypes
-import io
 import linecache
 import random
 import sys
@@ -11,7 +8,6 @@ import sysconfig
 import threading
 import time
 import traceback
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from cvlab.checks._engine.describe import cut
+from cvlab.checks._engine.world import Shortened, steady_world
 
 __all__ = ["Outcome", "Problem", "run"]
 
@@ -49,7 +46,10 @@ class Outcome:
     value: Any = None
     problem: Problem | None = None
     timed_out: bool = False
+    line_number: int = 0  # where the learner's code was when the time was up
+    line: str = ""
     stopped: bool = True  # False: the thread could not be stopped
+    left: float = 0.0  # seconds of its time that it did not need
     printed: str = ""
     warned: str = ""
     changed: tuple[str, ...] = ()  # the arguments that the call changed
@@ -61,26 +61,33 @@ class _Stop(BaseException):
     """Raised inside the worker to end it; `except Exception` does not catch it."""
 
 
-def run(call: Callable[[], Any], seconds: float) -> Outcome:
-    """Run `call()` for at most `seconds`, with its output caught and global state put back.
+def run(
+    call: Callable[[], Any], seconds: float, tick: Callable[[float], None] = lambda left: None
+) -> Outcome:
+    """Run `call()` for at most `seconds`, with its output caught.
 
     It runs in a thread, so that an endless loop can be stopped while the kernel lives (signals would do on
     neither Windows nor Colab's executor). An interrupt by the user stops it too and is passed on.
+
+    Args:
+        call: what to run.
+        seconds: the time for it; imports are not counted.
+        tick: called about 20 times a second with the time that is left.
     """
-    outcome, printed = Outcome(), _Shortened()
+    outcome, printed = Outcome(), Shortened()
     worker = _Worker(call)
-    with _steady_world(printed) as warned:
+    with steady_world(printed) as warned:
         worker.begin()
         try:
-            worker.wait(seconds)
+            outcome.left = worker.wait(seconds, tick)
             outcome.timed_out = not worker.over.is_set()
+            outcome.line_number, outcome.line = worker.place() if outcome.timed_out else (0, "")
         finally:
             outcome.stopped = worker.stop()
     outcome.printed = printed.text()
     outcome.warned = cut(str(warned[0].message)) if warned else ""
     if not outcome.timed_out:
-        outcome.value = worker.value
-        outcome.problem = _explain(worker.error) if worker.error is not None else None
+        outcome.value, outcome.problem = worker.value, worker.problem
     return outcome
 
 
@@ -89,7 +96,7 @@ class _Worker(threading.Thread):
 
     def __init__(self, call: Callable[[], Any]):
         super().__init__(name="cvlab-check", daemon=True)
-        self.call, self.value, self.error = call, None, None
+        self.call, self.value, self.problem = call, None, None
         self.lock, self.finished = threading.Lock(), False
         self.over = threading.Event()  # not join(): in Python 3.11 an interrupted join calls the thread dead
 
@@ -111,7 +118,7 @@ class _Worker(threading.Thread):
                 with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
                     self.value = self.call()
             except BaseException as error:
-                self.error = error
+                self.problem = _explain(error)  # here, as its own text may be code that runs for ever
             with self.lock:
                 self.finished = True  # from here on no stop is sent
         except _Stop:
@@ -119,26 +126,40 @@ class _Worker(threading.Thread):
         finally:
             self.over.set()
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, tick: Callable[[float], None]) -> float:
         """Wait in short steps: on Windows a long one would hold back the user's interrupt.
 
         A first `import torch` inside the function takes seconds; that time is not counted.
+        Return the seconds that are left.
         """
         left, last = min(seconds, 1e6), time.monotonic()
         end = last + left + _IMPORTS
-        while not self.over.wait(0.05) and left > 0 and last < end:
+        while True:
+            over = self.over.wait(0.05)
             now = time.monotonic()
             left -= 0 if self._is_importing() else now - last
             last = now
+            tick(left)
+            if over or left <= 0 or last > end:
+                return left
+
+    def _frames(self) -> Iterator[FrameType]:
+        """Yield the thread's frames, the innermost first; not all of a deep recursion."""
+        frame = sys._current_frames().get(self.ident)
+        for _ in range(1000):
+            if frame is None:
+                return
+            yield frame
+            frame = frame.f_back
 
     def _is_importing(self) -> bool:
         """Tell whether an import is under way: stopping one would leave half a module behind."""
-        frame = sys._current_frames().get(self.ident)
-        while frame is not None:
-            if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
-                return True
-            frame = frame.f_back
-        return False
+        return any(frame.f_code.co_filename == "<frozen importlib._bootstrap>" for frame in self._frames())
+
+    def place(self) -> tuple[int, str]:
+        """Return the number and the text of the learner's line that is running."""
+        frame = next((frame for frame in self._frames() if not _is_library(frame)), None)
+        return (frame.f_lineno, _line(frame, frame.f_lineno)) if frame else (0, "")
 
     def stop(self) -> bool:
         """Raise `_Stop` inside the thread until it ends; again and again, as a bare `except:` swallows some."""
@@ -157,83 +178,26 @@ class _Worker(threading.Thread):
         return self.over.is_set()
 
 
-class _Shortened(io.TextIOBase):
-    """A text stream that keeps only the beginning, however much is printed."""
-
-    def __init__(self, keep: int = 400):
-        self.keep, self.kept, self.length = keep, "", 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        self.kept += text[: max(0, self.keep - len(self.kept))]
-        self.length += len(text)
-        return len(text)
-
-    def text(self) -> str:
-        lines = self.kept.strip("\n").split("\n")
-        more = self.length > len(self.kept) or len(lines) > 6
-        return cut("\n".join(lines[:6]), self.keep) + ("\n... and more" if more else "")
-
-
-def _no_input(*_: Any) -> str:
-    raise RuntimeError("input() cannot be used inside a checked function: use the arguments")
-
-
-def _no_exit(*_: Any) -> None:
-    raise SystemExit
-
-
-@contextlib.contextmanager
-def _steady_world(printed: io.TextIOBase) -> Iterator[list]:
-    """Catch prints and warnings; start from fixed seeds; put back all that a function may change."""
-    torch = sys.modules.get("torch")
-    states = random.getstate(), np.random.get_state(), torch and torch.get_rng_state()  # noqa: NPY002
-    dtype, limit = torch and torch.get_default_dtype(), sys.getrecursionlimit()
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    swaps = [(builtins, "input", _no_input), (sys, "breakpointhook", lambda *_, **__: None)]
-    swaps += [(shell, "ask_exit", _no_exit)] if shell else []
-    kept = [(owner, name, getattr(owner, name)) for owner, name, _ in swaps]
-    with (
-        contextlib.redirect_stdout(printed),
-        contextlib.redirect_stderr(printed),
-        warnings.catch_warnings(record=True) as warned,
-    ):
-        warnings.simplefilter("always")
-        for swap in swaps:
-            setattr(*swap)
-        random.seed(0)
-        np.random.seed(0)  # noqa: NPY002
-        sys.setrecursionlimit(min(limit, 3000))
-        try:
-            yield warned
-        finally:
-            sys.setrecursionlimit(limit)
-            for swap in kept:
-                setattr(*swap)
-            random.setstate(states[0])
-            np.random.set_state(states[1])  # noqa: NPY002
-            if torch:
-                torch.set_rng_state(states[2])
-                torch.set_default_dtype(dtype)
-
-
 def _explain(error: BaseException) -> Problem:
     """Turn an exception into words and let it go, with all the arrays that its frames hold."""
     try:
-        message = str(error)
-    except Exception:
+        message = cut(str(error), 300)
+    except _Stop:
+        raise
+    except BaseException:
         message = "(its message cannot be printed)"
-    frames = [(frame, number) for frame, number in traceback.walk_tb(error.__traceback__)]
-    own = [(frame, number) for frame, number in frames if not _is_library(frame)]
-    if not own:
-        return Problem(type(error).__name__, cut(message, 300), 0, "", "")
-    frame, number = own[-1]
-    line = linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip()
-    raised_in = frame.f_code.co_qualname if frame is frames[-1][0] else ""
-    return Problem(type(error).__name__, cut(message, 300), number, cut(line, 120), raised_in)
+    own, last = None, None
+    for last in traceback.walk_tb(error.__traceback__):
+        own = last if not _is_library(last[0]) else own
+    if own is None:
+        return Problem(type(error).__name__, message, 0, "", "")
+    frame, number = own
+    raised_in = frame.f_code.co_qualname if frame is last[0] else ""
+    return Problem(type(error).__name__, message, number, _line(frame, number), raised_in)
+
+
+def _line(frame: FrameType, number: int) -> str:
+    return cut(linecache.getline(frame.f_code.co_filename, number, frame.f_globals).strip(), 120)
 
 
 def _is_library(frame: FrameType) -> bool:

@@ -106,6 +106,11 @@ ACCURACY = Exercise(
     other=_other,
     cases=_cases,
     apply=_apply,
+    equivalent={
+        "right += (model(images).argmax(dim=1) == labels).sum()": "a tensor with one number is taken for the number",
+        "right = count = 0 before model.eval()": "neither needs the other",
+        "count += len(labels) before right += (model(images).argmax(dim=1) == labels).sum().item()": "two sums of their own",
+    },
     mistakes=[
         Mistake(
             "gradients recorded",
@@ -158,6 +163,7 @@ ACCURACY = Exercise(
         Mistake("last batch", _judged(mean="last"), "Only the last batch counts. Add up right answers and pictures over all of them."),
         Mistake("first batch", _judged(mean="first"), "Only the first batch counts: is the return inside the loop?"),
         Mistake("error rate", _judged(mean="error"), "That is the share of wrong answers."),
+        Mistake("always left training, and gradients recorded", _judged(gradients=True, restore="train"), "Two slips: put the mode back as it was, model.train(before), also where that was evaluation; and measure inside with torch.no_grad()."),
     ],
     hints=[
         "The model's answer is the column of the largest logit: model(images).argmax(dim=1).",

@@ -137,6 +137,7 @@ STICKER_DATASET = Exercise(
     cases=_cases,
     apply=_apply,
     any_float=True,
+    equivalent={"return (image, self.labels[index])": "NumPy's whole number is one, too; a batch of them is the same tensor"},
     mistakes=[
         Mistake("not scaled", _picture(lambda x: torch.from_numpy(x).permute(2, 0, 1).float()), "The numbers go to 255. A network wants small ones: divide by 255."),
         Mistake("uint8", _picture(lambda x: torch.from_numpy(x).permute(2, 0, 1)), "The picture is still uint8, 0 to 255. Divide by 255: that makes it a float, too."),
@@ -177,6 +178,10 @@ STICKER_DATASET = Exercise(
         Mistake("swapped", _dataset(item=lambda pair: pair[::-1]), "The pair is turned round: picture first, then label."),
         Mistake("no label", _dataset(item=lambda pair: pair[0]), "Only the picture comes back. Return the pair: image, label."),
         Mistake("self forgotten", _WithoutSelf, "Inside a method the bare name is unknown. What __init__ kept is read as self.images, self.labels, self.transform."),
+        Mistake("scaled twice", _picture(lambda x: _ready(x) / 255), "You divide by 255 twice, in __init__ and in __getitem__, say. Once is enough: then white is 1."),
+        Mistake("transform gets the NumPy picture", _dataset(image=lambda raw, transform: _ready(_changed(raw, transform))), "transform gets the NumPy picture. Hand it the finished tensor: (3, H, W), 0 to 1."),
+        Mistake("question turned round", _dataset(image=lambda raw, transform: _ready(raw) if transform else transform(_ready(raw))), "You call transform when it is None, and leave it out when it is there: if self.transform is not None."),
+        Mistake("a dict", _dataset(item=lambda pair: {"image": pair[0], "label": pair[1]}), "You return a dict. Return the pair: image, label."),
     ],
     hints=[
         "__init__ only keeps what it is given. All work happens in __getitem__, when a picture is wanted.",

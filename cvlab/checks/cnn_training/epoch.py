@@ -131,6 +131,13 @@ TRAIN_EPOCH = Exercise(
     cases=_cases,
     apply=_apply,
     tolerance=1e-4,
+    equivalent={
+        "model.zero_grad()": "the optimizer holds all parameters of the model",
+        "total = count = 0 before model.train()": "neither needs the other",
+        "loss = loss_function(model(images), labels) before optimizer.zero_grad()": "only backward adds to the gradients",
+        "total += loss.item() * len(labels) before optimizer.step()": "the loss was measured before the step either way",
+        "count += len(labels) before total += loss.item() * len(labels)": "two sums of their own",
+    },
     mistakes=[
         Mistake(
             "gradients pile up, and mean of batch means",

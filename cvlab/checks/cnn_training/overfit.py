@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -18,9 +19,9 @@ class _Seen(NamedTuple):
     net_afterwards: torch.Tensor
 
 
-def _apply(function, inputs, labels, target, limit):
+def _apply(function, inputs, labels, target, limit, classes=3):
     """Return the losses and the net's numbers afterwards."""
-    net = tiny.net()
+    net = tiny.net(classes=classes)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
     images, labels = tiny.pairs(inputs, labels, (len(labels),))[0]
     losses = function(net, images, labels, optimizer, target, limit)
@@ -33,7 +34,10 @@ def _cases() -> list[Case]:
         "overfit_one_batch(net, {} pictures, labels, optimizer, target={}, limit={}), then the numbers in net"
     )
     plans = [(3, 5.0, 1), (3, 0.001, 2), (4, 0.6, 30), (4, 0.3, 40), (6, 0.0, 5)]
-    return [Case(**tiny.few(n), target=t, limit=m).shown_as(text.format(n, t, m)) for n, t, m in plans]
+    cases = [Case(**tiny.few(n), target=t, limit=m).shown_as(text.format(n, t, m)) for n, t, m in plans]
+    one_class = tiny.few(3) | {"labels": np.zeros(3, int)}  # where every loss is exactly 0, and not below it
+    exact = Case(**one_class, target=0.0, limit=2, classes=1)
+    return [*cases, exact.shown_as(text.format("3", 0.0, 2).replace("net,", "net with one class,", 1))]
 
 
 def _other(model, images, labels, optimizer, target=0.05, limit=300):
@@ -50,6 +54,24 @@ def _other(model, images, labels, optimizer, target=0.05, limit=300):
     return losses
 
 
+_STOPS = {
+    "below": lambda loss, target: loss < target,
+    "at": lambda loss, target: loss <= target,
+    "above": lambda loss, target: loss > target,
+    "never": lambda loss, target: False,
+    "after the step": lambda loss, target: False,
+    "at the head": lambda loss, target: False,
+}
+
+
+_KINDS = {
+    "last": lambda losses: losses[-1] if losses else 0.0,
+    "count": len,
+    "both": lambda losses: (losses, len(losses)),
+    "rounded": lambda losses: [round(loss, 2) for loss in losses],
+}
+
+
 def _learnt(*, zero=True, stop="below", last=True, kind="floats", more=0, mode=True, **slips):
     """Return an `overfit_one_batch` that differs from the right one as the arguments say."""
     step, start, measure = slips.get("step", "always"), slips.get("start", []), slips.get("measure")
@@ -59,10 +81,10 @@ def _learnt(*, zero=True, stop="below", last=True, kind="floats", more=0, mode=T
         losses = list(start)
         while len(losses) < limit + more:
             loss = (measure or F.cross_entropy)(model(images), labels)
-            done = loss.item() < target if stop == "below" else stop == "above" and loss.item() > target
+            done = _STOPS[stop](loss.item(), target)
             if last or not done:
                 losses.append(loss.clone() if kind == "tensors" else loss.item())
-            if done and stop != "after the step":
+            if done:
                 break
             if step == "not after the last" and len(losses) == limit:
                 break
@@ -75,9 +97,11 @@ def _learnt(*, zero=True, stop="below", last=True, kind="floats", more=0, mode=T
                 losses[-1] = F.cross_entropy(model(images), labels).item()
             if stop == "after the step" and losses[-1] < target:
                 break
+            if stop == "at the head" and losses[-1] <= target:
+                break
             if slips.get("once"):
                 break
-        return {"last": losses[-1] if losses else 0.0, "count": len(losses)}.get(kind, losses)
+        return _KINDS.get(kind, list)(losses)
 
     return overfit_one_batch
 
@@ -100,17 +124,25 @@ OVERFIT = Exercise(
     cases=_cases,
     apply=_apply,
     tolerance=1e-4,
+    equivalent={
+        "model.zero_grad()": "the optimizer holds all parameters of the model",
+        "losses = [] before model.train()": "neither needs the other",
+        "optimizer.zero_grad() before if losses[-1] < target:": "only backward adds to the gradients",
+    },
     mistakes=[
         Mistake("gradients pile up", _learnt(zero=False), "The gradients of earlier steps are still there: call optimizer.zero_grad() before each backward."),
         Mistake("step forgotten", _learnt(step="never"), "The weights stay as they were: is optimizer.step() there, after backward, with no zero_grad() between the two?"),
         Mistake("no step after the last loss", _learnt(step="not after the last"), "The last loss you measured is not learnt from. When limit is reached, a step still follows; only a loss below target ends without one."),
         Mistake("target ignored", _learnt(stop="never"), "target changes nothing in your answer. Stop as soon as the loss is below it."),
         Mistake("stops above", _learnt(stop="above"), "You stop when the loss is above target, at once. Go on until it is below."),
+        Mistake("stops at the target", _learnt(stop="at"), "You stop at a loss of exactly target. Go on until it is below: <, not <=."),
         Mistake("last loss left out", _learnt(last=False), "The loss that reached the target is missing: append it before you stop."),
         Mistake("one step too far", _learnt(stop="after the step"), "You take one more step after the target is reached. Look at the loss before you step."),
+        Mistake("question at the head of the loop", _learnt(stop="at the head"), "while loss > target asks after the step: one step too many, and a loss of exactly target ends it. Measure, ask (<), then step."),
         Mistake("loss after the step", _learnt(stop="after the step", again=True), "You measure after the step, so the first loss, of the untrained net, is missing. Measure, look at target, then step."),
         Mistake("one step only", _learnt(once=True), "There is only one step: is the return inside the loop?"),
         Mistake("starts with a made-up loss", _learnt(start=[10.0]), "The first number in your list was never measured. Start with an empty list."),
+        Mistake("made-up loss, one step too far", _learnt(start=[10.0], stop="after the step"), "Two slips: the first number in your list was never measured, and one more step follows after the target is reached."),
         Mistake("one try too many", _learnt(more=1), "You measure limit + 1 losses. At most limit."),
         Mistake("one try too few", _learnt(more=-1), "You measure limit - 1 losses. Up to limit: for _ in range(limit)."),
         Mistake("tensors", _learnt(kind="tensors"), "The list holds tensors, and each keeps its graph in memory. Append loss.item(), plain floats."),
@@ -119,6 +151,9 @@ OVERFIT = Exercise(
         Mistake("evaluation mode", _learnt(mode=False), "The net learns in evaluation mode, where BatchNorm does not look at the batch. Start with model.train()."),
         Mistake("squares", _learnt(measure=_squares), "You measure squared distances. The loss of this lesson is cross-entropy, of the logits: F.cross_entropy(model(images), labels)."),
         Mistake("softmax twice", _learnt(measure=_twice), "Softmax came twice: cross_entropy wants logits, and takes softmax itself."),
+        Mistake("gradients pile up, in evaluation mode", _learnt(zero=False, mode=False), "Two slips: start with model.train(), and call optimizer.zero_grad() before each backward."),
+        Mistake("losses and their count", _learnt(kind="both"), "You return the list and something besides. Return the list alone."),
+        Mistake("rounded", _learnt(kind="rounded"), "You rounded the losses. Keep them as they are; round when you print."),
     ],
     hints=[
         "It is the training loop with one batch again and again: no loader, no epochs.",

@@ -20,6 +20,7 @@ class _Seen(NamedTuple):
 
 def _apply(function, channels_in, channels_out, stride=1):
     """Return the block's answer with fixed numbers in its parameters, and what else tells a block from another."""
+    torch.manual_seed(0)
     block = function(channels_in, channels_out, stride).eval()
     x = torch.arange(2 * channels_in * 30).reshape(2, channels_in, 6, 5).cos()
     with torch.no_grad():
@@ -100,14 +101,16 @@ def _block(
     norm, kernel, behind = (
         options.get(*pair) for pair in (("norm", nn.BatchNorm2d), ("kernel", 1), ("behind", False))
     )
-    shared, taken = options.get("shared", False), options.get("taken", lambda stride: stride)
+    shared, taken, size = (
+        options.get(*pair) for pair in (("shared", False), ("taken", lambda stride: stride), ("size", 3))
+    )
 
     class ResidualBlock(nn.Module):
         def __init__(self, channels_in, channels_out, stride=1):
             super().__init__()
             first, second = (stride if used else 1 for used in strides)
-            self.conv1 = nn.Conv2d(channels_in, channels_out, 3, first, padding, bias=bias[0])
-            self.conv2 = nn.Conv2d(channels_out, channels_out, 3, second, padding, bias=bias[0])
+            self.conv1 = nn.Conv2d(channels_in, channels_out, size, first, padding, bias=bias[0])
+            self.conv2 = nn.Conv2d(channels_out, channels_out, size, second, padding, bias=bias[0])
             self.norm1, self.norm2 = norm(channels_out), norm(channels_out)
             if shared:
                 self.norm2 = self.norm1
@@ -132,6 +135,15 @@ def _writes_into_x(block, x):
 def _x_overwritten(block, x):
     x = block.norm1(block.conv1(x)).relu()
     return (block.norm2(block.conv2(x)) + x).relu()
+
+
+class _MadeInForward(nn.Module):
+    def __init__(self, channels_in, channels_out, stride=1):
+        super().__init__()
+        self.shape = channels_in, channels_out, stride
+
+    def forward(self, x):
+        return nets.ResidualBlock(*self.shape)(x)
 
 
 RESIDUAL_BLOCK = Exercise(
@@ -179,6 +191,15 @@ RESIDUAL_BLOCK = Exercise(
         Mistake("one norm for both", _block(shared=True), "Both convolutions share one BatchNorm. Each has numbers of its own to normalise: make two."),
         Mistake("biases", _block(bias=(True, False)), "The convolutions have biases, which the BatchNorm behind them takes off again. bias=False."),
         Mistake("biases everywhere", _block(bias=(True, True)), "All your convolutions have biases. None is asked for: the BatchNorm behind takes them off again. bias=False."),
+        Mistake("norms never used", _block(forward=_added(lambda b, x: b.conv2(b.conv1(x).relu()))), "The norms are made but forward never calls them: conv, norm, ReLU, conv, norm."),
+        Mistake("first norm never used", _block(forward=_added(lambda b, x: b.norm2(b.conv2(b.conv1(x).relu())))), "The first norm is made but forward never calls it: conv, norm, ReLU, conv, norm."),
+        Mistake("second norm never used", _block(forward=_added(lambda b, x: b.conv2(b.norm1(b.conv1(x)).relu()))), "The second norm is made but forward never calls it: conv, norm, ReLU, conv, norm."),
+        Mistake("joined side by side", _block(forward=lambda b, x: torch.cat([_long(b, x), b.shortcut(x)], dim=1).relu()), "You put the two paths side by side (cat). Add them: the shape stays, and the gradient passes unchanged."),
+        Mistake("another norm", _block(norm=lambda channels: nn.GroupNorm(1, channels)), "That norm is another one. BatchNorm2d takes mean and spread of each channel over the batch: nn.BatchNorm2d(channels_out)."),
+        Mistake("norm of each picture", _block(norm=lambda channels: nn.InstanceNorm2d(channels, affine=True)), "InstanceNorm looks at each picture alone. BatchNorm2d takes mean and spread over the batch: nn.BatchNorm2d(channels_out)."),
+        Mistake("layers made in forward", _MadeInForward, "Your layers are made anew in each forward, so they forget what they learnt, and no optimizer sees them. Make them in __init__."),
+        Mistake("5 x 5", _block(size=5, padding=2), "Your convolutions are 5 x 5. The text asks for 3 x 3, padding=1."),
+        Mistake("leaky ReLU", _block(forward=lambda b, x: nn.functional.leaky_relu(b.norm2(b.conv2(nn.functional.leaky_relu(b.norm1(b.conv1(x))))) + b.shortcut(x))), "You use a leaky ReLU. The text asks for the plain one, which lets nothing negative pass."),
     ],
     hints=[
         "The long path: conv 3 x 3 (with stride, padding=1, bias=False), norm, ReLU, conv 3 x 3, norm.",

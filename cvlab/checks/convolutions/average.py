@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cvlab.checks._engine.accept import array_of
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.convolutions import filters
 
@@ -98,6 +99,7 @@ MOVING_AVERAGE = Exercise(
     reference=filters.moving_average,
     other=_average_other,
     cases=_average_cases,
+    apply=array_of,
     tolerance=1e-5,
     any_float=True,
     to_image=lambda line: line[None],
@@ -126,7 +128,7 @@ MOVING_AVERAGE = Exercise(
         ),
         Mistake(
             "window one too short, and divided by less",
-            lambda signal, width: _padded_windows(signal, width // 2, max(width - 1, 1), len(signal)),
+            lambda signal, width: _padded_windows(signal, width // 2, width - 1, len(signal)),
             "The window ends one too early: from i to i + 2 * half are width - 1 values. Use padded[i : i + width].",
         ),
         Mistake(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cvlab.checks._engine.accept import array_of
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.convolutions import filters
 
@@ -69,9 +70,9 @@ def _in_pixels_products(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
         return (patches * kernel).sum(axis=(2, 3)).astype(float)
 
 
-def _in_pixels_result(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def _in_pixels_result(image: np.ndarray, kernel: np.ndarray, shape: tuple | None = None) -> np.ndarray:
     right = filters.correlate2d(image, kernel)
-    result = np.zeros(right.shape, image.dtype)
+    result = np.zeros(shape or right.shape, image.dtype)
     with np.errstate(invalid="ignore"):
         for place in np.ndindex(right.shape):
             result[place] = right[place]
@@ -82,12 +83,6 @@ def _by_opencv(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     import cv2
 
     return cv2.filter2D(image.astype(float), -1, kernel.astype(float))
-
-
-def _in_a_larger_result(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    right, result = filters.correlate2d(image, kernel), np.zeros(image.shape)
-    result[: len(right), : right.shape[1]] = right
-    return result
 
 
 def _last_ones_missing(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -131,6 +126,7 @@ CORRELATE2D = Exercise(
     reference=filters.correlate2d,
     other=_correlate_other,
     cases=_correlate_cases,
+    apply=array_of,
     tolerance=1e-5,
     any_float=True,
     equivalent={"result = np.ones((height, width))": "every place is overwritten"},
@@ -147,13 +143,18 @@ CORRELATE2D = Exercise(
         ),
         Mistake(
             "kernel transposed",
-            _slid(lambda patch, kernel: (patch.ravel() * kernel.ravel(order="F")).sum()),
+            lambda image, kernel: filters.correlate2d(image, kernel.T),
             "The kernel lies on its side: rows and columns changed places.",
         ),
         Mistake(
             "flipped left to right",
             _slid(lambda patch, kernel: (patch * kernel[:, ::-1]).sum()),
             "The kernel is mirrored left to right. Take it as it is.",
+        ),
+        Mistake(
+            "flipped upside down",
+            lambda image, kernel: filters.correlate2d(image, kernel[::-1]),
+            "The kernel stands upside down. Take it as it is.",
         ),
         Mistake(
             "integer overflow",
@@ -202,7 +203,7 @@ CORRELATE2D = Exercise(
         ),
         Mistake(
             "result as large as the picture",
-            _in_a_larger_result,
+            lambda image, kernel: _in_pixels_result(image, kernel, image.shape),
             "Your result is as large as the picture, with zeros at the right and bottom. "
             "A kernel of k fits H - k + 1 times.",
         ),

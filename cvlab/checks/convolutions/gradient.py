@@ -1,11 +1,25 @@
 """Exercise of lesson 02: the gradient of a convolution, conv1d_grad."""
 
+from typing import NamedTuple
+
 import numpy as np
 
+from cvlab.checks._engine.accept import as_array, as_float, as_parts
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.convolutions import filters, gradients
 
 __all__ = ["CONV1D_GRAD"]
+
+
+class _Gradients(NamedTuple):
+    gradient_of_signal: np.ndarray
+    gradient_of_kernel: np.ndarray
+    gradient_of_bias: float
+
+
+def _apply(function, signal: np.ndarray, kernel: np.ndarray, grad: np.ndarray):
+    found = as_parts(function(signal, kernel, grad), _Gradients, as_array)
+    return found._replace(gradient_of_bias=as_float(found[2])) if isinstance(found, _Gradients) else found
 
 
 def _grad_other(signal: np.ndarray, kernel: np.ndarray, grad: np.ndarray) -> tuple:
@@ -17,14 +31,14 @@ def _grad_cases() -> list[Case]:
     rng = np.random.default_rng(0)
 
     def line(length: int) -> np.ndarray:
-        return rng.integers(-5, 6, length).astype(float)
+        return rng.integers(-9, 10, length) / 2
 
     return [
         Case(np.array([1.0, 2, 3]), np.array([10.0, 20]), np.array([1.0, 0])),
         Case(np.array([1.0, 2, 0, 3]), np.array([1.0, 2, 4]), np.array([1.0, -1])),
         Case(line(7), line(3), line(5)),
         Case(line(6), line(1), line(6)),
-        Case(line(4), line(4), np.array([2.0])),
+        Case(line(4), line(4), np.array([2.5])),
     ]
 
 
@@ -49,6 +63,14 @@ def _window_starts(signal: np.ndarray, kernel: np.ndarray, grad: np.ndarray) -> 
     return np.full(len(kernel), grad @ signal[: len(grad)])
 
 
+def _exchanged(signal: np.ndarray, kernel: np.ndarray, grad: np.ndarray) -> tuple:
+    d_signal, d_kernel = np.zeros(len(signal)), np.zeros(len(kernel))
+    for i, g in enumerate(grad):
+        d_signal[i : i + len(kernel)] += g * signal[i : i + len(kernel)]
+        d_kernel += g * kernel
+    return d_signal, d_kernel, float(grad.sum())
+
+
 def _without_last(signal: np.ndarray, kernel: np.ndarray, grad: np.ndarray) -> tuple:
     shorter = np.append(grad[:-1], 0)
     return *gradients.conv1d_grad(signal, kernel, shorter)[:2], float(grad.sum())
@@ -69,6 +91,7 @@ CONV1D_GRAD = Exercise(
     reference=gradients.conv1d_grad,
     other=_grad_other,
     cases=_grad_cases,
+    apply=_apply,
     tolerance=1e-5,
     any_float=True,
     equivalent={
@@ -134,6 +157,11 @@ CONV1D_GRAD = Exercise(
             "each kernel number meets the first cell",
             _changed(d_kernel=_window_starts),
             "dL/dkernel meets only the first cell of each window. kernel[k] met signal[i + k].",
+        ),
+        Mistake(
+            "signal and kernel exchanged in the loop",
+            _exchanged,
+            "Each gradient got the other's factor. y is signal times kernel: dL/dsignal collects kernel, dL/dkernel signal.",
         ),
         Mistake(
             "signal convolved",

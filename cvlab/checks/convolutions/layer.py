@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cvlab.checks._engine.accept import array_of
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.convolutions import filters, layers
 
@@ -71,6 +72,7 @@ CONV_LAYER = Exercise(
     reference=layers.conv_layer,
     other=_layer_other,
     cases=_layer_cases,
+    apply=array_of,
     tolerance=1e-5,
     any_float=True,
     mistakes=[

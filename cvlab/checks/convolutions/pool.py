@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cvlab.checks._engine.accept import array_of
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.convolutions import pooling
 
@@ -68,6 +69,7 @@ MAX_POOL2D = Exercise(
     reference=pooling.max_pool2d,
     other=_pool_other,
     cases=_pool_cases,
+    apply=array_of,
     equivalent={"result = np.ones((height, width), image.dtype)": "every place is overwritten"},
     mistakes=[
         Mistake(
@@ -148,7 +150,7 @@ MAX_POOL2D = Exercise(
         Mistake(
             "windows one too small",
             lambda image, size, stride: _filled(
-                image, _shape(image, size, stride), [max(k - 1, 1) for k in size], stride
+                image, _shape(image, size, stride), [k - 1 for k in size], stride
             ),
             "Your windows lack their last row and column. A slice already stops before its end: no - 1.",
         ),

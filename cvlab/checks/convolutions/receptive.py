@@ -38,7 +38,7 @@ def _grown(grow, *, start: int = 1, stride_first=False, add_strides=False, backw
                 step *= stride
             field += grow(kernel, dilation, step)
             if not stride_first:
-                step = step + stride - 1 if add_strides else step * stride
+                step = step + stride if add_strides else step * stride
         return field
 
     return receptive_field
@@ -136,7 +136,7 @@ RECEPTIVE_FIELD = Exercise(
         Mistake(
             "strides added",
             _grown(_right, add_strides=True),
-            "You added the strides. Two strides of 2 are 4 input cells apart by chance; a 3 and a 2 make 6: multiply.",
+            "You added the strides. After a 3 and a 2, neighbours are 6 input cells apart: multiply, step *= stride.",
         ),
         Mistake(
             "last layer first",

@@ -1,11 +1,12 @@
 """The exercises of lesson 07: from counting to COCO's mean average precision."""
 
 from cvlab.checks.map.average import AVERAGE_PRECISION
-from cvlab.checks.map.counts import PRECISION_RECALL, VOC_TO_COCO
 from cvlab.checks.map.curve import PR_CURVE
 from cvlab.checks.map.matching import MATCH_DETECTIONS
 from cvlab.checks.map.mean import COCO_MAP
 from cvlab.checks.map.overlap import IOU
+from cvlab.checks.map.precision_recall import PRECISION_RECALL
+from cvlab.checks.map.voc import VOC_TO_COCO
 
 __all__ = ["EXERCISES"]
 

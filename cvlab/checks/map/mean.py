@@ -9,76 +9,127 @@ from cvlab.map.coco_eval import coco_map
 __all__ = ["COCO_MAP"]
 
 
-def _map_other(classes: dict) -> float:
-    """Threshold by threshold, from the pieces."""
-    present = [pair for pair in classes.values() if pair[1].shape[1] > 0]
+def _map_other(images: list[dict]) -> float:
+    """Threshold by threshold; the classes are gathered first."""
+    classes = {}
+    for image in images:
+        for name, pair in image.items():
+            classes.setdefault(name, []).append(pair)
+    present = [pairs for pairs in classes.values() if any(ious.shape[1] for _, ious in pairs)]
     total = 0.0
     for percent in range(50, 100, 5):
-        for scores, ious in present:
-            correct = metrics.match_detections(scores, ious, percent / 100)
-            total += metrics.ap(*metrics.pr_curve(scores, correct, ious.shape[1]))
+        for pairs in present:
+            correct = [hit for pair in pairs for hit in metrics.match_detections(*pair, percent / 100)]
+            scores = [score for scores, _ in pairs for score in scores]
+            truths = sum(ious.shape[1] for _, ious in pairs)
+            total += metrics.ap(*metrics.pr_curve(scores, np.array(correct, dtype=bool), truths))
     return total / (10 * len(present)) if present else -1.0
 
 
 def _map_cases() -> list[Case]:
     rng = np.random.default_rng(5)
-    one = {"cat": (np.array([0.9]), np.array([[0.72]]))}
-    two = {**one, "dog": (np.array([0.8, 0.9]), np.array([[0.97, 0.1], [0.2, 0.55]]))}
-    absent = {**one, "bird": (np.array([0.7, 0.3]), np.zeros((2, 0)))}
-    silent = {**one, "frog": (np.zeros(0), np.zeros((0, 2)))}
-    many = {name: (rng.permutation(9) / 9, rng.uniform(0.3, 1, (9, 4)).round(3)) for name in ("a", "b")}
-    edge = {"cat": (np.array([0.9, 0.8]), np.array([[0.95, 0.0], [0.0, 0.951]]))}
+    cat, ghost = (np.array([0.9]), np.array([[0.72]])), (np.array([0.95]), np.zeros((1, 0)))
+    wrong, missed = (np.array([0.95]), np.array([[0.1]])), (np.zeros(0), np.zeros((0, 2)))
+    dogs = (np.array([0.8, 0.9]), np.array([[0.97, 0.1], [0.2, 0.55]]))
+    edge = (np.array([0.9, 0.8]), np.array([[0.95, 0.0], [0.0, 0.951]]))
+    many = [
+        {name: (rng.permutation(n) / 9, rng.uniform(0.3, 1, (n, 4)).round(3)) for name in names}
+        for n, names in ((9, "ab"), (5, "b"), (7, "bc"))
+    ]
     return [
-        Case(c) for c in (one, two, absent, silent, many, edge, {"bird": (np.array([0.5]), np.zeros((1, 0)))})
+        Case([{"cat": cat}]),
+        Case([{"cat": cat, "dog": dogs}]),
+        Case([{"cat": cat, "bird": (np.array([0.7, 0.3]), np.zeros((2, 0)))}]),
+        Case([{"cat": cat, "frog": missed}]),
+        Case([{"cat": cat}, {"cat": wrong}]),
+        Case([{"cat": cat}, {"cat": ghost}]),
+        Case([{"cat": cat}, {"cat": missed}]),
+        Case([{"cat": cat}, {"dog": dogs}]),
+        Case([{"cat": edge}]),
+        Case(many),
+        Case([{"bird": ghost}]),
     ]
 
 
+def _gathered(images, keep=lambda scores, ious: True) -> list[list[tuple]]:
+    """Return for each class with a truth its pairs of (scores, ious), one an image."""
+    names = dict.fromkeys(name for image in images for name in image)
+    pairs = [[image[n] for image in images if n in image and keep(*image[n])] for n in names]
+    return [p for p in pairs if sum(ious.shape[1] for _, ious in p)]
+
+
+def _value(pairs, threshold, ap=metrics.average_precision) -> float:
+    correct = np.concatenate([metrics.match_detections(*pair, threshold) for pair in pairs])
+    scores, truths = np.concatenate([s for s, _ in pairs]), sum(ious.shape[1] for _, ious in pairs)
+    return ap(*metrics.pr_curve(scores, correct, truths))
+
+
 def _map_with(
-    *, thresholds=None, absent=None, join=np.mean, weigh=False, empty=-1.0, ap=metrics.average_precision
+    *, thresholds=metrics.THRESHOLDS, absent=None, join=np.mean, weigh=False, empty=-1.0, **options
 ):
     """Return a mean AP whose slips can be chosen."""
+    keep = options.pop("keep", lambda scores, ious: True)
 
-    def coco_map(classes):
+    def coco_map(images):
         values = []
-        for scores, ious in classes.values():
-            if ious.shape[1] == 0:
-                values += [] if absent is None else [absent] * 10
-                continue
-            for threshold in metrics.THRESHOLDS if thresholds is None else thresholds:
-                correct = metrics.match_detections(scores, ious, threshold)
-                value = ap(*metrics.pr_curve(scores, correct, ious.shape[1]))
-                values += [value] * (ious.shape[1] if weigh else 1)
+        for pairs in _gathered(images, keep):
+            times = sum(ious.shape[1] for _, ious in pairs) if weigh else 1
+            values += [_value(pairs, t, **options) for t in thresholds] * times
+        if absent is not None:
+            names = {name for image in images for name in image}
+            values += [absent] * 10 * (len(names) - len(_gathered(images)))
         return float(join(values)) if values else empty
 
     return coco_map
 
 
-def _shortcut(classes):
+def _shortcut(images):
     """What the notes do: keep the points of threshold 0.5, and drop those whose overlap is too small."""
     values = []
-    for scores, ious in classes.values():
-        if not ious.shape[1]:
-            continue
-        order = np.argsort(-scores, kind="stable")
-        best = ious[order].max(axis=1, initial=0)
-        precision, recall = metrics.pr_curve(scores, metrics.match_detections(scores, ious), ious.shape[1])
-        for threshold in metrics.THRESHOLDS:
-            keep = best >= threshold
-            values.append(metrics.average_precision(precision[keep], recall[keep]))
+    for pairs in _gathered(images):
+        scores = np.concatenate([s for s, _ in pairs])
+        correct = np.concatenate([metrics.match_detections(*pair) for pair in pairs])
+        best = np.concatenate([ious.max(axis=1, initial=0) for _, ious in pairs])
+        best = best[np.argsort(-scores, kind="stable")]
+        precision, recall = metrics.pr_curve(scores, correct, sum(ious.shape[1] for _, ious in pairs))
+        values += [
+            metrics.average_precision(precision[best >= t], recall[best >= t]) for t in metrics.THRESHOLDS
+        ]
     return float(np.mean(values)) if values else -1.0
 
 
-def _pooled(classes):
+def _pooled(images):
     """All classes in one curve: the scores of a frequent class drown the others."""
-    present = [pair for pair in classes.values() if pair[1].shape[1]]
-    if not present:
-        return -1.0
-    values = []
-    for threshold in metrics.THRESHOLDS:
-        correct = np.concatenate([metrics.match_detections(*pair, threshold) for pair in present])
-        scores, truths = np.concatenate([s for s, _ in present]), sum(ious.shape[1] for _, ious in present)
-        values.append(metrics.average_precision(*metrics.pr_curve(scores, correct, truths)))
-    return float(np.mean(values))
+    pairs = [pair for pairs in _gathered(images) for pair in pairs]
+    return float(np.mean([_value(pairs, t) for t in metrics.THRESHOLDS])) if pairs else -1.0
+
+
+def _each_image(images):
+    """One AP an image and class, then the mean of all."""
+    values = [
+        _value([pair], t)
+        for image in images
+        for pair in image.values()
+        for t in metrics.THRESHOLDS
+        if pair[1].shape[1]
+    ]
+    return float(np.mean(values)) if values else -1.0
+
+
+def _image_means(images):
+    """The mAP of each image, then their mean."""
+    values = [value for image in images if (value := coco_map([image])) >= 0]
+    return float(np.mean(values)) if values else -1.0
+
+
+def _last_image(images):
+    """One dict for all images: a later image's class overwrites an earlier one's."""
+    return coco_map([{name: pair for image in images for name, pair in image.items()}])
+
+
+def _first_names(images):
+    """Only the classes of the first image."""
+    return coco_map([{name: image[name] for name in images[0] if name in image} for image in images])
 
 
 COCO_MAP = Exercise(
@@ -138,6 +189,45 @@ COCO_MAP = Exercise(
             "You put all classes into one curve. Make one AP a class, then the mean: rare classes count as much.",
         ),
         Mistake(
+            "one AP an image",
+            _each_image,
+            "You make one curve for each image and average them. Put the detections of a class in all images into one list: "
+            "concatenate scores and correct, add up the truths, and make one curve of it.",
+        ),
+        Mistake(
+            "mean of the images' mAP",
+            _image_means,
+            "You take the mAP of each image, then the mean. Images share one curve a class: concatenate their scores and "
+            "correct first.",
+        ),
+        Mistake(
+            "only the last image of a class",
+            _last_image,
+            "When a class occurs in several images, only the last one counts in yours. Collect them: a list of (scores, ious) a "
+            "class.",
+        ),
+        Mistake(
+            "only the first image",
+            lambda images: coco_map(images[:1]),
+            "You look at the first image only.",
+        ),
+        Mistake(
+            "only the classes of the first image",
+            _first_names,
+            "You take the classes from the first image; another image may have others.",
+        ),
+        Mistake(
+            "images without truths left out",
+            _map_with(keep=lambda scores, ious: ious.shape[1] > 0),
+            "A class that an image does not hold can still be detected there: those detections are wrong, and belong in the "
+            "curve. Leave a class out only when no image has a truth of it.",
+        ),
+        Mistake(
+            "images without detections left out",
+            _map_with(keep=lambda scores, ious: len(scores) > 0),
+            "Where nothing was detected the truths are missed, and you leave them out. Add up ious.shape[1] over all images.",
+        ),
+        Mistake(
             "weighted by truths",
             _map_with(weigh=True),
             "Classes with more truths count more in your mean. In the mAP every class counts the same.",
@@ -160,8 +250,9 @@ COCO_MAP = Exercise(
     ],
     hints=[
         "Two loops: over the classes and over np.linspace(0.5, 0.95, 10). What must be computed anew at each threshold?",
-        "Inside: match_detections, then pr_curve with ious.shape[1] truths, then average_precision.",
-        "Skip a class when ious.shape[1] == 0. At the end np.mean of all values, or -1.0 when there are none.",
+        "Inside: match_detections in each image, np.concatenate of its answers and of the scores, then one pr_curve with the "
+        "truths of all images, then average_precision.",
+        "Skip a class when its ious.shape[1] add up to 0. At the end np.mean of all values, or -1.0 when there are none.",
     ],
-    note="One image only; the lesson goes on to many, where the detections of all images share one curve a class.",
+    note="COCO's evaluator adds crowds, sizes and a limit of 100 detections an image; the curve is this one.",
 )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cvlab.checks._engine.accept import array_of
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.preprocessing import preprocess
 
@@ -59,6 +60,7 @@ TO_RGB = Exercise(
     reference=preprocess.to_rgb,
     other=_to_rgb_other,
     cases=_to_rgb_cases,
+    apply=array_of,
     view_allowed=False,
     mistakes=[
         Mistake(
@@ -175,6 +177,7 @@ HWC_TO_CHW = Exercise(
     reference=preprocess.hwc_to_chw,
     other=_hwc_other,
     cases=_hwc_cases,
+    apply=array_of,
     to_image=lambda planes: planes[0],
     mistakes=[
         Mistake(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cvlab.checks._engine.accept import array_of
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.preprocessing import preprocess
 
@@ -79,6 +80,12 @@ def _crop_to_minus_rest(image: np.ndarray, size: int) -> np.ndarray:
     return image[top : -(height - size - top), left : -(width - size - left)].copy()
 
 
+def _crop_to_side_minus(image: np.ndarray, size: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    top, left = (height - size) // 2, (width - size) // 2
+    return image[top : height - top, left : width - left].copy()
+
+
 def _crop_to_size(image: np.ndarray, size: int) -> np.ndarray:
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return image[top:size, left:size].copy()
@@ -98,6 +105,7 @@ CENTER_CROP = Exercise(
     reference=preprocess.center_crop,
     other=_crop_other,
     cases=_crop_cases,
+    apply=array_of,
     view_allowed=False,
     mistakes=[
         Mistake(
@@ -174,6 +182,11 @@ CENTER_CROP = Exercise(
             _crop_to_minus_rest,
             "The end of your slice becomes -0, the beginning, where nothing is cut away: the crop is empty. "
             "End at top + size.",
+        ),
+        Mistake(
+            "the same cut at both ends",
+            _crop_to_side_minus,
+            "top : H - top keeps a pixel too many where one is left over. End at top + size: it holds size rows.",
         ),
         Mistake(
             "ends at size",

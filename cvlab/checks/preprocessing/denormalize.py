@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cvlab.checks._engine.accept import array_of
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.preprocessing import preprocess
 
@@ -32,6 +33,12 @@ def _denormalize_in_place(image: np.ndarray, mean, std) -> np.ndarray:
     return image
 
 
+def _only_the_last_channel(image: np.ndarray, mean, std) -> np.ndarray:
+    result = image.copy()
+    result[..., -1] = image[..., -1] * std[-1] + mean[-1]
+    return result
+
+
 DENORMALIZE = Exercise(
     name="denormalize",
     lesson="01",
@@ -40,6 +47,7 @@ DENORMALIZE = Exercise(
     reference=preprocess.denormalize,
     other=_denormalize_other,
     cases=_denormalize_cases,
+    apply=array_of,
     tolerance=1e-5,
     any_float=True,
     mistakes=[
@@ -112,6 +120,11 @@ DENORMALIZE = Exercise(
             "mean and std swapped",
             lambda image, mean, std: image * mean + std,
             "mean and std changed places. Multiply by std, add mean.",
+        ),
+        Mistake(
+            "only the last channel",
+            _only_the_last_channel,
+            "Only the last channel is undone: each turn of your loop begins with a new copy. Copy before the loop.",
         ),
         Mistake(
             "channels reversed",

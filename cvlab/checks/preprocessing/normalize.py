@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cvlab.checks._engine.accept import array_of
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.preprocessing import preprocess
 
@@ -26,7 +27,7 @@ def _normalize_cases() -> list[Case]:
         Case(rng.random((2, 3, 3)), _MEAN, _STD),
         Case(rng.random((3, 4, 3), dtype=np.float32), _MEAN, _STD),
         Case(rng.random((5, 3, 3)), list(preprocess.IMAGENET_MEAN), list(preprocess.IMAGENET_STD)),
-        Case(np.ones((2, 2, 3)), [0.1, 0.2, 0.3], [1.0, 1.0, 0.5]),
+        Case(rng.random((2, 2, 3)), [0.1, 0.2, 0.3], [1.0, 1.0, 0.5]),
     ]
 
 
@@ -50,24 +51,25 @@ NORMALIZE = Exercise(
     reference=preprocess.normalize,
     other=_normalize_other,
     cases=_normalize_cases,
+    apply=array_of,
     tolerance=1e-5,
     any_float=True,
     mistakes=[
         Mistake(
             "the image's own mean and std",
-            lambda image, mean, std: (image - image.mean(axis=(0, 1))) / (image.std(axis=(0, 1)) + 1e-12),
+            lambda image, mean, std: (image - image.mean(axis=(0, 1))) / image.std(axis=(0, 1)),
             "You used this image's own mean and std, so a dark and a bright picture come out the same. "
             "Use the mean and std that are given.",
         ),
         Mistake(
             "one own mean for all channels",
-            lambda image, mean, std: (image - image.mean()) / (image.std() + 1e-12),
+            lambda image, mean, std: (image - image.mean()) / image.std(),
             "You used the mean and std of this image, over all channels together. Use the arguments mean and std: "
             "one number a channel.",
         ),
         Mistake(
             "stretched from 0 to 1",
-            lambda image, mean, std: (image - image.min()) / (np.ptp(image) or np.nan),
+            lambda image, mean, std: (image - image.min()) / np.ptp(image),
             "You stretched the image from its darkest to its brightest value. Subtract mean, divide by std.",
         ),
         Mistake(
@@ -125,6 +127,21 @@ NORMALIZE = Exercise(
             "only the last channel",
             _only_the_last_channel,
             "Only the last channel is normalized: each turn of your loop begins with a new copy. Copy before the loop.",
+        ),
+        Mistake(
+            "mean subtracted last",
+            lambda image, mean, std: image / std - mean,
+            "You divided first, so the mean comes off on another scale. Subtract the mean, then divide by std.",
+        ),
+        Mistake(
+            "ImageNet's mean and std",
+            lambda image, mean, std: (image - preprocess.IMAGENET_MEAN) / preprocess.IMAGENET_STD,
+            "You used ImageNet's numbers, whatever is asked for. Use the arguments mean and std.",
+        ),
+        Mistake(
+            "made 0 to 255 first",
+            lambda image, mean, std: (image * 255 - mean) / std,
+            "You multiplied by 255 first, but mean and std are on the scale of the image, 0 to 1. Leave that out.",
         ),
         Mistake(
             "channels first",

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from cvlab.checks._engine.accept import array_of
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.preprocessing import preprocess
 
@@ -85,6 +86,7 @@ RESIZE_NEAREST = Exercise(
     reference=preprocess.resize_nearest,
     other=_resize_other,
     cases=_resize_cases,
+    apply=array_of,
     mistakes=[
         Mistake(
             "no half pixel",
@@ -147,7 +149,7 @@ RESIZE_NEAREST = Exercise(
         ),
         Mistake(
             "ratio upside down",
-            _picked(lambda i, old, new: np.minimum((i + 0.5) * new / old, old - 1)),
+            _picked(lambda i, old, new: (i + 0.5) * new / old),
             "The ratio is upside down. Going from output to input you multiply by H / height.",
         ),
         Mistake(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvlab.checks._engine.accept import array_of
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ MIRROR = Exercise(
     reference=mirror,
     other=_mirror_other,
     cases=_mirror_cases,
+    apply=array_of,
     mistakes=[
         Mistake(
             "reverses rows",

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.chart import GREEN, ORANGE, SKY, chart
+from cvlab.widgets._engine.chart import GREEN, ORANGE, SKY, Axis, Line, Point, chart
 from cvlab.widgets._engine.picture import BOARD, board
 
 __all__ = ["SURFACES", "LossSurface"]
@@ -89,13 +89,11 @@ class LossSurface(Widget):
         height = (np.log10(np.clip(losses, 1e-5, 1e3)) + 5) / 8  # 0.00001 to 1000
         steps = len(losses) - 1
         line = chart(
-            [(range(len(losses)), height, ORANGE, 2), ((0, steps), (0.25, 0.25), SKY, 1)],
-            [(steps, height[-1], GREEN, f"{losses[-1]:.2g}")],
-            labels=("step", ""),
+            [Line(range(len(losses)), height, ORANGE), Line((0, steps), (0.25, 0.25), SKY, 1)],
+            [Point(steps, height[-1], GREEN, f"{losses[-1]:.2g}")],
+            x=Axis("step", 0, steps, max(1, -(-steps // 6))),
             levels={(power + 5) / 8: f"1e{power}" for power in range(-5, 4)},
             size=(SIDE, SIDE),
-            span=(0, steps),
-            tick=max(1, -(-steps // 6)),
         )
         return board(
             [[("the path: blue start, green end", np.asarray(picture)), ("the loss; blue line: 0.001", line)]]

@@ -5,7 +5,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.chart import GREEN, ORANGE, chart
+from cvlab.widgets._engine.chart import GREEN, ORANGE, Axis, Line, Point, chart
 from cvlab.widgets._engine.picture import BOARD, INK, board, enlarge, font
 from cvlab.world.stickers import CIFAR10
 
@@ -72,11 +72,11 @@ class TrainingExplorer(Widget):
     def _curve(self, epoch: int) -> np.ndarray:
         accuracy, loss = self.run["accuracy"], self.run["loss"] / np.nanmax(self.run["loss"])
         steps = np.arange(len(accuracy))
-        lines = [(steps, accuracy, GREEN, 2), (steps[1:], loss[1:], ORANGE, 2)]
-        points = [(epoch, accuracy[epoch], GREEN, "accuracy")]
+        lines = [Line(steps, accuracy, GREEN), Line(steps[1:], loss[1:], ORANGE)]
+        points = [Point(epoch, accuracy[epoch], GREEN, "accuracy")]
         if epoch:
-            points.append((epoch, loss[epoch], ORANGE, "loss / first"))
-        return chart(lines, points, labels=("epoch", ""), size=(260, 250), span=(0, steps[-1]), tick=2)
+            points.append(Point(epoch, loss[epoch], ORANGE, "loss / first"))
+        return chart(lines, points, x=Axis("epoch", 0, steps[-1], 2), size=(260, 250))
 
     def text(self, values):
         true, said, count, total = values["worst"]

@@ -10,7 +10,18 @@ from cvlab.map.detectors import recorded
 from cvlab.map.evaluate import evaluate
 from cvlab.map.metrics import THRESHOLDS
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.chart import BLUE, GREEN, ORANGE, SKY, chart, drawn_boxes
+from cvlab.widgets._engine.chart import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    SKY,
+    Axis,
+    Line,
+    Outline,
+    Point,
+    chart,
+    drawn_boxes,
+)
 from cvlab.widgets._engine.picture import board
 from cvlab.widgets.map.recorded import judged, scene_names, scene_of
 
@@ -58,23 +69,25 @@ class IouThreshold(Widget):
 
     def draw(self, values):
         them, (image, picture) = judged(values["detector"]), scene_of(values["scene"])
-        boxes = [(*them.truth.boxes[g], SKY, "", True) for g in np.flatnonzero(them.truth.image == image)]
+        boxes = [
+            Outline(them.truth.boxes[g], SKY, "", True) for g in np.flatnonzero(them.truth.image == image)
+        ]
         for d in np.flatnonzero(them.results.image == image):
             good = values["right"][d]
             text = f"{'✓' if good else '✗'} {100 * them.results.scores[d]:.0f} %"
-            boxes.append((*them.results.boxes[d], GREEN if good else ORANGE, text, False))
+            boxes.append(Outline(them.results.boxes[d], GREEN if good else ORANGE, text))
         colours = {"A": BLUE, "B": ORANGE}
-        lines = [(LEVELS, aps.tolist(), colours[name], 2) for name, aps in values["aps"].items()]
+        lines = [Line(LEVELS, aps.tolist(), colours[name]) for name, aps in values["aps"].items()]
         points = [
-            (values["iou"], float(aps[values["t"]]), colours[name], f"{name} {aps[values['t']]:.3f}")
+            Point(values["iou"], float(aps[values["t"]]), colours[name], f"{name} {aps[values['t']]:.3f}")
             for name, aps in values["aps"].items()
         ]
         curve = chart(
             lines,
             points,
-            labels=("IoU threshold", "AP, mean over classes"),
+            x=Axis("IoU threshold", 0.5, 0.95, 0.1),
+            y_label="AP, mean over classes",
             size=(340, 340),
-            span=(0.5, 0.95),
         )
         title = f"scene {values['scene']}, {values['detector']}'s boxes; dashed: the truth"
         return board([[(title, drawn_boxes(picture, boxes, 340)), ("all 120 scenes: A and B", curve)]])

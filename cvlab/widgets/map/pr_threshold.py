@@ -6,7 +6,7 @@ import ipywidgets
 import numpy as np
 
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.chart import GREEN, ORANGE, SKY, chart, drawn_boxes
+from cvlab.widgets._engine.chart import GREEN, ORANGE, SKY, Axis, Line, Outline, Point, chart, drawn_boxes
 from cvlab.widgets._engine.picture import board
 from cvlab.widgets.map.recorded import judged, scene_names, scene_of
 
@@ -62,21 +62,24 @@ class ScoreThreshold(Widget):
         found = them.found[0]
         missed = np.flatnonzero((truth.image == image) & ((found < 0) | ~values["kept"][found]))
         boxes = [
-            (*truth.boxes[g], SKY, "missed " + truth.category_names[truth.category[g]], True) for g in missed
+            Outline(truth.boxes[g], SKY, "missed " + truth.category_names[truth.category[g]], True)
+            for g in missed
         ]
         for d in np.flatnonzero((results.image == image) & values["kept"]):
             text = f"{truth.category_names[results.category[d]]} {100 * results.scores[d]:.0f} %"
             good = values["right"][d]
             boxes.append(
-                (*results.boxes[d], GREEN if good else ORANGE, ("✓ " if good else "✗ ") + text, False)
+                Outline(results.boxes[d], GREEN if good else ORANGE, ("✓ " if good else "✗ ") + text)
             )
         recall, precision = values["curve"]
         point = (
-            [(self._recall(values), self._precision(values), GREEN, "you are here")]
+            [Point(self._recall(values), self._precision(values), GREEN, "you are here")]
             if values["kept"].any()
             else []
         )
-        curve = chart([(recall, precision, SKY, 2)], point, labels=("recall", "precision"), size=(340, 340))
+        curve = chart(
+            [Line(recall, precision, SKY)], point, x=Axis("recall"), y_label="precision", size=(340, 340)
+        )
         title = f"scene {values['scene']}: ✓ right, ✗ wrong, dashed: missed"
         return board([[(title, drawn_boxes(picture, boxes, 340)), ("all 120 scenes", curve)]])
 

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cvlab.map import metrics
-from cvlab.widgets._engine.chart import GREEN, ORANGE, SKY, chart
+from cvlab.widgets._engine.chart import GREEN, ORANGE, SKY, Axis, Line, chart
 from cvlab.widgets._engine.picture import BOARD, INK, board, font
 from cvlab.widgets._engine.pointer import PointerWidget
 
@@ -156,10 +156,10 @@ class RankingGame(PointerWidget):
         pen.text((380, 290), "100 %", font=font(11), fill=INK, anchor="rm")
         envelope = np.maximum.accumulate(values["precision"][::-1])[::-1]
         lines = [
-            (np.repeat([0, *values["recall"]], 2)[1:-1], np.repeat(envelope, 2), GREEN, 3),
-            ([0, *values["recall"]], [1, *values["precision"]], SKY, 1),
+            Line(np.repeat([0, *values["recall"]], 2)[1:-1], np.repeat(envelope, 2), GREEN, 3),
+            Line([0, *values["recall"]], [1, *values["precision"]], SKY, 1),
         ]
-        curve = chart(lines, labels=("recall", "precision"), size=(300, 300))
+        curve = chart(lines, x=Axis("recall"), y_label="precision", size=(300, 300))
         return board(
             [
                 [

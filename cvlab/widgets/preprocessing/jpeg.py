@@ -44,7 +44,7 @@ class JpegQuality(Widget):
     def controls(self):
         rows, cols = self.image.shape[0] - WINDOW[0], self.image.shape[1] - WINDOW[1]
         return {
-            "quality": ipywidgets.IntSlider(20, 1, 100, description="quality"),
+            "quality": ipywidgets.IntSlider(95, 1, 100, description="quality"),
             "subsampling": ipywidgets.Dropdown(
                 options=list(SUBSAMPLING), value="4:2:0", description="colour"
             ),

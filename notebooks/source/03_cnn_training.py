@@ -501,7 +501,7 @@ def find_rate(net, feed, low=1e-4, high=10, steps=100):
     """Return rates (N,) and the smoothed loss at each; stops when the loss has exploded."""
     optimizer, rates, losses = torch.optim.SGD(net.parameters(), low, momentum=0.9), [], []
     pairs = (pair for _ in range(steps) for pair in feed)
-    for rate, (pictures, names) in zip(np.geomspace(low, high, steps), pairs):
+    for rate, (pictures, names) in zip(np.geomspace(low, high, steps), pairs, strict=False):
         optimizer.param_groups[0]["lr"] = rate
         loss = loop.overfit_one_batch(net, pictures, names, optimizer, limit=1)[0]
         rates, losses = [*rates, rate], [*losses, loss if not losses else 0.8 * losses[-1] + 0.2 * loss]

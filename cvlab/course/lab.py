@@ -14,6 +14,7 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
+from cvlab.course import opencv
 from cvlab.store.files import write_whole
 
 __all__ = ["command", "course_dir", "environment", "free_port", "main"]
@@ -92,6 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     parser.add_argument("--port", type=_port, default=8888, help="port to serve on (default 8888); 0: any")
     chosen, extra = parser.parse_known_args(argv)
+    if len(found := opencv.installed()) > 1:
+        print(f"Two of OpenCV are here: {', '.join(found)}. fix: {opencv.repair()}", flush=True)
     try:
         folder, wanted = course_dir(), chosen.port
         while True:

@@ -24,7 +24,8 @@ import importlib, sys
 for name in sys.argv[1:]:
     print("try", name, flush=True)
     try:
-        importlib.import_module(name)
+        if importlib.import_module(name).__file__ is None:  # Python takes a folder for a package
+            raise ImportError(f"module {name!r} is a folder without code")
     except BaseException as error:
         print("bad", name, type(error).__name__ + ":", " ".join(str(error).split())[:200], flush=True)
 """

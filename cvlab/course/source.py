@@ -7,11 +7,12 @@ says that the lesson may still have fewer exercises and widgets than a lesson ne
 """
 
 import ast
-import difflib
 import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from cvlab._validate import nearest
 
 __all__ = [
     "TAGS",
@@ -185,9 +186,8 @@ def _read_tags(text: str, path: Path, line: int) -> tuple[str, ...]:
         raise SourceError(path, line, f'tags must be a list of "words"; got {text}')
     for tag in tags:
         if tag not in TAGS:
-            near = "".join(f"; did you mean {word!r}?" for word in difflib.get_close_matches(tag, TAGS, 1))
-            known = f"known are {', '.join(TAGS)} (a new one goes into TAGS in cvlab/course/source.py)"
-            raise SourceError(path, line, f"unknown tag {tag!r}{near or ';'} {known}")
+            known = f"Known are {', '.join(TAGS)} (a new one goes into TAGS in cvlab/course/source.py)"
+            raise SourceError(path, line, f"unknown tag {tag!r}{nearest(tag, TAGS) or '.'} {known}")
     if len(set(tags)) < len(tags):
         raise SourceError(path, line, f"a tag stands twice in {text}")
     return tuple(tags)

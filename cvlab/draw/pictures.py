@@ -4,6 +4,7 @@ import numpy as np
 
 from cvlab import _validate
 from cvlab.draw.figure import columns, describe_figures, figure_size, pixel_axes, write_numbers
+from cvlab.draw.memory import give_back_memory
 
 __all__ = ["show", "show_many"]
 
@@ -36,6 +37,7 @@ def show(image, *, title=None, numbers=False, signed=False, limits=None, ax=None
         width, heights = figure_size([image], 1)
         _, ax = plt.subplots(figsize=(width, heights[0]), layout="constrained", dpi=80)
     describe_figures()
+    give_back_memory()
     colour = image.ndim == 3
     if colour and signed:
         raise ValueError(

@@ -43,7 +43,7 @@ def decode(stream: BinaryIO, name: str, ending: str = "") -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's own remarks on odd files; the losses are told below
         image = _open(stream, name, ending)
-        bits = max((_bits(tile) for tile in image.tile), default=8)
+        bits = max((_bits(tile) for tile in image.tile or ()), default=8)
         losses = _load(image, stream, name)
         pixels = _to_rgb(image, bits, name, losses)
     if losses:
@@ -118,7 +118,10 @@ def _nonsense(kind: str) -> str:
 
 
 def _load(image, stream: BinaryIO, name: str) -> list[str]:
-    """Unpack the pixels and say what is left out; once only: after a failure, Pillow lets a second attempt pass with half of them black."""
+    """Unpack the pixels and say what is left out.
+
+    Once only: after a failure Pillow lets a second attempt pass, with half of the picture black.
+    """
     try:
         intact.check(image.format, stream, getattr(image, "tag_v2", {}))
     except intact.Damaged as damage:

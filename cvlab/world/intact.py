@@ -141,4 +141,20 @@ def _tiff(data: bytes, tags: Mapping) -> None:
             _jpeg(strip, {})
 
 
-_CHECKS = {"PNG": _png, "ICO": _ico, "JPEG": _jpeg, "MPO": _jpeg, "JPEG2000": _jpeg2000, "TIFF": _tiff}
+def _dds(data: bytes, tags: Mapping) -> None:
+    """Pixels that are not packed reach as far as height, width and bits a pixel say."""
+    height, width = _numbers("<II", data, 12)
+    flags, _, bits = _numbers("<III", data, 80)
+    if flags & 0x40:  # red, green and blue, one after the other
+        _part(data, 128, height * width * bits // 8)
+
+
+_CHECKS = {
+    "PNG": _png,
+    "ICO": _ico,
+    "JPEG": _jpeg,
+    "MPO": _jpeg,
+    "JPEG2000": _jpeg2000,
+    "TIFF": _tiff,
+    "DDS": _dds,
+}

@@ -289,7 +289,7 @@ BROKEN = {
     "unknown tag": (
         '# minimum: code 1\n# %% tags=["exersise"]\nx = 1\n',
         2,
-        "unknown tag 'exersise'; did you mean 'exercise'? known are again, core, ",
+        "unknown tag 'exersise'. Did you mean 'exercise'? Known are again, core, ",
     ),
     "tag twice": ('# minimum: code 1\n# %% tags=["core", "core"]\nx = 1\n', 2, "a tag stands twice in "),
     "unknown exercise": (

@@ -146,6 +146,7 @@ def test_one_opencv_is_fine_and_condas_is_one_under_two_names(tmp_path, monkeypa
             "install opencv-python-headless",
         ),
         ("AttributeError: module 'cv2' has no attribute 'dnn'", "install opencv-python-headless"),
+        ("ImportError: module 'cv2' is a folder without code", "install opencv-python-headless"),
         ("ImportError: numpy.core.multiarray failed to import", "built for another NumPy"),
         ("SyntaxError: invalid syntax", "make clean lab"),
     ],
@@ -160,12 +161,14 @@ def test_import_error_is_named_with_its_fix(monkeypatch, error, fix):
 def test_imports_survive_packages_that_raise_exit_and_crash(monkeypatch, tmp_path):
     (tmp_path / "raises_it.py").write_text("raise ValueError('two\\nlines')")
     (tmp_path / "leaves.py").write_text("raise SystemExit(0)")
+    (tmp_path / "hollow" / "data").mkdir(parents=True)
     (tmp_path / "crashes.py").write_text("import os; os.abort()")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(doctor, "MODULES", ("raises_it", "leaves", "crashes", "json"))
+    monkeypatch.setattr(doctor, "MODULES", ("raises_it", "leaves", "hollow", "crashes", "json"))
     details = [found.detail for found in doctor.imports()]
     assert details[:2] == ["raises_it: ValueError: two lines", "leaves: SystemExit: 0"]
-    assert details[2].startswith("crashes crashed Python (exit ")
+    assert details[2] == "hollow: ImportError: module 'hollow' is a folder without code"
+    assert details[3].startswith("crashes crashed Python (exit ")
 
 
 def torch_says(monkeypatch, *args) -> None:

@@ -81,6 +81,17 @@ def test_the_lessons_are_looked_for_here_first_then_in_the_repository(course, tm
         lab.course_dir()
 
 
+def test_a_second_opencv_is_told_before_it_breaks(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(lab, "__file__", str(tmp_path / "site/cvlab/course/lab.py"))
+    both = {"opencv-python-headless": "5.0", "opencv-python": "4.10"}
+    for found, told in ((both, True), ({"opencv-python": "4.10"}, False)):
+        monkeypatch.setattr(lab.opencv, "installed", lambda found=found: found)
+        lab.main(["--no-browser"])
+        said = capsys.readouterr().out
+        assert ("Two of OpenCV are here: opencv-python-headless, opencv-python. fix: `" in said) == told
+
+
 def test_without_lessons_the_command_fails_with_the_fix(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(lab, "__file__", str(tmp_path / "site/cvlab/course/lab.py"))

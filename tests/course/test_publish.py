@@ -230,6 +230,14 @@ def test_publish_writes_setting_and_table_and_twice_changes_nothing(clone, capsy
     assert (clone / "README.md").read_text(encoding="utf-8") == text.replace("ada/lab", "bob/lab")
 
 
+def test_a_draft_is_not_shown(clone):
+    source = clone / "notebooks/source/00_start.py"
+    assert [lesson.name for lesson in publish.lessons(clone)] == ["00_start"]
+    source.write_text("# draft\n" + source.read_text(encoding="utf-8"), encoding="utf-8")
+    assert publish.lessons(clone) == []
+    assert "00 · Start" not in publish.table(clone, Setting())
+
+
 def test_table_shows_a_picture_once_it_is_there(clone):
     assert "docs/pictures" not in publish.table(clone, Setting())
     (clone / "docs/pictures").mkdir(parents=True)

@@ -36,9 +36,9 @@ class Ending:
     Args:
         verdict: what `work` returned, or None.
         reason: "verdict", or "silent" (it never gave the interpreter back), "memory", "exit", "signal", "parent" (it ended
-            the process between), "closed" (its files), "broken" (the check failed in it).
+            the process between), "closed" (its files), "broken" (the check itself failed there).
         detail: the exit status, the signal's name, or the error.
-        index: the case that was running.
+        index: the case that was running, or what else `tell` was given.
     """
 
     verdict: dict | None
@@ -95,7 +95,7 @@ class _Listener:
     def __init__(self, reader: int, middle: int):
         self.reader, self.middle, self.rest = reader, middle, b""
         self.verdict, self.reason, self.detail, self.index = None, "", "", 0
-        self.process, self.most = 0, _resident(os.getpid()) + MEMORY
+        self.process, self.most = 0, 0
 
     def listen(self, seconds: float) -> Ending:
         self.end = time.monotonic() + seconds + _GRACE
@@ -112,6 +112,8 @@ class _Listener:
         more = os.read(self.reader, 1 << 16)
         *lines, self.rest = (self.rest + more).split(b"\n")
         for line in lines:
+            if self.reason:
+                return  # how the process ended after its verdict does not matter
             with contextlib.suppress(ValueError, TypeError, AttributeError):  # what the function wrote itself
                 for name, value in json.loads(line).items():
                     getattr(self, f"_hear_{name}")(value)
@@ -119,7 +121,7 @@ class _Listener:
             self.reason = "parent"
 
     def _hear_process(self, pid: int) -> None:
-        self.process = pid
+        self.process, self.most = pid, _resident(pid) + MEMORY  # it begins with fewer pages than the notebook
 
     def _hear_left(self, pair: list) -> None:
         self.index, left = pair
@@ -171,8 +173,10 @@ def _judge(work: Callable, writer: int) -> NoReturn:
         try:
             verdict = work(lambda index, left: _say(writer, left=[index, left]))
             _say(writer, verdict=verdict)
-        except Exception as error:
-            _say(writer, broken=f"{type(error).__name__}: {error}"[:200])
+        except OSError:
+            raise  # it could not be said
+        except BaseException as error:
+            _say(writer, broken=type(error).__name__)
         status = 0
     finally:
         os._exit(status)
@@ -207,11 +211,11 @@ def _settle(writer: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(
         OSError, ValueError
-    ):  # Linux only: an error with the learner's line beats a kill
+    ):  # Linux only; an error with the learner's line beats an end
         pages = int(Path("/proc/self/statm").read_text().split()[5])
-        most = pages * resource.getpagesize() + MEMORY
+        most = (
+            pages * resource.getpagesize() + 3 * MEMORY // 2
+        )  # what grows in steps is ended before, at MEMORY
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    if "torch" in sys.modules:  # a pool of threads does not survive the fork
+    if "torch" in sys.modules:  # its pool of threads does not survive the fork; OpenCV does without its own
         sys.modules["torch"].set_num_threads(1)
-    if "cv2" in sys.modules:
-        sys.modules["cv2"].setNumThreads(1)

@@ -2,6 +2,7 @@
 
 import inspect
 import numbers
+import sys
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,8 @@ def _array_difference(expected, got, tolerance, any_float) -> str | None:
     same_library = is_tensor(got) if is_tensor(expected) else type(got) is np.ndarray
     if not same_library:
         return _type_difference(wanted, got)
+    if is_tensor(got) and (slip := _unusual(got)):
+        return slip
     if is_tensor(got) and got.device != expected.device:
         return f"The tensor is on {got.device}, expected {expected.device}."
     shape, wanted_shape = tuple(got.shape), tuple(expected.shape)
@@ -129,6 +132,19 @@ def _array_difference(expected, got, tolerance, any_float) -> str | None:
     if is_tensor(got):
         expected, got = plain(expected), plain(got)
     return _value_difference(expected, got, tolerance)
+
+
+def _unusual(tensor: Any) -> str:
+    """Name the way back from a tensor that does not simply hold its numbers in a row; "" for an ordinary one."""
+    if tensor.is_nested:
+        return "The tensor is nested, with rows of different lengths: torch.stack makes an ordinary one."
+    if tensor.is_meta:
+        return "The tensor is on the device meta: it has a shape, and no numbers."
+    if tensor.layout != sys.modules["torch"].strided:
+        return f"The tensor is stored as {tensor.layout}: .to_dense() makes an ordinary one."
+    if tensor.is_quantized:
+        return "The tensor is quantised: .dequantize() makes an ordinary one."
+    return ""
 
 
 def _close(expected: np.ndarray, got: np.ndarray, tolerance: float) -> np.ndarray:
@@ -164,5 +180,8 @@ def shares_memory(result: Any, value: Any) -> bool:
     """Tell whether writing to `result` would change `value`; lists and tuples are looked into."""
     if type(value) in (list, tuple):
         return any(shares_memory(result, item) for item in value)
-    arrays = [plain(v) if is_tensor(v) else v for v in (result, value)]
+    try:
+        arrays = [plain(v) if is_tensor(v) else v for v in (result, value)]
+    except Exception:  # a tensor without numbers in a row
+        return False
     return all(issubclass(type(a), np.ndarray) for a in arrays) and bool(np.may_share_memory(*arrays))

@@ -2,18 +2,19 @@
 
 from typing import Any
 
-from cvlab.checks._engine.apart import MEMORY, Ending
+from cvlab.checks._engine import apart
 from cvlab.checks._engine.compare import difference
 from cvlab.checks._engine.exercise import Exercise
+from cvlab.checks._engine.outcomes import LOOKING
 from cvlab.checks._engine.run import Outcome, Problem
 
 __all__ = ["ended", "fault"]
 
 
-def fault(exercise: Exercise, wanted: Any, outcome: Outcome) -> str | None:
-    """Return what is wrong with one outcome, or None."""
+def fault(exercise: Exercise, wanted: Any, outcome: Outcome, index: int = 0) -> str | None:
+    """Return what is wrong with the outcome of case `index`, or None."""
     if outcome.timed_out:
-        return _endless(exercise, outcome)
+        return _endless(exercise, outcome, index)
     if outcome.problem:
         return _exception(exercise, outcome.problem)
     if outcome.changed:
@@ -31,10 +32,10 @@ def fault(exercise: Exercise, wanted: Any, outcome: Outcome) -> str | None:
     return None
 
 
-def _endless(exercise: Exercise, outcome: Outcome) -> str:
+def _endless(exercise: Exercise, outcome: Outcome, index: int) -> str:
     text = f"Still running after {exercise.seconds:g} seconds, so it was stopped. Does every loop come to an end?"
     if outcome.stopped:
-        return text
+        return f"{text} The time is for all cases together." if index else text
     return (
         f"Still running after {exercise.seconds:g} seconds, and it does not react (is it waiting for something?). "
         "Restart the kernel if the notebook becomes slow."
@@ -53,19 +54,21 @@ def _exception(exercise: Exercise, problem: Problem) -> str:
     return f"It raised {problem.type}" + (f": {problem.message}" if problem.message else "")
 
 
-def ended(exercise: Exercise, ending: Ending) -> str:
+def ended(exercise: Exercise, ending: apart.Ending) -> str:
     """Say what a function did whose process ended without a verdict."""
     texts = {
         "silent": f"Still running after {exercise.seconds:g} seconds, so it was ended. One call in it does not come "
         "back: does it wait for something, or is one number, one range or one pattern in it far too large?",
-        "memory": f"It took more than {MEMORY / 1e9:g} GB of memory, so it was ended. "
+        "memory": f"It took more than {apart.MEMORY / 1e9:g} GB of memory, so it was ended. "
         "Does a list, an array or a recursion grow without end?",
         "exit": f"It ended Python itself (os._exit, status {ending.detail}). End a function with return instead.",
         "parent": "It ended the process that called it (os.kill). That was not the notebook, which goes on.",
         "closed": "It closed files that it did not open (os.close), so its result could not be read.",
-        "broken": "It changed something in Python or in a library that the check itself needs, and the check failed: "
-        f"{ending.detail}.",
+        "broken": f"The check could not go on after your function ({ending.detail}). Does it change Python or a "
+        "library, or return an object whose own methods fail?",
     }
+    if ending.reason == "silent" and ending.index == LOOKING:
+        return "It returned something that cannot be compared in time. Return plain values or arrays."
     crashes = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP"}
     if ending.detail in crashes:
         return (

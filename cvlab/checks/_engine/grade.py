@@ -18,7 +18,6 @@ from cvlab.checks._engine.run import Outcome, Problem
 __all__ = ["check", "grade", "judge", "outcomes_of", "same_outcomes"]
 
 _CONTROL = 30.0  # seconds in which the right answer must be judged
-_REST = 30.0  # seconds for comparing and describing what the function returned
 _UNFIT = re.compile("^It raised RuntimeError: .*fork")  # what torch refuses in a forked process only
 _judging = False
 
@@ -45,7 +44,7 @@ def check(function: Any = NOTHING, /, *others: Any) -> Result:
             return Result("not checked", "check", text)
         if result is None:
             result = judge(exercise, function)
-    except Exception as error:  # whatever a learner passes, the notebook goes on
+    except (Exception, SystemExit) as error:  # whatever a learner passes, the notebook goes on
         text = f"The check itself failed: {type(error).__name__}: {cut(str(error))}. Please report it."
         return Result("not checked", "check", text)
     return _recorded(result)
@@ -94,7 +93,7 @@ def _judge_apart(exercise: Exercise, function: Callable) -> Result | None:
         return None
     if control.reason != "verdict" or control.verdict["outcome"] != "right":
         return None  # not even the right answer can be judged there
-    return _wrong(exercise, ending.index, ended(exercise, ending), Outcome(timed_out=True))
+    return _wrong(exercise, max(ending.index, 0), ended(exercise, ending), Outcome(timed_out=True))
 
 
 def grade(
@@ -106,11 +105,10 @@ def grade(
         return Result("wrong", exercise.name, text, notes=(next_step(exercise),))
     wanted = expected(exercise)
     outcomes = outcomes_of(exercise, function, tell)
-    tell(len(outcomes) - 1, _REST)
     if _is_stub(exercise, outcomes[0].problem):
         message = outcomes[0].problem.message or "The function still raises NotImplementedError."
         return Result("not attempted", exercise.name, message, notes=(next_step(exercise),))
-    texts = [fault(exercise, *pair) for pair in zip(wanted, outcomes, strict=False)]
+    texts = [fault(exercise, *row) for row in zip(wanted, outcomes, range(len(wanted)), strict=False)]
     failing = next((index for index, text in enumerate(texts) if text), None)
     if failing is None:
         message = f"All {len(wanted)} cases pass." + (f" {exercise.note}" if exercise.note else "")
@@ -138,7 +136,10 @@ def _wrong(exercise: Exercise, index: int, message: str, outcome: Outcome) -> Re
     if outcome.problem:
         if outcome.problem.line:
             rows.append(("Your line", f"{outcome.problem.line_number}: {outcome.problem.line}"))
-    elif not outcome.timed_out:
+    elif outcome.timed_out:
+        if outcome.line:
+            rows.append(("Your line", f"{outcome.line_number}: {outcome.line}"))
+    else:
         rows.append(("Got", describe(outcome.value)))
         given = next((v for v in arguments(exercise, case).values() if hasattr(v, "shape")), None)
         shown = pictures(given, wanted, outcome.value, exercise.to_image)

@@ -25,6 +25,7 @@ _PATIENCE = 3.0  # seconds spent on stopping a function that runs for ever
 _IMPORTS = 60.0  # seconds granted for imports inside the function
 _STACK = 64 * 2**20  # bytes: room for a deep recursion through C code
 _PACKAGE = str(Path(__file__).resolve().parents[2])
+_ENGINE = str(Path(__file__).resolve().parent)
 _STDLIB = sysconfig.get_paths()["stdlib"]
 
 
@@ -37,6 +38,7 @@ class Problem:
     line_number: int
     line: str
     raised_in: str  # the function whose line raised, with the names around it; "" for a library's line
+    depth: int = 0  # how many calls of code that is neither a library's nor the engine's led there
 
 
 @dataclass
@@ -186,14 +188,15 @@ def _explain(error: BaseException) -> Problem:
         raise
     except BaseException:
         message = "(its message cannot be printed)"
-    own, last = None, None
+    own, last, depth = None, None, 0
     for last in traceback.walk_tb(error.__traceback__):
         own = last if not _is_library(last[0]) else own
+        depth += not _is_outside(last[0])
     if own is None:
-        return Problem(type(error).__name__, message, 0, "", "")
+        return Problem(type(error).__name__, message, 0, "", "", depth)
     frame, number = own
     raised_in = frame.f_code.co_qualname if frame is last[0] else ""
-    return Problem(type(error).__name__, message, number, _line(frame, number), raised_in)
+    return Problem(type(error).__name__, message, number, _line(frame, number), raised_in, depth)
 
 
 def _line(frame: FrameType, number: int) -> str:
@@ -201,6 +204,11 @@ def _line(frame: FrameType, number: int) -> str:
 
 
 def _is_library(frame: FrameType) -> bool:
+    return _is_outside(frame) or frame.f_code.co_filename.startswith(_PACKAGE)
+
+
+def _is_outside(frame: FrameType) -> bool:
+    """Tell whether a frame is neither an answer's nor an exercise's."""
     name = frame.f_code.co_filename
     places = ("site-packages", "dist-packages", "<frozen", "<__array_function__")
-    return any(place in name for place in places) or name.startswith((_PACKAGE, _STDLIB))
+    return any(place in name for place in places) or name.startswith((_ENGINE, _STDLIB))

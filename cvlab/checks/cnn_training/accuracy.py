@@ -164,6 +164,7 @@ ACCURACY = Exercise(
         Mistake("first batch", _judged(mean="first"), "Only the first batch counts: is the return inside the loop?"),
         Mistake("error rate", _judged(mean="error"), "That is the share of wrong answers."),
         Mistake("always left training, and gradients recorded", _judged(gradients=True, restore="train"), "Two slips: put the mode back as it was, model.train(before), also where that was evaluation; and measure inside with torch.no_grad()."),
+        Mistake("one question for a whole batch", _judged(hits=lambda z, y: int(bool(z.argmax(dim=1) == y))), "answers == labels holds one truth value a picture, and if wants a single one. Count the true ones: (answers == labels).sum().item()."),
     ],
     hints=[
         "The model's answer is the column of the largest logit: model(images).argmax(dim=1).",

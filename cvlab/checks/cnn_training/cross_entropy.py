@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -161,6 +162,9 @@ CROSS_ENTROPY = Exercise(
         Mistake("a bare number", lambda z, y: loop.cross_entropy(z, y).item(), "The number is right, but no gradient can flow through a float. Return the tensor: leave .item() out."),
         Mistake("detached", lambda z, y: loop.cross_entropy(z, y).detach(), "The number is right, but no gradient flows through it. Stay with torch from end to end: no .detach(), no NumPy."),
         Mistake("spread of the answer", lambda z, y: -(z.softmax(dim=1) * z.log_softmax(dim=1)).sum(dim=1).mean(), "That is the entropy of the net's own answer; labels change nothing in it. Take log p of the right class only."),
+        Mistake("max without values", lambda z, y: z - z.max(dim=1, keepdim=True), "max with a dim hands back two things, values and indices. Take the first: max(dim=1, keepdim=True).values."),
+        Mistake("NumPy", lambda z, y: np.exp(z), "NumPy cannot take a tensor through which a gradient shall flow. Use torch's own: logits.exp(), .log(), .sum(dim=1, keepdim=True)."),
+        Mistake("gather without an axis", lambda z, y: -z.log_softmax(dim=1).gather(1, y).mean(), "gather wants the labels as a column, (B, 1): labels[:, None]. Or pick with log_p[torch.arange(B), labels]."),
     ],
     hints=[
         "By hand: logits 2, 1, 0 become exp: 7.39, 2.72, 1; shares 0.665, 0.245, 0.090. The loss of class 1 is -log 0.245.",

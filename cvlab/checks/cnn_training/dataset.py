@@ -111,15 +111,24 @@ class _Remembered(_Other):
         return self.pairs[index]
 
 
-class _WithoutSelf(Dataset):
+def _without_self(name: str) -> type:
+    """Return a data set that reads what it kept by its bare name."""
+
+    def item(pair):
+        raise NameError(f"name '{name}' is not defined")
+
+    return _dataset(item=item)
+
+
+class _NothingKept(Dataset):
     def __init__(self, images, labels, transform=None):
-        self.images, self.labels, self.transform = images, labels, transform
+        pass
 
     def __len__(self):
-        return len(self.images)
+        raise AttributeError("'StickerDataset' object has no attribute 'images'")
 
     def __getitem__(self, index):
-        raise NameError("name 'images' is not defined")
+        return len(self)
 
 
 def _picture(change) -> type:
@@ -177,7 +186,10 @@ STICKER_DATASET = Exercise(
         Mistake("label as a tensor", _dataset(label=lambda d, i: torch.tensor(d.labels[i])), "The label is a tensor. Return a plain int: int(self.labels[index])."),
         Mistake("swapped", _dataset(item=lambda pair: pair[::-1]), "The pair is turned round: picture first, then label."),
         Mistake("no label", _dataset(item=lambda pair: pair[0]), "Only the picture comes back. Return the pair: image, label."),
-        Mistake("self forgotten", _WithoutSelf, "Inside a method the bare name is unknown. What __init__ kept is read as self.images, self.labels, self.transform."),
+        Mistake("self forgotten", _without_self("images"), "Inside a method the bare name images is unknown. What __init__ kept is read as self.images, self.labels, self.transform."),
+        Mistake("self forgotten before labels", _without_self("labels"), "Inside a method the bare name labels is unknown. What __init__ kept is read as self.labels."),
+        Mistake("nothing kept", _NothingKept, "self.images is not there: __init__ has to keep what it is given, under the name the other methods read: self.images = images."),
+        Mistake("no tensor yet", _dataset(image=lambda raw, transform: raw.permute(2, 0, 1)), "A NumPy array has no permute. Make it a tensor first: torch.from_numpy(self.images[index]).permute(2, 0, 1)."),
         Mistake("scaled twice", _picture(lambda x: _ready(x) / 255), "You divide by 255 twice, in __init__ and in __getitem__, say. Once is enough: then white is 1."),
         Mistake("transform gets the NumPy picture", _dataset(image=lambda raw, transform: _ready(_changed(raw, transform))), "transform gets the NumPy picture. Hand it the finished tensor: (3, H, W), 0 to 1."),
         Mistake("question turned round", _dataset(image=lambda raw, transform: _ready(raw) if transform else transform(_ready(raw))), "You call transform when it is None, and leave it out when it is there: if self.transform is not None."),

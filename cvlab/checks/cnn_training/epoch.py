@@ -121,6 +121,11 @@ def _tensor(model, batches, loss_function, optimizer):
     return total / sum(len(labels) for _, labels in batches)
 
 
+def _exchanged(model, batches, loss_function, optimizer):
+    images, labels = batches[0]
+    return loss_function(labels, model.train()(images)).item()
+
+
 TRAIN_EPOCH = Exercise(
     name="train_epoch",
     lesson="03",
@@ -199,6 +204,11 @@ TRAIN_EPOCH = Exercise(
         Mistake("own loss", _epoch(own_loss=True), "You measure with a loss of your own. Call loss_function, which the caller chose."),
         Mistake("first batch only", _epoch(only=1), "Only the first batch is seen: is the return inside the loop?"),
         Mistake("returns a tensor", _tensor, "You return a tensor that keeps every batch's graph in memory. Collect loss.item()."),
+        Mistake("without gradients", torch.no_grad()(_epoch()), "Under torch.no_grad() nothing is recorded, so backward has nowhere to go. That is for measuring; here the net learns."),
+        Mistake("number before backward", _epoch(learn=lambda optimizer, loss: loss.item().backward()), "loss.item() is a plain float, which has no backward. Call loss.backward() on the tensor, and take .item() for the sum."),
+        Mistake("size of the data set", lambda model, batches, loss_function, optimizer: len(batches.dataset), "batches may be any list of pairs, without .dataset. Count as you go: count += len(labels)."),
+        Mistake("logits and labels exchanged", _exchanged, "The loss is called with logits first, then labels: loss_function(model(images), labels)."),
+        Mistake("whole pair to the model", lambda model, batches, loss_function, optimizer: model(batches[0]), "Each batch is a pair, and the model wants only the pictures: for images, labels in batches."),
     ],
     hints=[
         "model.train() once. Then for each batch five lines: zero, forward, loss, backward, step.",

@@ -154,6 +154,7 @@ OVERFIT = Exercise(
         Mistake("gradients pile up, in evaluation mode", _learnt(zero=False, mode=False), "Two slips: start with model.train(), and call optimizer.zero_grad() before each backward."),
         Mistake("losses and their count", _learnt(kind="both"), "You return the list and something besides. Return the list alone."),
         Mistake("rounded", _learnt(kind="rounded"), "You rounded the losses. Keep them as they are; round when you print."),
+        Mistake("one picture at a time", lambda model, images, labels, optimizer, target=0.05, limit=300: model.train()(images[:1]), "You show one picture at a time, and BatchNorm cannot take a spread of one. Show the whole batch in every step: model(images)."),
     ],
     hints=[
         "It is the training loop with one batch again and again: no loader, no epochs.",

@@ -88,41 +88,54 @@ _NEEDED = {
 }
 
 
-def _block(
-    *,
-    forward=_right,
-    shortcut="where needed",
-    strides=(1, 0),
-    padding=1,
-    bias=(False, False),
-    **options,
-):
-    """Return a block class that differs from the right one as the arguments say."""
-    norm, kernel, behind = (
-        options.get(*pair) for pair in (("norm", nn.BatchNorm2d), ("kernel", 1), ("behind", False))
-    )
-    shared, taken, size = (
-        options.get(*pair) for pair in (("shared", False), ("taken", lambda stride: stride), ("size", 3))
-    )
+def _block(*changes, forward=_right):
+    """Return a block class like the right one, with other layers and another way through them."""
 
-    class ResidualBlock(nn.Module):
+    class ResidualBlock(nets.ResidualBlock):
         def __init__(self, channels_in, channels_out, stride=1):
-            super().__init__()
-            first, second = (stride if used else 1 for used in strides)
-            self.conv1 = nn.Conv2d(channels_in, channels_out, size, first, padding, bias=bias[0])
-            self.conv2 = nn.Conv2d(channels_out, channels_out, size, second, padding, bias=bias[0])
-            self.norm1, self.norm2 = norm(channels_out), norm(channels_out)
-            if shared:
-                self.norm2 = self.norm1
-            self.shortcut = nn.Identity()
-            if _NEEDED[shortcut](channels_in, channels_out, stride):
-                conv = nn.Conv2d(channels_in, channels_out, kernel, taken(stride), kernel // 2, bias=bias[1])
-                self.shortcut = nn.Sequential(conv, nn.BatchNorm2d(channels_out)) if behind else conv
+            super().__init__(channels_in, channels_out, stride)
+            for change in changes:
+                change(self, channels_in, channels_out, stride)
 
         def forward(self, x):
             return forward(self, x)
 
     return ResidualBlock
+
+
+def _shortcut(where="where needed", *, size=1, bias=False, strided=True, norm=False):
+    """Change the shortcut: where it has a convolution, and which one."""
+
+    def change(block, i, o, stride):
+        conv = nn.Conv2d(i, o, size, stride if strided else 1, size // 2, bias=bias)
+        conv = nn.Sequential(conv, nn.BatchNorm2d(o)) if norm else conv
+        block.shortcut = conv if _NEEDED[where](i, o, stride) else nn.Identity()
+
+    return change
+
+
+def _convs(*, size=3, strided=(True, False), padding=1, bias=False, second_from=lambda i, o: o):
+    """Change the two convolutions."""
+
+    def change(block, i, o, stride):
+        strides = [stride if there else 1 for there in strided]
+        block.conv1 = nn.Conv2d(i, o, size, strides[0], padding, bias=bias)
+        block.conv2 = nn.Conv2d(second_from(i, o), o, size, strides[1], padding, bias=bias)
+
+    return change
+
+
+def _norms(first, second=None):
+    """Change the two norms; without `second` both are made alike."""
+
+    def change(block, i, o, stride):
+        block.norm1, block.norm2 = first(i, o), (second or first)(i, o)
+
+    return change
+
+
+def _one_norm(block, i, o, stride):
+    block.norm2 = block.norm1
 
 
 def _writes_into_x(block, x):
@@ -144,6 +157,11 @@ class _MadeInForward(nn.Module):
 
     def forward(self, x):
         return nets.ResidualBlock(*self.shape)(x)
+
+
+class _NoSuper(nn.Module):
+    def __init__(self, channels_in, channels_out, stride=1):
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3)
 
 
 RESIDUAL_BLOCK = Exercise(
@@ -172,34 +190,37 @@ RESIDUAL_BLOCK = Exercise(
         Mistake("first convolution used twice", _block(forward=_added(lambda b, x: b.norm2(b.conv1(b.norm1(b.conv1(x)).relu())))), "forward uses the first convolution twice and the second never: conv1, then conv2."),
         Mistake("second convolution used twice", _block(forward=_added(lambda b, x: b.norm2(b.conv2(b.norm1(b.conv2(x)).relu())))), "forward uses the second convolution twice and the first never: conv1, then conv2."),
         Mistake("second half forgotten", _block(forward=_added(lambda b, x: b.norm1(b.conv1(x)))), "The second convolution and its norm are made but never used: conv, norm, ReLU, conv, norm."),
-        Mistake("identity everywhere", _block(shortcut="never"), "The shortcut is the bare input even where channels or size change. There it needs a 1 x 1 convolution with the same stride."),
-        Mistake("stride forgotten in the shortcut's rule", _block(shortcut="channels"), "With a stride of 2 and equal channels the input is still twice as large. The shortcut needs its convolution there, too."),
-        Mistake("channels forgotten in the shortcut's rule", _block(shortcut="stride"), "With a stride of 1 the channels may still change. The shortcut needs its convolution there, too."),
-        Mistake("shortcut only where both change", _block(shortcut="both"), "The shortcut needs its convolution where the stride or the channels change; you ask for both at once."),
-        Mistake("shortcut only where channels grow", _block(shortcut="growing"), "Channels may also become fewer. The shortcut needs its convolution wherever they differ: channels_in != channels_out."),
-        Mistake("shortcut only for a stride of 2", _block(shortcut="stride 2"), "Every stride but 1 makes the map smaller, not only 2: stride != 1."),
-        Mistake("convolution everywhere", _block(shortcut="always"), "Where nothing changes shape, the shortcut is the input itself: no weights, no convolution."),
-        Mistake("no stride in the shortcut", _block(taken=lambda stride: 1), "The shortcut's convolution lacks the stride, so its map is larger than the long path's. Give it the same stride."),
-        Mistake("norm in the shortcut", _block(behind=True), "There is a BatchNorm behind the shortcut's convolution. Many published blocks have one; here the shortcut is the bare convolution."),
-        Mistake("3 x 3 in the shortcut", _block(kernel=3), "The shortcut's convolution is 3 x 3. It only has to fit channels and size: 1 x 1, no padding."),
-        Mistake("bias in the shortcut", _block(bias=(False, True)), "The shortcut's convolution has a bias. The text asks for none: bias=False."),
-        Mistake("stride in the second convolution", _block(strides=(0, 1)), "The second convolution has the stride. The first one takes it; the second keeps the size."),
-        Mistake("stride twice", _block(strides=(1, 1)), "Both convolutions have the stride. Only the first one; the second keeps the size."),
-        Mistake("stride ignored", _block(strides=(0, 0), taken=lambda stride: 1), "stride changes nothing in your answer. The first convolution takes it, and the shortcut's, too."),
-        Mistake("no padding", _block(padding=0), "The convolutions lose their border, so the paths no longer fit. padding=1 keeps the size."),
-        Mistake("no norm", _block(norm=lambda channels: nn.Identity()), "The BatchNorm layers are missing: one after each 3 x 3 convolution."),
-        Mistake("one norm for both", _block(shared=True), "Both convolutions share one BatchNorm. Each has numbers of its own to normalise: make two."),
-        Mistake("biases", _block(bias=(True, False)), "The convolutions have biases, which the BatchNorm behind them takes off again. bias=False."),
-        Mistake("biases everywhere", _block(bias=(True, True)), "All your convolutions have biases. None is asked for: the BatchNorm behind takes them off again. bias=False."),
+        Mistake("identity everywhere", _block(_shortcut("never")), "The shortcut is the bare input even where channels or size change. There it needs a 1 x 1 convolution with the same stride."),
+        Mistake("stride forgotten in the shortcut's rule", _block(_shortcut("channels")), "With a stride of 2 and equal channels the input is still twice as large. The shortcut needs its convolution there, too."),
+        Mistake("channels forgotten in the shortcut's rule", _block(_shortcut("stride")), "With a stride of 1 the channels may still change. The shortcut needs its convolution there, too."),
+        Mistake("shortcut only where both change", _block(_shortcut("both")), "The shortcut needs its convolution where the stride or the channels change; you ask for both at once."),
+        Mistake("shortcut only where channels grow", _block(_shortcut("growing")), "Channels may also become fewer. The shortcut needs its convolution wherever they differ: channels_in != channels_out."),
+        Mistake("shortcut only for a stride of 2", _block(_shortcut("stride 2")), "Every stride but 1 makes the map smaller, not only 2: stride != 1."),
+        Mistake("convolution everywhere", _block(_shortcut("always")), "Where nothing changes shape, the shortcut is the input itself: no weights, no convolution."),
+        Mistake("no stride in the shortcut", _block(_shortcut(strided=False)), "The shortcut's convolution lacks the stride, so its map is larger than the long path's. Give it the same stride."),
+        Mistake("norm in the shortcut", _block(_shortcut(norm=True)), "There is a BatchNorm behind the shortcut's convolution. Many published blocks have one; here the shortcut is the bare convolution."),
+        Mistake("3 x 3 in the shortcut", _block(_shortcut(size=3)), "The shortcut's convolution is 3 x 3. It only has to fit channels and size: 1 x 1, no padding."),
+        Mistake("bias in the shortcut", _block(_shortcut(bias=True)), "The shortcut's convolution has a bias. The text asks for none: bias=False."),
+        Mistake("stride in the second convolution", _block(_convs(strided=(False, True))), "The second convolution has the stride. The first one takes it; the second keeps the size."),
+        Mistake("stride twice", _block(_convs(strided=(True, True))), "Both convolutions have the stride. Only the first one; the second keeps the size."),
+        Mistake("stride ignored", _block(_convs(strided=(False, False)), _shortcut(strided=False)), "stride changes nothing in your answer. The first convolution takes it, and the shortcut's, too."),
+        Mistake("no padding", _block(_convs(padding=0)), "The convolutions lose their border, so the paths no longer fit. padding=1 keeps the size."),
+        Mistake("no norm", _block(_norms(lambda i, o: nn.Identity())), "The BatchNorm layers are missing: one after each 3 x 3 convolution."),
+        Mistake("one norm for both", _block(_one_norm), "Both convolutions share one BatchNorm. Each has numbers of its own to normalise: make two."),
+        Mistake("biases", _block(_convs(bias=True)), "The convolutions have biases, which the BatchNorm behind them takes off again. bias=False."),
+        Mistake("biases everywhere", _block(_convs(bias=True), _shortcut(bias=True)), "All your convolutions have biases. None is asked for: the BatchNorm behind takes them off again. bias=False."),
         Mistake("norms never used", _block(forward=_added(lambda b, x: b.conv2(b.conv1(x).relu()))), "The norms are made but forward never calls them: conv, norm, ReLU, conv, norm."),
         Mistake("first norm never used", _block(forward=_added(lambda b, x: b.norm2(b.conv2(b.conv1(x).relu())))), "The first norm is made but forward never calls it: conv, norm, ReLU, conv, norm."),
         Mistake("second norm never used", _block(forward=_added(lambda b, x: b.conv2(b.norm1(b.conv1(x)).relu()))), "The second norm is made but forward never calls it: conv, norm, ReLU, conv, norm."),
         Mistake("joined side by side", _block(forward=lambda b, x: torch.cat([_long(b, x), b.shortcut(x)], dim=1).relu()), "You put the two paths side by side (cat). Add them: the shape stays, and the gradient passes unchanged."),
-        Mistake("another norm", _block(norm=lambda channels: nn.GroupNorm(1, channels)), "That norm is another one. BatchNorm2d takes mean and spread of each channel over the batch: nn.BatchNorm2d(channels_out)."),
-        Mistake("norm of each picture", _block(norm=lambda channels: nn.InstanceNorm2d(channels, affine=True)), "InstanceNorm looks at each picture alone. BatchNorm2d takes mean and spread over the batch: nn.BatchNorm2d(channels_out)."),
+        Mistake("another norm", _block(_norms(lambda i, o: nn.GroupNorm(1, o))), "That norm is another one. BatchNorm2d takes mean and spread of each channel over the batch: nn.BatchNorm2d(channels_out)."),
+        Mistake("norm of each picture", _block(_norms(lambda i, o: nn.InstanceNorm2d(o, affine=True))), "InstanceNorm looks at each picture alone. BatchNorm2d takes mean and spread over the batch: nn.BatchNorm2d(channels_out)."),
         Mistake("layers made in forward", _MadeInForward, "Your layers are made anew in each forward, so they forget what they learnt, and no optimizer sees them. Make them in __init__."),
-        Mistake("5 x 5", _block(size=5, padding=2), "Your convolutions are 5 x 5. The text asks for 3 x 3, padding=1."),
+        Mistake("5 x 5", _block(_convs(size=5, padding=2)), "Your convolutions are 5 x 5. The text asks for 3 x 3, padding=1."),
         Mistake("leaky ReLU", _block(forward=lambda b, x: nn.functional.leaky_relu(b.norm2(b.conv2(nn.functional.leaky_relu(b.norm1(b.conv1(x))))) + b.shortcut(x))), "You use a leaky ReLU. The text asks for the plain one, which lets nothing negative pass."),
+        Mistake("super().__init__() forgotten", _NoSuper, "A module has to be set up before it can keep layers: super().__init__() first in your __init__."),
+        Mistake("second convolution from channels_in", _block(_convs(second_from=lambda i, o: i)), "The second convolution sees what the first one made: it goes from channels_out to channels_out."),
+        Mistake("norm of the input", _block(_norms(lambda i, o: nn.BatchNorm2d(i), lambda i, o: nn.BatchNorm2d(o)), forward=_added(lambda b, x: b.norm2(b.conv2(b.conv1(b.norm1(x)).relu())))), "Your first norm comes before the first convolution. The order is conv, norm, ReLU, conv, norm."),
     ],
     hints=[
         "The long path: conv 3 x 3 (with stride, padding=1, bias=False), norm, ReLU, conv 3 x 3, norm.",

@@ -26,6 +26,7 @@ def _layer_cases() -> list[Case]:
         Case(channels, np.array([2.0, -1]).reshape(1, 2, 1, 1), np.array([4.0])),
         Case(channels, np.array([2.0, -1, 1, 1]).reshape(2, 2, 1, 1), np.array([4.0, -3.0])),
         Case(np.arange(12.0).reshape(1, 3, 4), np.array([1.0, 2, 3, 4]).reshape(1, 1, 2, 2), np.array([1.0])),
+        Case(np.arange(9.0).reshape(1, 3, 3), eighths(2, 1, 2, 2), np.array([1.0, -2])),
         Case(*(eighths(*shape) for shape in [(3, 5, 7), (2, 3, 3, 2), (2,)])),
         Case(rng.integers(0, 256, (3, 4, 4), np.uint8), eighths(3, 3, 3, 3), eighths(3)),
     ]

@@ -133,6 +133,7 @@ PR_CURVE = Exercise(
         Mistake("first place left at 0", _curve(over=lambda n: np.append(np.inf, np.arange(1, n))), "At the first place one detection has been seen, not none: count from 1, enumerate(..., start=1)."),
         Mistake("two lists", lambda *args: tuple(column.tolist() for column in metrics.pr_curve(*args)), "The numbers are right, but they come as lists. Return two arrays: np.array(precision), np.array(recall)."),
         Mistake("scores besides", lambda scores, correct, n_truths: (*metrics.pr_curve(scores, correct, n_truths), -np.sort(-scores)), "You return three columns. Two are asked for: precision, recall."),
+        Mistake("first place crashes", lambda scores, correct, n_truths: (np.array([1 / place for place, _ in enumerate(scores)]), scores), "The first place is number 0 in your count, and dividing by it crashes. Count from 1: enumerate(..., start=1)."),
     ],
     hints=[
         "Put the flags in the order of the scores, best first. How many are right down to each place?",

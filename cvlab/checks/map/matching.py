@@ -120,6 +120,10 @@ def _truths_choose(scores, ious, threshold=0.5):
     return correct
 
 
+def _argmax_without_truths(scores, ious, threshold=0.5):
+    return metrics.match_detections(scores, ious, threshold) if ious.shape[1] else ious[0].argmax()
+
+
 MATCH_DETECTIONS = Exercise(
     name="match_detections",
     lesson="07",
@@ -156,6 +160,8 @@ MATCH_DETECTIONS = Exercise(
         Mistake("places for flags", _places, "You return the places of the right ones. Return N flags, True or False for each detection."),
         Mistake("a list", lambda scores, ious, threshold=0.5: metrics.match_detections(scores, ious, threshold).tolist(), "The answers are right, but they come as a list. Return an array: np.array(correct, dtype=bool)."),
         Mistake("numbers for flags", lambda scores, ious, threshold=0.5: metrics.match_detections(scores, ious, threshold).astype(int), "The answers are right, but they are numbers. Return bool: np.zeros(len(scores), dtype=bool)."),
+        Mistake("rows and columns exchanged", lambda scores, ious, threshold=0.5: np.array([ious[:, d].max() >= threshold for d in np.argsort(-scores)]), "ious has a row for each detection, a column for each truth: detection d is ious[d], not ious[:, d]."),
+        Mistake("no truths: argmax crashes", _argmax_without_truths, "Without truths there is nothing to take the argmax of, and it crashes. Then every detection is false."),
     ],
     hints=[
         "Go through the detections from the highest score down. Keep an array that says which truths are still free.",

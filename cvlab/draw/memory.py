@@ -1,0 +1,35 @@
+"""Memory that a notebook's cells have freed goes back to the system, where glibc would keep it for later."""
+
+import ctypes
+
+__all__ = ["give_back_memory", "trim"]
+
+
+def give_back_memory() -> None:
+    """From now on, give back after each cell what it has freed; do nothing outside a notebook.
+
+    Figures and batches leave holes of 60 to 90 MB behind in a lesson, and a class shares one machine.
+    """
+    try:
+        from IPython import get_ipython
+
+        events = get_ipython().events
+    except (ImportError, AttributeError):
+        return
+    if trim not in events.callbacks["post_run_cell"]:
+        events.register("post_run_cell", trim)
+
+
+def trim(*_) -> bool:
+    """Give back what is free now, and tell whether there was anything; False where the C library is not glibc.
+
+    Example:
+        >>> trim() in (True, False)
+        True
+
+    Source: malloc_trim(3) of the Linux manual pages.
+    """
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (AttributeError, OSError, TypeError):  # macOS and musl; Windows
+        return False

@@ -134,7 +134,7 @@ show_many(undone, titles=[CLASSES[i] for i in names], cols=5);
 # %% tags=["nbval-ignore-output"]
 from time import perf_counter
 
-x, x_test = batches.to_tensor(images), batches.to_tensor(test_images)  # (N, 3, 32, 32) in [-2, 2]
+_, _, x, _, _, x_test = records.tensors(settings.is_online())  # `batches.to_tensor` of both: (N, 3, 32, 32) in [-2, 2]
 fast = batches.Batches(x, labels, 64, change=augment)
 slow = batches.loader(batches.StickerDataset(images[:1280], labels, transform=change), 64)
 
@@ -514,10 +514,10 @@ rates, losses = find_rate(nets.make("lenet"), batches.Batches(x, labels, 64))
 figure, ax = plt.subplots(figsize=(7, 2.4), layout="constrained")
 ax.semilogx(rates, losses)
 ax.axvline(0.05, color="grey", ls=":")
-ax.set(xlabel="learning rate (dotted: 0.05)", ylabel="loss", ylim=(1.5, 4), title="Too small, good, too large");
+ax.set(xlabel="learning rate (dotted: 0.05)", ylabel="loss", ylim=(2, 2.8), title="Nothing happens, it learns, it bursts");
 
 # %% [markdown]
-# **Training loss and validation loss.** 200 pictures, no augmentation, a hundred epochs. **Predict** what the loss of pictures the
+# **Training loss and validation loss.** 200 pictures, no augmentation, sixty epochs. **Predict** what the loss of pictures the
 # net has not seen does meanwhile.
 
 # %% tags=["nbval-ignore-output"]
@@ -530,7 +530,7 @@ def mean_loss(net, feed):
 net, some = nets.make("lenet"), batches.Batches(x[:200], labels[:200], 50)
 kept = batches.Batches(x[-500:], labels[-500:], 500, every=True)  # the same style, not trained on
 optimizer, training, validation = torch.optim.SGD(net.parameters(), 0.02, momentum=0.9), [], []
-for _ in range(100):
+for _ in range(60):
     training.append(loop.train_epoch(net, some, F.cross_entropy, optimizer))
     validation.append(mean_loss(net, kept))
 
@@ -539,9 +539,9 @@ best = int(np.argmin(validation))
 figure, ax = plt.subplots(figsize=(7, 2.4), layout="constrained")
 for values, name in ((training, "training"), (validation, "validation")):
     ax.plot(values)
-    ax.text(100, min(values[-1], 6), name, va="center")
-ax.set(xlabel="epoch", ylabel="loss", ylim=(0, 6), xlim=(0, 118), title="Learnt by heart: only one of the two keeps falling")
-assert training[-1] < 0.1 and validation[-1] > 1.3 * validation[best] and best < 60
+    ax.text(60, values[-1], name, va="center")
+ax.set(xlabel="epoch", ylabel="loss", ylim=(-0.3, 5), xlim=(0, 71), title="Learnt by heart: only one of the two keeps falling")
+assert training[-1] < 0.1 and validation[-1] > 1.3 * validation[best] and best < 45
 
 # %% [markdown]
 # Where the validation loss turns, learning ends and learning by heart begins: **overfitting**. Stop there (*early stopping*), show more
@@ -555,8 +555,8 @@ import matplotlib.pyplot as plt, numpy as np, torch, torch.nn as nn, torch.nn.fu
 from cvlab import check, draw, hint, settings, show_many, solution
 from cvlab.cnn_training import batches, loop, nets, records
 from cvlab.cnn_training.augmentation import augment, spoil; from cvlab.world.stickers import CIFAR10 as CLASSES
-draw.theme("light"); data, fit, record = records.ten_classes(real=settings.is_online()), loop.fit, records.record()
-(images, labels), (test_images, test_labels) = data["train"], data["test"]; x, x_test = map(batches.to_tensor, (images, test_images))
+draw.theme("light"); fit, record = loop.fit, records.record()
+images, labels, x, test_images, test_labels, x_test = records.tensors(settings.is_online())
 
 # %% [markdown]
 # ## 4 · Three networks at one budget *(16 min)*
@@ -820,8 +820,8 @@ import matplotlib.pyplot as plt, numpy as np, torch, torch.nn as nn, torch.nn.fu
 from cvlab import check, draw, hint, settings, show_many, solution
 from cvlab.cnn_training import batches, loop, nets, records
 from cvlab.cnn_training.augmentation import augment, spoil; from cvlab.world.stickers import CIFAR10 as CLASSES
-draw.theme("light"); data, fit, record = records.ten_classes(real=settings.is_online()), loop.fit, records.record()
-(images, labels), (test_images, test_labels) = data["train"], data["test"]; x, x_test = map(batches.to_tensor, (images, test_images))
+draw.theme("light"); fit, record = loop.fit, records.record()
+images, labels, x, test_images, test_labels, x_test = records.tensors(settings.is_online())
 
 # %% [markdown]
 # ## 7 · Why were deep nets hard? *(35 min)*
@@ -935,7 +935,7 @@ assert after[-1] < 0.3 * before[-1]
 #
 # ### BatchNorm by hand
 #
-# It keeps the scale right *during* training, layer by layer. In training each channel's mean over the batch goes off, and the rest is divided by its spread; then two
+# **BatchNorm** keeps the scale right *during* training, layer by layer. In training each channel's mean over the batch goes off, and the rest is divided by its spread; then two
 # learnt numbers a channel scale and shift it again. And it keeps **running averages** of mean and variance, for the day when there is no batch: evaluation uses those.
 
 # %%
@@ -953,14 +953,15 @@ def batch_norm(x, running, scale, shift, training, share=0.1):
 
 library, running = nn.BatchNorm2d(3), {"mean": torch.zeros(3), "var": torch.ones(3)}
 for training in (True, True, False):
-    batch, library.training = x[:32] * 3 + 1 if training else x[32:40], training
+    batch, library.training = x[:32].contiguous() * 3 + 1 if training else x[32:40], training
     ours = batch_norm(batch, running, library.weight, library.bias, training)
-    print("training" if training else "evaluation", "equal to torch's:", torch.allclose(ours, library(batch), atol=1e-5))
+    print("training" if training else "evaluation", "equal to torch's:", same := torch.allclose(ours, library(batch), atol=1e-5))
+    assert same
 
 # %% [markdown]
 # ### Trap: the forgotten `eval()`
 #
-# In training mode an answer depends on *who else is in the batch*. Our residual net has 77 % of the unseen style right. **Predict** what it has when the
+# In training mode an answer depends on *who else is in the batch*. Our residual net has 78 % of the unseen style right. **Predict** what it has when the
 # mode is wrong, with mixed batches, and with batches of one class each, as they come when files are sorted by folder.
 
 # %%
@@ -1169,8 +1170,8 @@ import matplotlib.pyplot as plt, numpy as np, torch, torch.nn as nn, torch.nn.fu
 from cvlab import check, draw, hint, settings, show_many, solution
 from cvlab.cnn_training import batches, loop, nets, records
 from cvlab.cnn_training.augmentation import augment, spoil; from cvlab.world.stickers import CIFAR10 as CLASSES
-draw.theme("light"); data, fit, record = records.ten_classes(real=settings.is_online()), loop.fit, records.record()
-(images, labels), (test_images, test_labels) = data["train"], data["test"]; x, x_test = map(batches.to_tensor, (images, test_images))
+draw.theme("light"); fit, record = loop.fit, records.record()
+images, labels, x, test_images, test_labels, x_test = records.tensors(settings.is_online())
 
 # %% [markdown]
 # ## 9 · Tools *(18 min)*
@@ -1271,10 +1272,10 @@ except ImportError:
 
 # %%
 def try_out(lr, momentum):
-    """Return the loss on 300 kept pictures after two epochs of 640."""
-    net = nets.make("lenet")
+    """Return the dense net's loss on 300 kept pictures after three epochs of 640."""
+    net = nets.make("dense")
     optimizer = torch.optim.SGD(net.parameters(), lr, momentum=momentum)
-    for seed in (0, 1):
+    for seed in (0, 1, 2):
         loop.train_epoch(net, batches.Batches(x[:640], labels[:640], 64, seed=seed), F.cross_entropy, optimizer)
     with torch.no_grad():
         return F.cross_entropy(net(x[-300:]), torch.as_tensor(labels[-300:])).item()
@@ -1289,12 +1290,14 @@ tried = {name: np.array([(*pair, try_out(*pair)) for pair in plan]) for name, pl
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained", sharey=True)
 for ax, (name, runs) in zip(axes, tried.items(), strict=True):
-    dots = ax.scatter(runs[:, 0], runs[:, 1], c=runs[:, 2], s=90, cmap="cividis_r", vmin=1.8, vmax=2.31)
+    dots = ax.scatter(runs[:, 0], runs[:, 1], c=runs[:, 2], s=90, cmap="cividis_r", vmin=1.65, vmax=2.31)
     ax.set(xscale="log", xlabel="learning rate", title=f"{name}: best loss {runs[:, 2].min():.2f}")
 axes[0].set_ylabel("momentum")
 figure.colorbar(dots, ax=axes, label="loss");
 
 # %% [markdown]
+# Which of the two finds the lower loss is luck, at nine runs. But the grid has seen three rates and the random search nine, for the same money.
+#
 # *Bayesian* search fits a curve with error bars through the runs so far, and tries next where the loss may still be lower. Weights & Biases
 # runs all three from a file; every name under `parameters` becomes an option of the program (not run here: a sweep needs their server):
 
@@ -1504,7 +1507,7 @@ import sys
 
 def start(processes):
     torchrun = f"torch.distributed.run --rdzv-backend c10d --rdzv-endpoint 127.0.0.1:0 --nproc-per-node {processes} -m"
-    program = f"cvlab.cnn_training --net lenet --pictures 640 --epochs 3 --out {work / str(processes)}"
+    program = f"cvlab.cnn_training --net dense --pictures 640 --epochs 3 --out {work / str(processes)}"
     command = [sys.executable, "-m", *(torchrun.split() if processes > 1 else []), *program.split()]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 

@@ -1,6 +1,7 @@
 """Write `training/` and `weights/`: the trainings of lesson 03 that take minutes, recorded.
 
-    python data/make_training.py                 # about ten minutes on one core
+    python data/make_training.py                 # about fifteen minutes on one core
+    python data/make_training.py depth           # only how depth, norm and shortcuts train; the rest stays
     python data/make_stickers.py --hashes        # then bring the table of data/README.md up to date
 
 All on Stickers10: 4000 training pictures, judged on 1000 pictures of the test split, a drawing style and backgrounds never
@@ -9,6 +10,7 @@ seen; learning rates are chosen on the val split. Seeds change weights, order an
 
 import json
 import platform
+import sys
 import time
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from cvlab.world.datasets import Stickers10
 
 FOLDER = Path(__file__).parent
 SEEDS, EPOCHS, RATES = (0, 1, 2), 12, (0.02, 0.05, 0.1)
+DEPTHS, DEEP_RATES, NORM_RATES = (8, 20, 32), (0.005, 0.02, 0.05), (0.01, 0.1, 0.5)
 SPOILT = {
     "shift": (0, 2, 4, 6, 8, 10),
     "rotate": (0, 15, 30, 45, 90, 180),
@@ -69,10 +72,67 @@ def curves(data, model) -> dict[str, list[float]]:
     }
 
 
+def tanh(data) -> dict:
+    """Return the LeNet with Tanh, as in 1998: its rate, chosen like the others', and its runs."""
+
+    def run(seed, lr, judge="test"):
+        torch.manual_seed(seed)
+        return trained(data, nets.lenet(activation=torch.nn.Tanh), seed, lr=lr, judge=judge)
+
+    found = {lr: run(0, lr, "val")["test"] for lr in RATES}
+    lr = max(found, key=found.get)
+    return {"chosen": lr, "val": found, "runs": [run(seed, lr) for seed in SEEDS]}
+
+
 def best_rate(data, name: str) -> tuple[float, dict]:
     """Return the learning rate that does best on the val split, and what each did."""
     found = {lr: trained(data, nets.make(name), 0, lr=lr, judge="val")["test"] for lr in RATES}
     return max(found, key=found.get), found
+
+
+def short(data, model, seed, *, lr, steps) -> float:
+    """Train without augmentation or schedule; return the mean training loss of the last 40 steps."""
+    (images, labels), rng = data["train"], torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.SGD(model.parameters(), lr, momentum=0.9)
+    labels, losses = torch.as_tensor(labels), []
+    for _ in range(steps):
+        rows = torch.randint(len(images), (64,), generator=rng)
+        losses += loop.overfit_one_batch(model, images[rows], labels[rows], optimizer, limit=1)
+    return float(np.nan_to_num(np.mean(losses[-40:]), nan=99, posinf=99))
+
+
+def depth(data) -> dict:
+    """Return what decides whether a deep net trains: start, norm, rate, shortcuts. All by seed."""
+
+    def runs(build, he=True, **options):
+        ends = []
+        for seed in SEEDS:
+            torch.manual_seed(seed)
+            ends.append(short(data, nets.he_init(build()) if he else build(), seed, **options))
+        print(options, [round(end, 2) for end in ends], flush=True)
+        return ends
+
+    twenty = {"torch": {}, "he": {}, "norm": {"norm": True}}
+    return {
+        "start": {  # a plain net of 20 layers
+            name: {
+                lr: runs(lambda o=options: nets.deep_net(20, **o), name != "torch", lr=lr, steps=200)
+                for lr in DEEP_RATES
+            }
+            for name, options in twenty.items()
+        },
+        "degradation": {  # both with He's start and BatchNorm
+            name: {
+                n: runs(lambda n=n, s=shortcuts: nets.deep_net(n, shortcuts=s, norm=True), lr=0.05, steps=400)
+                for n in DEPTHS
+            }
+            for name, shortcuts in {"plain": False, "shortcuts": True}.items()
+        },
+        "rates": {  # four convolutions
+            name: {lr: runs(lambda n=norm: nets.norm_net(norm=n), lr=lr, steps=150) for lr in NORM_RATES}
+            for name, norm in {"without": False, "with": True}.items()
+        },
+    }
 
 
 def explorer(data, lr: float) -> dict[str, np.ndarray]:
@@ -97,7 +157,11 @@ def explorer(data, lr: float) -> dict[str, np.ndarray]:
 
 def main() -> None:
     torch.set_num_threads(1)
-    data = pictures()
+    data, path = pictures(), FOLDER / "training" / "record.json"
+    if sys.argv[1:] == ["depth"]:
+        record = json.loads(path.read_text(encoding="utf-8")) | {"depth": depth(data), "tanh": tanh(data)}
+        write_whole(path, (json.dumps(record, indent=1) + "\n").encode())
+        return
     record = {
         "machine": f"{platform.machine()}, torch {torch.__version__}",
         "epochs": EPOCHS,
@@ -130,7 +194,8 @@ def main() -> None:
             record["stacks"][label].append(trained(data, nets.stacked_net(kernels), seed, lr=0.05, epochs=6))
         print(label, [r["test"] for r in record["stacks"][label]], flush=True)
     (FOLDER / "training").mkdir(exist_ok=True)
-    write_whole(FOLDER / "training" / "record.json", (json.dumps(record, indent=1) + "\n").encode())
+    record |= {"depth": depth(data), "tanh": tanh(data)}
+    write_whole(path, (json.dumps(record, indent=1) + "\n").encode())
     arrays = explorer(data, lr)
     write_whole(FOLDER / "training" / "explorer.npz", lambda file: np.savez_compressed(file, **arrays))
 

@@ -214,7 +214,7 @@ def _step(model, batch, optimizer, schedule, world: World, step: int) -> float:
     if world.size > 1:
         dist.all_reduce(whole)
         whole /= world.size
-    stop_if_not_finite(whole.item(), images, step, schedule.get_last_lr()[0])
+    stop_if_not_finite(whole.item(), images, step, optimizer.param_groups[0]["max_lr"])
     loss.backward()
     optimizer.step()
     schedule.step()

@@ -227,6 +227,12 @@ def overfit_one_batch(model, images, labels, optimizer, target=0.05, limit=300) 
 def stop_if_not_finite(loss: float, images, step: int, lr: float) -> None:
     """Stop a training whose loss is NaN or infinite, and say the likely cause.
 
+    Args:
+        loss: of this step.
+        images: the batch that it was measured on.
+        step: its number.
+        lr: the learning rate that the caller chose (not a schedule's value of this moment).
+
     Raises:
         FloatingPointError: with the step, and what to look at.
     """
@@ -240,12 +246,13 @@ def stop_if_not_finite(loss: float, images, step: int, lr: float) -> None:
             f"the pictures reach {top:.0f}: scale them to about -2 to 2 (divide by 255, take the mean off)"
         )
     else:
-        cause = f"the steps are too large: try a learning rate of {lr / 10:g} instead of {lr:g}"
+        usual = " (usual are 0.001 to 0.1)" if lr > 0.1 else ""
+        cause = f"the steps are too large: lr = {lr:g}{usual}. Go down by factors of ten"
     raise FloatingPointError(f"the loss is {loss} at step {step}. Likely cause: {cause}")
 
 
 @_validate.arguments(batches=_something, test=_something, epochs=_validate.positive_int)
-def fit(model, batches, test, epochs, lr=0.05, watch=None) -> list[dict]:
+def fit(model, batches, test, epochs, lr=0.05, watch=None, device="cpu") -> list[dict]:
     """Train: for every batch zero the gradients, go forward, measure the loss, go backward, step.
 
     An interrupt ends it early; the model is as it was then, and the history so far is returned.
@@ -257,10 +264,12 @@ def fit(model, batches, test, epochs, lr=0.05, watch=None) -> list[dict]:
         epochs: how often every picture is seen.
         lr: the highest learning rate; it rises to there and falls to almost 0 (one cycle).
         watch: called with the history after each epoch: a `LiveCurve`, or print.
+        device: where to compute; the model goes there and stays, each batch goes there in its turn.
 
     Returns:
         One dict an epoch: "loss" (mean over pictures, while training) and "accuracy" (of `test`).
     """
+    model.to(device)
     optimizer = torch.optim.SGD(model.parameters(), lr, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * len(batches))
     history = []
@@ -269,14 +278,16 @@ def fit(model, batches, test, epochs, lr=0.05, watch=None) -> list[dict]:
             model.train()
             total = count = 0
             for images, labels in batches:
+                images, labels = images.to(device), labels.to(device)
                 optimizer.zero_grad()
                 loss = cross_entropy(model(images), labels)
-                stop_if_not_finite(loss.item(), images, schedule.last_epoch, schedule.get_last_lr()[0])
+                stop_if_not_finite(loss.item(), images, schedule.last_epoch, lr)
                 loss.backward()
                 optimizer.step()
                 schedule.step()
                 total, count = total + loss.item() * len(labels), count + len(labels)
-            history.append({"loss": total / count, "accuracy": accuracy(model, test)})
+            there = ((images.to(device), labels.to(device)) for images, labels in test)
+            history.append({"loss": total / count, "accuracy": accuracy(model, there)})
             if watch is not None:
                 watch(history)
     except KeyboardInterrupt:

@@ -9,10 +9,12 @@ from cvlab._validate import positive_int
 
 __all__ = [
     "NETS",
+    "AddInput",
     "ResidualBlock",
     "count_parameters",
     "deep_net",
     "dense_net",
+    "he_init",
     "layer_table",
     "lenet",
     "make",
@@ -40,8 +42,10 @@ def dense_net(classes: int = 10) -> nn.Module:
     )
 
 
-def lenet(classes: int = 10) -> nn.Module:
+def lenet(classes: int = 10, activation: type[nn.Module] = nn.ReLU) -> nn.Module:
     """LeNet-style: 6 and 16 kernels of 5 x 5, each followed by pooling, then three dense layers.
+
+    `activation` stands behind each layer but the last: `nn.ReLU`, or `nn.Tanh` as in 1998.
 
     Example:
         >>> count_parameters(lenet())
@@ -51,16 +55,16 @@ def lenet(classes: int = 10) -> nn.Module:
     """
     return nn.Sequential(
         nn.Conv2d(3, 6, 5),
-        nn.ReLU(),
+        activation(),
         nn.MaxPool2d(2),  # (B, 6, 14, 14)
         nn.Conv2d(6, 16, 5),
-        nn.ReLU(),
+        activation(),
         nn.MaxPool2d(2),  # (B, 16, 5, 5)
         nn.Flatten(),  # (B, 400)
         nn.Linear(400, 120),
-        nn.ReLU(),
+        activation(),
         nn.Linear(120, 84),
-        nn.ReLU(),
+        activation(),
         nn.Linear(84, classes),
     )
 
@@ -118,7 +122,7 @@ def small_resnet(classes: int = 10, width: int = 16) -> nn.Module:
     )
 
 
-class _Shortcut(nn.Module):
+class AddInput(nn.Module):
     """Adds its input to what the layers inside make of it."""
 
     def __init__(self, *layers):
@@ -129,12 +133,41 @@ class _Shortcut(nn.Module):
         return (x + self.layers(x)).relu()
 
 
-def deep_net(depth: int = 20, *, shortcuts: bool, width: int = 8, classes: int = 10) -> nn.Module:
-    """`depth` weighted layers without normalisation: plain, or the same layers with a shortcut round each pair.
+def he_init(net: nn.Module) -> nn.Module:
+    """Draw the weights of every convolution with variance 2 / fan_in, and set the biases to 0.
+
+    A layer with ReLU then hands its signals on in the size in which they came. (torch's default is 1 / (3 fan_in). The
+    dense layer at the end has no ReLU behind it and stays as it is.)
+
+    Args:
+        net: changed in place.
+
+    Returns:
+        `net`.
+
+    Example:
+        >>> layer = he_init(nn.Conv2d(200, 300, 1))
+        >>> round(layer.weight.var().item(), 3), layer.bias.abs().max().item()
+        (0.01, 0.0)
+
+    Source: He, Zhang, Ren, Sun, Delving Deep into Rectifiers, 2015; `torch.nn.init.kaiming_normal_`.
+    """
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d):
+            fan_in = layer.weight[0].numel()  # numbers that meet in one output
+            nn.init.normal_(layer.weight, 0, (2 / fan_in) ** 0.5)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return net
+
+
+def deep_net(depth: int = 20, *, shortcuts=False, norm=False, width: int = 8, classes: int = 10) -> nn.Module:
+    """`depth` weighted layers: plain, or the same layers with a shortcut round each pair.
 
     Args:
         depth: an even number from 4: a first convolution, depth - 2 more, and a dense layer.
         shortcuts: False is the plain net; both have the same parameters.
+        norm: BatchNorm behind each convolution, in place of its bias.
         width: channels.
         classes: outputs.
 
@@ -147,11 +180,15 @@ def deep_net(depth: int = 20, *, shortcuts: bool, width: int = 8, classes: int =
     depth = positive_int(depth, "depth", least=4)
     if depth % 2:
         raise ValueError(f"depth must be even, because shortcuts go round pairs of layers; got {depth}")
-    layers = [nn.Conv2d(3, width, 3, stride=4, padding=1), nn.ReLU()]  # (B, width, 8, 8)
+
+    def conv(channels, stride=1):
+        layer = nn.Conv2d(channels, width, 3, stride, padding=1, bias=not norm)
+        return [layer, nn.BatchNorm2d(width)] if norm else [layer]
+
+    layers = [*conv(3, stride=4), nn.ReLU()]  # (B, width, 8, 8)
     for _ in range((depth - 2) // 2):
-        first, second = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
-        pair = [first, nn.ReLU(), second]
-        layers += [_Shortcut(*pair)] if shortcuts else [*pair, nn.ReLU()]
+        pair = [*conv(width), nn.ReLU(), *conv(width)]
+        layers += [AddInput(*pair)] if shortcuts else [*pair, nn.ReLU()]
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes))
 
 

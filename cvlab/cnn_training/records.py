@@ -7,7 +7,7 @@ import numpy as np
 
 from cvlab import settings
 
-__all__ = ["explorer", "load_net", "record", "speed_record", "ten_classes"]
+__all__ = ["explorer", "load_net", "record", "speed_record", "ten_classes", "tensors"]
 
 
 @functools.cache
@@ -85,10 +85,36 @@ def ten_classes(*, real: bool = False) -> dict[str, tuple[np.ndarray, np.ndarray
     """
     if real and (found := _photos()):
         return found
+    return dict(_stickers())
+
+
+@functools.cache
+def _stickers() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     from cvlab.world.datasets import Stickers10
 
     sizes = {"train": 4000, "val": 1000, "test": 1000}
     return {split: Stickers10(split, n).arrays() for split, n in sizes.items()}
+
+
+@functools.cache
+def tensors(real: bool = False) -> tuple:
+    """Return the "train" and "test" pictures of `ten_classes` once more, ready for a network; made once, then shared.
+
+    Args:
+        real: as for `ten_classes`.
+
+    Returns:
+        images (N, 32, 32, 3) uint8, labels (N,), x (N, 3, 32, 32) floats in [-2, 2], then the same three of the test.
+
+    Example:
+        >>> images, labels, x, *_ = tensors()
+        >>> len(images), len(labels), x.shape
+        (4000, 4000, torch.Size([4000, 3, 32, 32]))
+    """
+    from cvlab.cnn_training.batches import to_tensor
+
+    found = ten_classes(real=real)
+    return tuple(part for split in ("train", "test") for part in (*found[split], to_tensor(found[split][0])))
 
 
 def _photos() -> dict | None:

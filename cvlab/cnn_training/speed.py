@@ -193,7 +193,7 @@ def fit_fast(model, images, labels, epochs, recipe=None, seed=0) -> list[float]:
                 logits = model(x)
             loop.one_label_a_row(logits, y)
             loss = F.cross_entropy(logits.float(), y, label_smoothing=recipe.smoothing)
-            loop.stop_if_not_finite(loss.item(), x, len(losses), optimizers[0].param_groups[0]["lr"])
+            loop.stop_if_not_finite(loss.item(), x, len(losses), optimizers[0].defaults["lr"])
             model.zero_grad()
             loss.backward()
             for part in (*optimizers, *schedules):

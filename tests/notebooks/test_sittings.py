@@ -13,8 +13,6 @@ from cvlab.course.execute import CellError, run_notebook
 
 AGAIN_LINES, LONGEST = 6, 60  # lines of an `again` cell; minutes of a sitting
 SOLVED = {lesson.name: inputs(lesson, "solution") for lesson in read_lessons(ROOT)}
-WITHOUT_SITTINGS = ("03_cnn_training",)  # still to be converted
-to_do = pytest.mark.xfail(strict=True, reason="this lesson states no sittings yet", raises=AssertionError)
 PARTS = [
     pytest.param(part, id=f"{name}-{number}")
     for name, notebook in SOLVED.items()
@@ -22,9 +20,7 @@ PARTS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=to_do if name in WITHOUT_SITTINGS else ()) for name in SOLVED]
-)
+@pytest.mark.parametrize("name", SOLVED)
 def test_minutes_add_up(name):
     """The header's total is the sum of its sittings, and each sitting the sum of its sections."""
     (total, sittings), minutes = header(SOLVED[name]), sections(SOLVED[name])

@@ -60,7 +60,7 @@ def names(lesson: str | None = None) -> list[str]:
 
     Example:
         >>> names("00")
-        ['mirror', 'to_batch']
+        ['mirror', 'to_batch', 'slope']
     """
     if lesson is not None and lesson not in LESSONS:
         raise ValueError(f"lesson must be one of {', '.join(LESSONS)}; got {lesson!r}")

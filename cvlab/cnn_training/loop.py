@@ -269,8 +269,9 @@ def fit(model, batches, test, epochs, lr=0.05, watch=None, device="cpu") -> list
     Returns:
         One dict an epoch: "loss" (mean over pictures, while training) and "accuracy" (of `test`).
     """
-    model.to(device)
-    optimizer = torch.optim.SGD(model.parameters(), lr, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    optimizer = torch.optim.SGD(
+        model.to(device).parameters(), lr, momentum=0.9, weight_decay=5e-4, nesterov=True
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * len(batches))
     history = []
     try:

@@ -419,8 +419,7 @@ ax.legend();
 # %% tags=["core"]
 def fit(model, batches, test, epochs, lr=0.05, watch=None, device="cpu"):
     """Train `model` on `batches`; return one dict an epoch: mean loss, and accuracy on `test`."""
-    model.to(device)
-    optimizer = torch.optim.SGD(model.parameters(), lr, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    optimizer = torch.optim.SGD(model.to(device).parameters(), lr, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=epochs * len(batches))
     history = []
     try:

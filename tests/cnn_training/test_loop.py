@@ -167,7 +167,7 @@ def test_labels_out_of_range_stop_a_training():
 @pytest.mark.parametrize(
     ("spoil", "lr", "cause"),
     [
-        (lambda x: x, 1e9, "the steps are too large: lr = 1e\+09 .usual are 0.001 to 0.1"),
+        (lambda x: x, 1e9, r"the steps are too large: lr = 1e\+09 .usual are 0.001 to 0.1"),
         (lambda x: x * float("nan"), 0.05, "the pictures of this batch hold NaN or infinity"),
         (lambda x: x * 1e5, 1e5, "the pictures reach .*scale them"),
     ],

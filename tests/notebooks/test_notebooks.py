@@ -12,6 +12,7 @@ from PIL import Image
 from support.sealed import ROOT, run_nbval
 from support.sittings import tagged
 
+from cvlab.checks._engine import registry
 from cvlab.course.build import KEEP, count
 from cvlab.course.compare import CORE_LINES, problems
 from cvlab.course.compose import KINDS, inputs, notebook_path, read_lessons
@@ -155,7 +156,10 @@ def test_each_exercise_states_minutes_and_difficulty(name):
         if cell.cell_type == "markdown":
             prose = cell.source
         if tagged(cell, "exercise"):
-            assert re.search(r"\d+ minutes?, (easy|medium|hard)", prose), cell.id
+            said = re.search(r"`(\w+)`\*\* \*\((\d+) minutes?, (easy|medium|hard)\)", prose)
+            assert said, cell.id
+            exercise = registry.find(said[1])
+            assert (int(said[2]), said[3]) == (exercise.minutes, exercise.difficulty), said[1]
 
 
 def shown(cell):

@@ -100,7 +100,7 @@ def _shrunk(image: np.ndarray, size: int) -> np.ndarray:
 CENTER_CROP = Exercise(
     name="center_crop",
     lesson="01",
-    minutes=6,
+    minutes=4,
     difficulty="easy",
     reference=preprocess.center_crop,
     other=_crop_other,

@@ -190,5 +190,5 @@ NORMALIZE = Exercise(
         "Subtract first, then divide. mean has shape (3,) and fits the last axis of (H, W, 3) without a loop.",
         "(image - ...) / ... : the brackets matter, and both come from the arguments.",
     ],
-    note="The same numbers serve training and inference; the image's own never do.",
+    note="The same numbers serve training and inference: a network knows the ones it was trained with.",
 )

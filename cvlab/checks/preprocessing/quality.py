@@ -66,7 +66,7 @@ def _over(peak: float, error: np.ndarray) -> np.ndarray:
 PSNR = Exercise(
     name="psnr",
     lesson="01",
-    minutes=7,
+    minutes=6,
     difficulty="medium",
     reference=preprocess.psnr,
     other=_psnr_other,

@@ -81,7 +81,7 @@ def _bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
 RESIZE_NEAREST = Exercise(
     name="resize_nearest",
     lesson="01",
-    minutes=10,
+    minutes=8,
     difficulty="medium",
     reference=preprocess.resize_nearest,
     other=_resize_other,

@@ -167,7 +167,7 @@ def test_labels_out_of_range_stop_a_training():
 @pytest.mark.parametrize(
     ("spoil", "lr", "cause"),
     [
-        (lambda x: x, 1e9, "the steps are too large: lr = 1e\+09 .usual are 0.001 to 0.1"),
+        (lambda x: x, 1e9, r"the steps are too large: lr = 1e\+09 .usual are 0.001 to 0.1"),
         (lambda x: x * float("nan"), 0.05, "the pictures of this batch hold NaN or infinity"),
         (lambda x: x * 1e5, 1e5, "the pictures reach .*scale them"),
     ],
@@ -203,6 +203,7 @@ def report(folder):
     return json.loads((folder / "losses.json").read_text())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_two_processes_give_the_losses_of_one(tmp_path):
     alone = program("-m", "cvlab.cnn_training", "--out", tmp_path / "one", *SMALL)
@@ -251,6 +252,7 @@ def test_a_killed_process_ends_the_run_with_a_checkpoint(tmp_path):
     assert len(torch.load(tmp_path / "checkpoint.pt", weights_only=True)["progress"]["losses"]) >= 2
 
 
+@pytest.mark.slow
 def test_a_stopped_run_resumes_to_the_same_losses(tmp_path, capsys, monkeypatch):
     torch.manual_seed(0)
     monkeypatch.setattr(signal, "signal", lambda *_: None)

@@ -188,7 +188,9 @@ def test_needed_cells_are_found():
     assert lab.needed(cells, [5]) == [0, 2, 5]
 
 
-@pytest.mark.parametrize("lesson", [path.name for path in LESSONS])
+@pytest.mark.parametrize(
+    "lesson", [LESSONS[0].name, *(pytest.param(p.name, marks=pytest.mark.exhaustive) for p in LESSONS[1:])]
+)
 def test_a_lesson_shows_pictures_then_runs_and_its_widgets_move(opened, lesson):
     notebook = opened(lesson, run=False)
     output = notebook.page.locator(".jp-OutputArea-output")

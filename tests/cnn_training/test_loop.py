@@ -203,6 +203,7 @@ def report(folder):
     return json.loads((folder / "losses.json").read_text())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_two_processes_give_the_losses_of_one(tmp_path):
     alone = program("-m", "cvlab.cnn_training", "--out", tmp_path / "one", *SMALL)
@@ -251,6 +252,7 @@ def test_a_killed_process_ends_the_run_with_a_checkpoint(tmp_path):
     assert len(torch.load(tmp_path / "checkpoint.pt", weights_only=True)["progress"]["losses"]) >= 2
 
 
+@pytest.mark.slow
 def test_a_stopped_run_resumes_to_the_same_losses(tmp_path, capsys, monkeypatch):
     torch.manual_seed(0)
     monkeypatch.setattr(signal, "signal", lambda *_: None)

@@ -95,19 +95,24 @@ def test_muon_steps_downhill():
     assert losses[-1] < 0.1 * losses[0]
 
 
+OTHER_TRICKS = [
+    {"one_cycle": False},
+    {"whiten": False},
+    {"smoothing": 0.0},
+    {"copies": None},
+    {"colour": 0.3},
+    {"small": 1.0},
+    {"channels_last": False},
+]
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {},
         {"muon": False},
-        {"one_cycle": False},
-        {"whiten": False},
-        {"smoothing": 0.0},
-        {"copies": None},
-        {"colour": 0.3},
-        {"small": 1.0},
-        {"channels_last": False},
         {"bfloat16": True},
+        *(pytest.param(change, marks=pytest.mark.exhaustive) for change in OTHER_TRICKS),
     ],
 )
 def test_it_learns_with_any_trick_left_out(change):
@@ -188,6 +193,7 @@ def shape_of(record) -> dict:
     return {"keys": sorted(record), "run": run, "stage": stage, "tricks": sorted(record["without"])}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_bench_writes_what_the_lesson_reads(tmp_path, monkeypatch, capsys):
     spec = importlib.util.spec_from_file_location(

@@ -47,6 +47,7 @@ def versions(monkeypatch):
     return said
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_healthy_environment_passes_and_says_so(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("CVLAB_CACHE", str(tmp_path / "cache"))

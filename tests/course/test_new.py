@@ -70,6 +70,7 @@ def test_what_cannot_be_a_lesson_is_refused(course, capsys, number, word, messag
     assert sorted(course.rglob("*")) == before
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_skeleton_builds_and_passes(tmp_path):
     copy = tmp_path / "copy"

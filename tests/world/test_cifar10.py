@@ -143,6 +143,7 @@ def test_offline_it_says_the_way_out(server, monkeypatch, capsys):
     assert server[0] == []
 
 
+@pytest.mark.slow
 def test_the_program_trains_on_photos(server, tmp_path, capsys):
     out = tmp_path / "run"
     assert command.main(["--out", str(out), "--data", "cifar10", "--batch", "20", "--epochs", "2"]) == 0

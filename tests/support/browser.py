@@ -1,4 +1,4 @@
-"""One JupyterLab and one browser for all tests in this folder; without a browser, skip, or fail on CI."""
+"""One JupyterLab and one browser for all browser tests; without a browser they are skipped, or fail on CI."""
 
 import os
 import shutil
@@ -12,6 +12,9 @@ from support import chromium, lab
 LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 OPTIONS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking")
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+
+
+__all__ = ["opened"]
 
 
 @pytest.fixture(scope="session")

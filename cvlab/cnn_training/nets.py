@@ -5,7 +5,7 @@ import contextlib
 import torch
 from torch import nn
 
-from cvlab._validate import positive_int
+from cvlab._validate import arguments, positive_int
 
 __all__ = [
     "NETS",
@@ -161,6 +161,14 @@ def he_init(net: nn.Module) -> nn.Module:
     return net
 
 
+def _even(value, name: str) -> int:
+    depth = positive_int(value, name, least=4)
+    if depth % 2:
+        raise ValueError(f"{name} must be even, because shortcuts go round pairs of layers; got {depth}")
+    return depth
+
+
+@arguments(depth=_even)
 def deep_net(depth: int = 20, *, shortcuts=False, norm=False, width: int = 8, classes: int = 10) -> nn.Module:
     """`depth` weighted layers: plain, or the same layers with a shortcut round each pair.
 
@@ -177,9 +185,6 @@ def deep_net(depth: int = 20, *, shortcuts=False, norm=False, width: int = 8, cl
 
     Source: the comparison of He et al., 2016, their figure 1, made small.
     """
-    depth = positive_int(depth, "depth", least=4)
-    if depth % 2:
-        raise ValueError(f"depth must be even, because shortcuts go round pairs of layers; got {depth}")
 
     def conv(channels, stride=1):
         layer = nn.Conv2d(channels, width, 3, stride, padding=1, bias=not norm)

@@ -1327,7 +1327,7 @@ print("same seed, same bits:", torch.equal(*twins))
 print("one sum in two orders, equal:", (parts.sum() == sum(parts.flip(0))).item())
 
 # %% [markdown]
-# ## 10 · How fast can it go? *(12 min, optional)*
+# ## 10 · How fast can it go? Optional *(12 min)*
 #
 # Many first courses train this way: LeNet, batches of 4, one small learning rate, 5 epochs. Waiting is the price of every experiment,
 # so people race: 94 % on CIFAR-10 once took hours, and takes 2.6 seconds of one GPU with Muon. Here is a small net in their manner.
@@ -1474,7 +1474,7 @@ print(f"racer, 2 epochs, {spent:.1f} s: {speed.accuracy_mirrored(racer, unseen):
 print(f"LeNet, 12 epochs: {record['nets']['lenet'][0]['test']:.0%} right")
 
 # %% [markdown]
-# ## 11 · Outgrowing the machine *(8 min, optional)*
+# ## 11 · Outgrowing the machine, optional *(8 min)*
 #
 # With several processes, each takes a share of every batch, and the **mean of their gradients** is the whole batch's gradient. Two halves by hand:
 
@@ -1555,7 +1555,7 @@ print(f"{len(one)} steps, loss from {one[0]:.2f} to {one[-1]:.2f}; equal to 1e-5
 # [VGG](https://arxiv.org/abs/1409.1556), 2014 · He, Zhang, Ren, Sun, [Deep Residual Learning](https://arxiv.org/abs/1512.03385), 2015 · Ioffe, Szegedy,
 # [Batch Normalization](https://arxiv.org/abs/1502.03167), 2015 · Sabour, Frosst, Hinton,
 # [Dynamic Routing Between Capsules](https://arxiv.org/abs/1710.09829), 2017 · Smith, Topin,
-# [Super-Convergence](https://arxiv.org/abs/1708.07120), 2017 · Page, How to Train Your ResNet, 2019 · Jordan,
+# [Super-Convergence](https://arxiv.org/abs/1708.07120), 2017 · Jordan,
 # [94% on CIFAR-10 in 3.29 Seconds on a Single GPU](https://arxiv.org/abs/2404.00498), 2024 · Jordan and others,
 # [Muon](https://kellerjordan.github.io/posts/muon/) (the record of 2.6 seconds), 2024 · Smith,
 # [Cyclical Learning Rates](https://arxiv.org/abs/1506.01186), 2017 · Bergstra, Bengio, Random Search for Hyper-Parameter Optimization, 2012 · [PyTorch: DistributedDataParallel](https://docs.pytorch.org/docs/stable/notes/ddp.html) ·

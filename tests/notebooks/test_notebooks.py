@@ -156,10 +156,11 @@ def test_each_exercise_states_minutes_and_difficulty(name):
         if cell.cell_type == "markdown":
             prose = cell.source
         if tagged(cell, "exercise"):
-            said = re.search(r"`(\w+)`\*\* \*\((\d+) minutes?, (easy|medium|hard)\)", prose)
+            said = re.search(r"\*\*Exercise([^*]*)\*\* \*\((\d+) minutes?, (easy|medium|hard)\)", prose)
             assert said, cell.id
-            exercise = registry.find(said[1])
-            assert (int(said[2]), said[3]) == (exercise.minutes, exercise.difficulty), said[1]
+            asked = [registry.find(found) for found in re.findall(r"`(\w+)`", said[1])]
+            assert int(said[2]) == sum(exercise.minutes for exercise in asked), said[1]
+            assert {said[3]} == {exercise.difficulty for exercise in asked}, said[1]
 
 
 def shown(cell):

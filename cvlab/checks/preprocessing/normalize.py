@@ -46,7 +46,7 @@ def _only_the_last_channel(image: np.ndarray, mean, std) -> np.ndarray:
 NORMALIZE = Exercise(
     name="normalize",
     lesson="01",
-    minutes=4,
+    minutes=3,
     difficulty="easy",
     reference=preprocess.normalize,
     other=_normalize_other,

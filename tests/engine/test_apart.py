@@ -1,6 +1,8 @@
 """The process in which a function is judged, as its listener hears it."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -18,3 +20,17 @@ def test_a_verdict_is_not_forgotten_when_the_status_comes_with_it():
         os.close(reader)
         os.close(writer)
     assert (ending.reason, ending.verdict, ending.index) == ("verdict", {"outcome": "right"}, 3)
+
+
+def test_a_check_does_not_import_torchs_compiler(tmp_path):
+    """It costs 160 MB and seconds; one setter of torch imports it by the way."""
+    code = (
+        "import sys, torch\n"
+        "from cvlab.checks import check\n"
+        "from cvlab.checks._engine import registry\n"
+        "assert check(registry.find('cross_entropy').reference)\n"
+        "assert 'torch._inductor' not in sys.modules\n"
+    )
+    home = os.environ | {"CVLAB_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=home, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -163,7 +163,9 @@ def _torch_settings(torch: Any) -> Iterator[tuple[Callable[[], Any], Callable[[A
     yield torch.get_rng_state, torch.set_rng_state
     yield torch.get_default_dtype, torch.set_default_dtype
     yield torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
-    yield torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms
+    strict = torch.are_deterministic_algorithms_enabled
+    # Only where it differs: the call alone imports torch's compiler, 160 MB and seconds.
+    yield strict, lambda on: None if strict() == on else torch.use_deterministic_algorithms(on)
     yield torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly
     threads = torch.get_num_threads
     yield threads, lambda n: None if threads() == n else torch.set_num_threads(n)

@@ -85,7 +85,9 @@ def test_held_out_things_are_spread_over_the_groups():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match=r"style must be one of .*got 'twemojis'. Did you mean 'twemoji' or 'fxemoji'\?"):
+    with pytest.raises(
+        ValueError, match=r"style must be one of .*got 'twemojis'. Did you mean 'twemoji' or 'fxemoji'\?"
+    ):
         pool.sprites("twemojis")
     with pytest.raises(ValueError, match="every must be"):
         pool.held_out(1)

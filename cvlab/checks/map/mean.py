@@ -89,7 +89,7 @@ def _map_with(
 
 
 def _shortcut(images):
-    """What the notes do: keep the points of threshold 0.5, and drop those whose overlap is too small."""
+    """Keep the points of threshold 0.5, and drop those whose overlap is too small."""
     values = []
     for pairs in _gathered(images):
         scores = np.concatenate([s for s, _ in pairs])

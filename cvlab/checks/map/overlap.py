@@ -149,7 +149,7 @@ IOU = Exercise(
         Mistake("product clamped", _overlap_over(_union, clip=(False, False), join=lambda w, h: max(0, w * h)), "You clip the product. Two negative sides make a positive product, so boxes that are apart diagonally overlap. Clip each side at 0."),
         Mistake("only both negative", _overlap_over(_union, clip=(False, False), join=lambda w, h: 0 if w < 0 and h < 0 else w * h), "Boxes are apart when either side is negative, not only when both are. Clip each side at 0."),
         Mistake("absolute sides", _overlap_over(_union, clip=(False, False), join=lambda w, h: abs(w) * abs(h)), "abs turns a gap between the boxes into an overlap. Clip each side at 0 instead."),
-        Mistake("None for boxes that are apart", lambda a, b: None if _beside(a, b) else boxes.iou(a, b), "For boxes that are apart you return None, as the notes' function does. Their IoU is 0.0."),
+        Mistake("None for boxes that are apart", lambda a, b: None if _beside(a, b) else boxes.iou(a, b), "For boxes that are apart you return None. Their IoU is a number, 0.0: one can take means of it."),
         Mistake("areas from the far corner", _far_corner, "a[2] * a[3] is x1 * y1, the area from the picture's corner. A box covers (x1 - x0) * (y1 - y0)."),
         Mistake("plus one pixel", _overlap_over(_union, extra=1), "You add 1 to every side, as old VOC code does for pixels counted inclusively. Here x1 lies just outside."),
         Mistake("x and y swapped", _overlap_over(_union, ends=(0, 2, 1, 3)), "You read the box as x0, x1, y0, y1. The order is x0, y0, x1, y1: width uses numbers 0 and 2."),
@@ -181,5 +181,5 @@ IOU = Exercise(
         "width = min(a[2], b[2]) - max(a[0], b[0]). What is it for boxes that are apart, and what should it be?",
         "union = area of a + area of b - overlap, because the sum counts the overlap twice.",
     ],
-    note="The notes' own function returns None for boxes that are apart; yours returns 0.",
+    note="Boxes that are apart have an IoU of 0, not None: one can take means of it.",
 )  # fmt: skip

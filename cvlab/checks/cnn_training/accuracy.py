@@ -46,7 +46,7 @@ def _cases() -> list[Case]:
         text = f"accuracy(net, batches of {' and '.join(map(str, sizes))} pictures), then net.training"
         return Case(inputs=inputs, labels=labels, sizes=sizes, training=training).shown_as(text)
 
-    return [case((2,), False, 0), case((3, 3), True, 1), case((6, 2), True, 2), case((8, 8, 3), False, 3)]
+    return [case((2,), False, 0), case((3, 3), True, 1), case((4, 2), True, 2), case((8, 8, 3), False, 3)]
 
 
 @torch.no_grad()
@@ -165,6 +165,7 @@ ACCURACY = Exercise(
         Mistake("error rate", _judged(mean="error"), "That is the share of wrong answers."),
         Mistake("always left training, and gradients recorded", _judged(gradients=True, restore="train"), "Two slips: put the mode back as it was, model.train(before), also where that was evaluation; and measure inside with torch.no_grad()."),
         Mistake("one question for a whole batch", _judged(hits=lambda z, y: int(bool(z.argmax(dim=1) == y))), "answers == labels holds one truth value a picture, and if wants a single one. Count the true ones: (answers == labels).sum().item()."),
+        Mistake("whole batches", _judged(hits=lambda z, y: len(y) * int(_hits(z, y) == len(y))), "A batch counts only when all its answers are right. Count pictures: (answers == labels).sum().item()."),
     ],
     hints=[
         "The model's answer is the column of the largest logit: model(images).argmax(dim=1).",

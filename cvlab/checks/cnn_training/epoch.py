@@ -153,7 +153,7 @@ TRAIN_EPOCH = Exercise(
         Mistake(
             "no step, or gradients zeroed before it",
             _epoch(learn=_no_step),
-            "The weights stay as they were: is optimizer.step() there, after backward, with no zero_grad() between the two?",
+            "The weights stay as they were: are loss.backward() and optimizer.step() there, in this order, with no zero_grad() between them?",
         ),
         Mistake(
             "no step, and mean of batch means",

@@ -131,7 +131,7 @@ OVERFIT = Exercise(
     },
     mistakes=[
         Mistake("gradients pile up", _learnt(zero=False), "The gradients of earlier steps are still there: call optimizer.zero_grad() before each backward."),
-        Mistake("step forgotten", _learnt(step="never"), "The weights stay as they were: is optimizer.step() there, after backward, with no zero_grad() between the two?"),
+        Mistake("step forgotten", _learnt(step="never"), "The weights stay as they were: are loss.backward() and optimizer.step() there, in this order, with no zero_grad() between them?"),
         Mistake("no step after the last loss", _learnt(step="not after the last"), "The last loss you measured is not learnt from. When limit is reached, a step still follows; only a loss below target ends without one."),
         Mistake("target ignored", _learnt(stop="never"), "target changes nothing in your answer. Stop as soon as the loss is below it."),
         Mistake("stops above", _learnt(stop="above"), "You stop when the loss is above target, at once. Go on until it is below."),

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Callable
 
 import numpy as np
 
@@ -83,9 +84,21 @@ def ten_classes(*, real: bool = False) -> dict[str, tuple[np.ndarray, np.ndarray
     Returns:
         Split -> images (N, 32, 32, 3) uint8 RGB, labels (N,) int64.
     """
-    if real and (found := _photos()):
-        return found
-    return dict(_stickers())
+    return dict(_source(real)())
+
+
+def _source(real: bool) -> Callable:
+    """Return what gives the pictures: `_photos` where they can be had, or else `_stickers`; say what is skipped."""
+    from cvlab.store.weights import DataUnavailable
+
+    if real:
+        try:
+            _photos()
+        except (DataUnavailable, OSError) as error:
+            print(f"Real: skipped, Stickers10 takes the place of CIFAR-10. {error}")
+        else:
+            return _photos
+    return _stickers
 
 
 @functools.cache
@@ -96,7 +109,6 @@ def _stickers() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return {split: Stickers10(split, n).arrays() for split, n in sizes.items()}
 
 
-@functools.cache
 def tensors(real: bool = False) -> tuple:
     """Return the "train" and "test" pictures of `ten_classes` once more, ready for a network; made once, then shared.
 
@@ -111,22 +123,23 @@ def tensors(real: bool = False) -> tuple:
         >>> len(images), len(labels), x.shape
         (4000, 4000, torch.Size([4000, 3, 32, 32]))
     """
+    return _tensors(_source(real))
+
+
+@functools.cache
+def _tensors(source: Callable) -> tuple:
     from cvlab.cnn_training.batches import to_tensor
 
-    found = ten_classes(real=real)
+    found = source()
     return tuple(part for split in ("train", "test") for part in (*found[split], to_tensor(found[split][0])))
 
 
-def _photos() -> dict | None:
-    """Return a share of CIFAR-10; say so and return None where it cannot be had."""
-    from cvlab.store import weights
+@functools.cache
+def _photos() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return a share of CIFAR-10, read once; an error is not remembered, so that another try may find it."""
     from cvlab.world import cifar10
 
-    try:
-        (images, labels), (test_images, test_labels) = cifar10.load()
-    except (weights.DataUnavailable, OSError) as error:
-        print(f"Real: skipped, Stickers10 takes the place of CIFAR-10. {error}")
-        return None
+    (images, labels), (test_images, test_labels) = cifar10.load()
     print(f"Real: CIFAR-10, {len(images)} and {len(test_images)} photos; a share of them is used.")
     return {
         "train": (images[:10000], labels[:10000]),

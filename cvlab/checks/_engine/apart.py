@@ -209,13 +209,10 @@ def _settle(writer: int) -> None:
                 os.close(number)
     gc.freeze()  # nothing of the notebook's is collected here
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(
-        OSError, ValueError
-    ):  # Linux only; an error with the learner's line beats an end
+    # One large array is an error with the learner's line, which beats an end; what grows in steps is ended at MEMORY.
+    with contextlib.suppress(OSError, ValueError):  # Linux only
         pages = int(Path("/proc/self/statm").read_text().split()[5])
-        most = (
-            pages * resource.getpagesize() + 3 * MEMORY // 2
-        )  # what grows in steps is ended before, at MEMORY
+        most = pages * resource.getpagesize() + 3 * MEMORY // 2
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     if "torch" in sys.modules:  # its pool of threads does not survive the fork; OpenCV does without its own
         sys.modules["torch"].set_num_threads(1)

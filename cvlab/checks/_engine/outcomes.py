@@ -125,16 +125,18 @@ def same_outcomes(
         loosely: compare the numbers alone, whatever dtype and container they come in.
     """
     exact = all(outcome.problem for outcome in first)
+    views_count = not loosely and not exercise.view_allowed
     return len(first) == len(second) and all(
-        _cause(exercise, a.problem, exact) == _cause(exercise, b.problem, exact)
-        and a.changed == b.changed
-        and _same_value(exercise, a, b, loosely)
+        _same(exercise, a, b, exact, loosely) and not (views_count and bool(a.shared) != bool(b.shared))
         for a, b in zip(first, second, strict=True)
     )
 
 
-def _same_value(exercise: Exercise, first: Outcome, second: Outcome, loosely: bool) -> bool:
-    if not loosely and not exercise.view_allowed and bool(first.shared) != bool(second.shared):
+def _same(
+    exercise: Exercise, first: Outcome, second: Outcome, exact: bool = False, loosely: bool = False
+) -> bool:
+    causes = [_cause(exercise, outcome.problem, exact) for outcome in (first, second)]
+    if first.changed != second.changed or causes[0] != causes[1]:
         return False
     values, tolerance = [first.value, second.value], exercise.tolerance
     if values[0] is None or values[1] is None:
@@ -183,20 +185,7 @@ def _alike_where_both_end(exercise: Exercise, known: Sequence[Outcome], found: S
 
 
 def _is_right(exercise: Exercise, wanted: Any, outcome: Outcome) -> bool:
-    return not (outcome.problem or outcome.changed) and _is_close(exercise, wanted, outcome.value)
-
-
-def _same(exercise: Exercise, first: Outcome, second: Outcome) -> bool:
-    causes = [_cause(exercise, outcome.problem) for outcome in (first, second)]
-    if first.changed != second.changed or causes[0] != causes[1]:
-        return False
-    if first.value is None or second.value is None:
-        return first.value is second.value
-    return _is_close(exercise, first.value, second.value)
-
-
-def _is_close(exercise: Exercise, wanted: Any, value: Any) -> bool:
-    return difference(wanted, value, tolerance=exercise.tolerance, any_float=exercise.any_float) is None
+    return _same(exercise, Outcome(wanted), outcome)
 
 
 def _cause(exercise: Exercise, problem: Problem | None, exact: bool = False) -> tuple | None:

@@ -35,13 +35,7 @@ _PAIRS = ["min max", "minimum maximum", "sum mean", "zeros ones", "floor ceil", 
 _PAIRS += ["log log10", "train eval", "float int", "float32 float64", "cumsum cumprod", "values indices"]
 _TWINS = dict(pair.split() for pair in _PAIRS)
 _TWINS |= {second: first for first, second in _TWINS.items()} | {"sorted": "list", "reversed": "list"}
-_SYMMETRIC = (
-    "min",
-    "max",
-    "minimum",
-    "maximum",
-    "zip",
-)  # their arguments may stand in any order; zip's strict
+_SYMMETRIC = ("min", "max", "minimum", "maximum", "zip")  # their arguments may stand in any order
 
 
 class Slips(ast.NodeVisitor):

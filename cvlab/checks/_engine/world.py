@@ -54,16 +54,17 @@ def kept_world() -> Iterator[None]:
 
     Files, and what other processes see, cannot be put back.
     """
-    settings = [(put, before) for get, put in _settings() for before in _read(get)]
+    settings = [(get, put, before) for get, put in _settings() for before in _read(get)]
     namespaces = [(owner, vars(owner), dict(vars(owner))) for owner in _owners()]
     try:
         yield
     finally:
         for owner, now, before in namespaces:  # first, as the rest needs functions that are what they seem
             _put_names(owner, now, before)
-        for put, before in settings:
+        for get, put, before in settings:
             with contextlib.suppress(Exception):
-                put(before)
+                if _differs(get, before):  # a setter may cost much even where it changes nothing
+                    put(before)
 
 
 @contextlib.contextmanager
@@ -110,6 +111,13 @@ def _read(get: Callable[[], Any]) -> list:
         return []
 
 
+def _differs(get: Callable[[], Any], before: Any) -> bool:
+    try:
+        return not bool(get() == before)
+    except Exception:  # arrays have no one answer; a folder may be gone
+        return True
+
+
 def _owners() -> Iterator[Any]:
     """Return the modules whose names are watched, our own among them, and classes whose methods could be replaced."""
     for name, module in list(sys.modules.items()):
@@ -149,9 +157,8 @@ def _settings() -> Iterator[tuple[Callable[[], Any], Callable[[Any], Any]]]:
     yield lambda: list(sys.meta_path), lambda items: _fill(sys.meta_path, items)
     yield lambda: dict(sys.modules), lambda before: sys.modules.update(before)
     root = logging.getLogger()
-    yield lambda: root.level, lambda level: None if root.level == level else root.setLevel(level)
-    silent = root.manager
-    yield lambda: silent.disable, lambda level: None if silent.disable == level else logging.disable(level)
+    yield lambda: root.level, root.setLevel
+    yield lambda: root.manager.disable, logging.disable
     yield lambda: list(root.handlers), lambda items: _fill(root.handlers, items)
     if "torch" in sys.modules:
         yield from _torch_settings(sys.modules["torch"])
@@ -163,12 +170,9 @@ def _torch_settings(torch: Any) -> Iterator[tuple[Callable[[], Any], Callable[[A
     yield torch.get_rng_state, torch.set_rng_state
     yield torch.get_default_dtype, torch.set_default_dtype
     yield torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
-    strict = torch.are_deterministic_algorithms_enabled
-    # Only where it differs: the call alone imports torch's compiler, 160 MB and seconds.
-    yield strict, lambda on: None if strict() == on else torch.use_deterministic_algorithms(on)
+    yield torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms
     yield torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly
-    threads = torch.get_num_threads
-    yield threads, lambda n: None if threads() == n else torch.set_num_threads(n)
+    yield torch.get_num_threads, torch.set_num_threads
     for place, names in _FLAGS.items():
         owner = torch.backends
         for part in place.split("."):
@@ -184,15 +188,13 @@ def _figure_settings(matplotlib: Any) -> Iterator[tuple[Callable[[], Any], Calla
     yield lambda: dict.copy(matplotlib.rcParams), lambda before: dict.update(matplotlib.rcParams, before)
     plt = sys.modules.get("matplotlib.pyplot")
     if plt:
-        backend = matplotlib.get_backend
-        yield backend, lambda name: None if backend() == name else plt.switch_backend(name)
+        yield matplotlib.get_backend, plt.switch_backend
         yield plt.get_fignums, lambda open_: [plt.close(n) for n in plt.get_fignums() if n not in open_]
 
 
 def _put_environment(before: dict[str, str]) -> None:
-    if dict(os.environ) != before:
-        os.environ.clear()
-        os.environ.update(before)
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def _mask() -> int:

@@ -890,7 +890,8 @@ starts = {
     "He's start": by_layer(seeded(lambda: he_init(deep_net(20)))),
     "He's start, BatchNorm": by_layer(seeded(lambda: he_init(deep_net(20, norm=True)))),
 }
-print({name: f"gradient at layer 1: {gradients[0]:.0e}" for name, (_, gradients) in starts.items()})
+for name, (_, sizes) in starts.items():
+    print(f"{name:22} gradient at layer 1: {sizes[0]:.0e}")
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")

@@ -248,7 +248,7 @@ from cvlab import boxes, check, draw, hint, show, solution
 from cvlab.map import metrics
 from cvlab.map.detectors import recorded
 draw.theme("light")
-truth, count_truths = recorded("truth"), 365
+truth = recorded("truth")
 
 # %% [markdown]
 # ## 4 · The curve *(29 min)*

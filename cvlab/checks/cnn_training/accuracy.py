@@ -164,6 +164,7 @@ ACCURACY = Exercise(
         Mistake("first batch", _judged(mean="first"), "Only the first batch counts: is the return inside the loop?"),
         Mistake("error rate", _judged(mean="error"), "That is the share of wrong answers."),
         Mistake("always left training, and gradients recorded", _judged(gradients=True, restore="train"), "Two slips: put the mode back as it was, model.train(before), also where that was evaluation; and measure inside with torch.no_grad()."),
+        Mistake("no mode, gradients recorded, mean of batch means", _judged(mode="as it came", restore="nothing", mean="batches", gradients=True), "Three slips: measure in model.eval() and put the mode back afterwards; inside with torch.no_grad(); and add up the right answers of all pictures, because the last batch may be smaller."),
         Mistake("one question for a whole batch", _judged(hits=lambda z, y: int(bool(z.argmax(dim=1) == y))), "answers == labels holds one truth value a picture, and if wants a single one. Count the true ones: (answers == labels).sum().item()."),
         Mistake("whole batches", _judged(hits=lambda z, y: len(y) * int(_hits(z, y) == len(y))), "A batch counts only when all its answers are right. Count pictures: (answers == labels).sum().item()."),
     ],

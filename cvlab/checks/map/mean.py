@@ -109,14 +109,14 @@ def _pooled(images):
     return float(np.mean([_value(pairs, t) for t in metrics.THRESHOLDS])) if pairs else -1.0
 
 
-def _each_image(images):
-    """One AP an image and class, then the mean of all."""
+def _each_image(images, absent=False):
+    """One AP an image and class, then the mean of all; `absent` classes count, as 0."""
     values = [
         _value([pair], t)
         for image in images
         for pair in image.values()
         for t in metrics.THRESHOLDS
-        if pair[1].shape[1]
+        if absent or pair[1].shape[1]
     ]
     return float(np.mean(values)) if values else -1.0
 
@@ -170,6 +170,7 @@ COCO_MAP = Exercise(
         Mistake("eleven points", _map_with(ap=lambda precision, recall: metrics.ap(precision, recall, "voc07")), "Your AP reads 11 levels of recall, as VOC07. COCO reads 101."),
         Mistake("classes pooled", _pooled, "You put all classes into one curve. Make one AP a class, then the mean: rare classes count as much."),
         Mistake("one AP an image", _each_image, "You make one curve for each image and average them. Put the detections of a class in all images into one list: concatenate scores and correct, add up the truths, and make one curve of it."),
+        Mistake("one AP an image, absent classes too", lambda images: _each_image(images, absent=True), "You make one curve for each image, and absent classes count as 0. Put a class's detections of all images into one curve; leave a class out only when no image has a truth of it."),
         Mistake("mean of the images' mAP", _image_means, "You take the mAP of each image, then the mean. Images share one curve a class: concatenate their scores and correct first."),
         Mistake("only the last image of a class", _last_image, "When a class occurs in several images, only the last one counts in yours. Collect them: a list of (scores, ious) a class."),
         Mistake("only the first image", lambda images: coco_map(images[:1]), "You look at the first image only."),

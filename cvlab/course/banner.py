@@ -12,14 +12,23 @@ FRAME = (
 )
 
 
-def banner(name: str, place: int, total: int, minutes: int, difficulty: str) -> str:
-    """Return the line of Markdown, in one piece.
+def banner(name: str) -> str:
+    """Return the line of Markdown, in one piece, for an exercise of the course.
 
     Example:
-        >>> banner("iou", 2, 7, 8, "medium").partition("<h4")[2]
-        ' style="margin: 0">Exercise 2 of 7 · <code>iou</code> · ●●○ medium · 8 minutes</h4></blockquote>'
+        >>> banner("mirror").partition("<h4")[2]
+        ' style="margin: 0">Exercise 1 of 3 · <code>mirror</code> · ●○○ easy · 3 minutes</h4></blockquote>'
+
+    Raises:
+        KeyError: there is no such exercise.
     """
-    facts = f"Exercise {place} of {total} · <code>{name}</code> · {CIRCLES[difficulty]} {difficulty} · {minutes} minute{'s' * (minutes > 1)}"
+    from cvlab import checks
+
+    _, number, total, minutes, difficulty = checks.about(name)
+    time = f"{minutes} minute{'s' * (minutes > 1)}"
+    facts = (
+        f"Exercise {number} of {total} · <code>{name}</code> · {CIRCLES[difficulty]} {difficulty} · {time}"
+    )
     return f'<blockquote style="{FRAME}"><h4 style="margin: 0">{facts}</h4></blockquote>'
 
 
@@ -27,36 +36,20 @@ def with_banners(lesson: Lesson) -> dict[int, str]:
     """Return the text of each cell that begins with `MARK`, by its line in the source, with the banner in its place.
 
     Raises:
-        SourceError: no cell with one exercise follows, or the exercise is in no table.
+        SourceError: no cell with one exercise follows, or the exercise is not registered.
     """
-    marked = [
-        n for n, cell in enumerate(lesson.page) if cell.kind == "markdown" and cell.source.startswith(MARK)
-    ]
-    if not marked:
-        return {}
-    names, texts = list(lesson.exercises()), {}
-    table = _table(lesson)
-    for n in marked:
-        cell, below = lesson.page[n], lesson.page[n + 1 : n + 2]
-        found = [name for name, line in lesson.exercises().items() if below and line == below[0].lines[0]]
+    texts = {}
+    for cell, below in zip(lesson.page, [*lesson.page[1:], None], strict=True):
+        if cell.kind == "code" or not cell.source.startswith(MARK):
+            continue
+        start, next_start = cell.lines[0], below.lines[0] if below and below.lines else 0
+        found = [name for name, line in lesson.exercises().items() if line == next_start]
         if len(found) != 1:
-            raise SourceError(lesson.path, cell.lines[0], f"a cell with one exercise must follow {MARK}")
-        if found[0] not in table:
-            why = f"no exercise {found[0]!r} of lesson {lesson.number} is registered: cvlab/checks/ (CONTRIBUTING.md)"
-            raise SourceError(lesson.path, cell.lines[0], why)
-        exercise = table[found[0]]
-        line = banner(
-            exercise.name, names.index(exercise.name) + 1, len(names), exercise.minutes, exercise.difficulty
-        )
-        texts[cell.lines[0]] = f"{line}\n\n{cell.source.removeprefix(MARK).lstrip()}"
+            raise SourceError(lesson.path, start, f"a cell with one exercise must follow {MARK}")
+        try:
+            line = banner(found[0])
+        except KeyError:
+            why = f"exercise {found[0]!r} is not registered: cvlab/checks/ needs it (CONTRIBUTING.md)"
+            raise SourceError(lesson.path, start, why) from None
+        texts[start] = f"{line}\n\n{cell.source.removeprefix(MARK).lstrip()}"
     return texts
-
-
-def _table(lesson: Lesson) -> dict:
-    """Return the lesson's registered exercises by name; none where it has no folder of checks yet."""
-    from cvlab import checks
-
-    try:
-        return {exercise.name: exercise for exercise in checks.exercises(lesson.number)}
-    except ValueError:
-        return {}

@@ -95,6 +95,7 @@ def _look() -> dict:
         "axes.axisbelow": True,
         "grid.color": _GRID,
         "grid.linewidth": 0.8,
+        "patch.edgecolor": "white",
         "lines.linewidth": 2.2,
         "lines.markersize": 6,
         "axes.prop_cycle": plt.cycler(color=PALETTE),

@@ -29,8 +29,10 @@ __all__ = [
 
 TAGS = (
     "again",
+    "author",
     "core",
     "exercise",
+    "fold",
     "nbval-ignore-output",
     "raises-exception",
     "setup",
@@ -81,6 +83,11 @@ class Lesson:
     def number(self) -> str:
         """The two digits, as in "01"."""
         return self.name[:2]
+
+    @property
+    def page(self) -> tuple[Cell, ...]:
+        """The cells that learners get: all but the author's."""
+        return tuple(cell for cell in self.cells if "author" not in cell.tags)
 
     def heading(self) -> Heading:
         """Read the first cell.
@@ -174,6 +181,7 @@ def _read_cell(lines: list[str], start: int, stop: int, path: Path) -> Cell:
     cell = Cell(kind, tags, "\n".join(text for _, text in numbered), tuple(number for number, _ in numbered))
     if kind == "code":
         _tree(cell, path)
+    _judge_tags(cell, path, start + 1)
     return cell
 
 
@@ -191,6 +199,15 @@ def _read_tags(text: str, path: Path, line: int) -> tuple[str, ...]:
     if len(set(tags)) < len(tags):
         raise SourceError(path, line, f"a tag stands twice in {text}")
     return tuple(tags)
+
+
+def _judge_tags(cell: Cell, path: Path, line: int) -> None:
+    if "author" in cell.tags and (cell.kind, cell.tags) != ("code", ("author",)):
+        raise SourceError(path, line, "a cell of the author's is code, and has no other tag")
+    if "fold" in cell.tags and not re.match(r"# \S", cell.source):
+        raise SourceError(path, line, "a folded cell is code that starts with a comment: what it does")
+    if {"fold", "exercise"} <= set(cell.tags):
+        raise SourceError(path, line, "an exercise is never folded")
 
 
 def _uncomment(text: str, number: int, path: Path) -> str:
@@ -279,13 +296,14 @@ def _owner(cell: Cell, begin: int, path: Path) -> str:
 
 
 def student(lesson: Lesson) -> Lesson:
-    """Return the lesson with every solution replaced by one line that raises NotImplementedError."""
-    return replace(lesson, cells=tuple(_rewrite(cell, lesson.path, stub=True) for cell in lesson.cells))
+    """Return the learners' lesson with every solution replaced by one line that raises NotImplementedError."""
+    return replace(lesson, cells=tuple(_rewrite(cell, lesson.path, stub=True) for cell in lesson.page))
 
 
-def solved(lesson: Lesson) -> Lesson:
-    """Return the lesson with every solution in place and the markers around it gone."""
-    return replace(lesson, cells=tuple(_rewrite(cell, lesson.path, stub=False) for cell in lesson.cells))
+def solved(lesson: Lesson, *, author: bool = False) -> Lesson:
+    """Return the lesson with every solution in place and the markers around it gone; `author` keeps the author's cells."""
+    cells = lesson.cells if author else lesson.page
+    return replace(lesson, cells=tuple(_rewrite(cell, lesson.path, stub=False) for cell in cells))
 
 
 def _rewrite(cell: Cell, path: Path, *, stub: bool) -> Cell:

@@ -1,21 +1,15 @@
-"""How figures are sized, numbered and described: the parts that `cvlab.draw` is made of."""
-
-import base64
-import io
+"""How pictures are sized and numbered: the parts that `cvlab.draw` is made of."""
 
 import numpy as np
 
 __all__ = [
-    "alt_text",
     "columns",
-    "describe_figures",
     "figure_size",
-    "photo_jpeg",
     "pixel_axes",
     "write_numbers",
 ]
 
-WIDTH = 8.0  # inches: the widest a figure may be
+WIDTH = 9.0  # inches: the widest a figure may be
 MOST_NUMBERS = 24  # rows or columns: beyond this, numbers in the pixels can't be read
 
 
@@ -79,62 +73,3 @@ def _number(value) -> str:
     if isinstance(value, (bool, np.bool_)):
         return str(int(value))
     return f"{value:d}" if isinstance(value, (int, np.integer)) else f"{value:.2g}"
-
-
-def describe_figures() -> None:
-    """Give figures shown in a notebook an alternative text, and keep those full of photos as JPEG."""
-    try:
-        from IPython import get_ipython
-        from matplotlib.figure import Figure
-
-        formatters = get_ipython().display_formatter.formatters
-        original = formatters["image/png"].lookup_by_type(Figure)
-    except (ImportError, AttributeError, KeyError):  # not in a notebook, or figures are not drawn inline
-        return
-    if getattr(original, "describes", False):
-        return
-
-    def png(figure):
-        """Return the PNG, or nothing after leaving a JPEG for the next formatter: IPython asks in this order."""
-        data = original(figure)
-        data, metadata = data if isinstance(data, tuple) else (data, {})
-        metadata = {**metadata, "alt": alt_text(figure)}
-        jpeg = photo_jpeg(base64.b64decode(data) if isinstance(data, str) else data)  # matplotlib: base64
-        if jpeg:
-            figure.cvlab_jpeg = jpeg, metadata
-            return None
-        return data, metadata
-
-    png.describes = True
-    formatters["image/png"].for_type(Figure, png)
-    formatters["image/jpeg"].for_type(Figure, lambda figure: figure.__dict__.pop("cvlab_jpeg", None))
-
-
-def photo_jpeg(png: bytes, quality: int = 90) -> bytes | None:
-    """Return a figure as JPEG when that halves it at least: photos do, lines and numbers do not.
-
-    Args:
-        png: the bytes of a PNG file.
-        quality: of the JPEG, 1 to 95.
-
-    Returns:
-        The bytes of the JPEG file (on white), or None where PNG is the better choice.
-    """
-    from PIL import Image
-
-    picture = Image.open(io.BytesIO(png)).convert("RGBA")
-    page = Image.new("RGBA", picture.size, "white")
-    jpeg = io.BytesIO()
-    page.alpha_composite(picture)
-    page.convert("RGB").save(jpeg, "jpeg", quality=quality, subsampling=0, optimize=True)
-    return jpeg.getvalue() if 2 * len(jpeg.getvalue()) < len(png) else None
-
-
-def alt_text(figure) -> str:
-    """Describe a figure in words: its title, then each panel's title or axis labels."""
-    panels = []
-    for ax in figure.axes:
-        labels = " against ".join(t for t in (ax.get_ylabel(), ax.get_xlabel()) if t)
-        panels.append(" ".join(t for t in (ax.get_title(), f"({labels})" if labels else "") if t))
-    words = [figure.get_suptitle(), *panels]
-    return "; ".join(" ".join(w.split()) for w in words if w) or f"Figure with {len(figure.axes)} panels"

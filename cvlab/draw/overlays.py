@@ -3,7 +3,8 @@
 import numpy as np
 
 from cvlab import _validate
-from cvlab.draw.style import PALETTE
+from cvlab.draw.colors import class_color
+from cvlab.draw.style import PREDICTION
 
 __all__ = ["draw_boxes", "draw_masks"]
 
@@ -15,7 +16,7 @@ def draw_boxes(boxes, *, labels=None, scores=None, color=None, ax=None):
         boxes: (N, 4) as x0, y0, x1, y1 in pixels; the box of the top left pixel alone is 0, 0, 1, 1.
         labels: N texts.
         scores: N numbers in [0, 1], written as percent.
-        color: one colour for all boxes; by default one for each different label.
+        color: one colour for all boxes; by default each label's `class_color`, blue without labels.
         ax: where to draw; by default the current Axes.
 
     Returns:
@@ -83,9 +84,7 @@ def _per_item(values, count: int, name: str) -> list:
 def _colors(labels, count: int, color) -> list:
     if color is not None:
         return [color] * count
-    kinds = list(dict.fromkeys(labels)) if any(label is not None for label in labels) else None
-    order = range(count) if kinds is None else [kinds.index(label) for label in labels]
-    return [PALETTE[i % len(PALETTE)] for i in order]
+    return [PREDICTION if label is None else class_color(label) for label in labels]
 
 
 def _tag(ax, words: str, where, color) -> None:

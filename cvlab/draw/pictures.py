@@ -3,7 +3,8 @@
 import numpy as np
 
 from cvlab import _validate
-from cvlab.draw.figure import columns, describe_figures, figure_size, pixel_axes, write_numbers
+from cvlab.draw.display import describe_figures
+from cvlab.draw.figure import columns, figure_size, pixel_axes, write_numbers
 from cvlab.draw.memory import give_back_memory
 
 __all__ = ["show", "show_many"]
@@ -35,7 +36,7 @@ def show(image, *, title=None, numbers=False, signed=False, limits=None, ax=None
     image = _drawable(image)
     if ax is None:
         width, heights = figure_size([image], 1)
-        _, ax = plt.subplots(figsize=(width, heights[0]), layout="constrained", dpi=80)
+        _, ax = plt.subplots(figsize=(width, heights[0]), layout="constrained")
     describe_figures()
     give_back_memory()
     colour = image.ndim == 3
@@ -95,7 +96,6 @@ def show_many(images, *, titles=None, cols=None, numbers=False, signed=False, li
         figsize=(width, sum(heights)),
         height_ratios=heights,
         layout="constrained",
-        dpi=80,
         squeeze=False,
     )
     axes = grid.ravel()

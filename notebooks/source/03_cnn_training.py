@@ -1,4 +1,5 @@
 # minimum: code 60, check 7, widget 3
+# not yet: assert
 # %% [markdown]
 # # 03 · Training a CNN
 #

@@ -169,9 +169,14 @@ ACCURACY = Exercise(
         Mistake("whole batches", _judged(hits=lambda z, y: len(y) * int(_hits(z, y) == len(y))), "A batch counts only when all its answers are right. Count pictures: (answers == labels).sum().item()."),
     ],
     hints=[
-        "The model's answer is the column of the largest logit: model(images).argmax(dim=1).",
+        "The model's answer is the column of the largest logit: `model(images).argmax(dim=1)`.",
         "Keep two sums over all batches, right answers and pictures. Divide once, at the end.",
-        "Before: was = model.training; model.eval(). Inside torch.no_grad(): the loop. After: model.train(was).",
+        "Leave the model in the mode in which it came:\n"
+        "    was_training = model.training\n"
+        "    model.eval()\n"
+        "    with torch.no_grad():\n"
+        "        ...\n"
+        "    model.train(was_training)",
     ],
     note="The mean of batch means differs as soon as the last batch is smaller.",
 )  # fmt: skip

@@ -167,9 +167,15 @@ CROSS_ENTROPY = Exercise(
         Mistake("gather without an axis", lambda z, y: -z.log_softmax(dim=1).gather(1, y).mean(), "gather wants the labels as a column, (B, 1): labels[:, None]. Or pick with log_p[torch.arange(B), labels]."),
     ],
     hints=[
-        "By hand: logits 2, 1, 0 become exp: 7.39, 2.72, 1; shares 0.665, 0.245, 0.090. The loss of class 1 is -log 0.245.",
-        "log(exp(z) / sum) = z - log(sum): no division. Take each row's maximum off z first, so that exp cannot overflow.",
-        "log_p = shifted - shifted.exp().sum(dim=1, keepdim=True).log(), then -log_p[torch.arange(len(labels)), labels].mean()",
+        "By hand: logits 2, 1, 0 become exp: 7.39, 2.72, 1; shares 0.665, 0.245, 0.090. The loss of class "
+        "1 is -log 0.245.",
+        "log(exp(z) / sum) = z - log(sum): no division. Take each row's maximum off first, so that exp "
+        "cannot overflow:\n"
+        "    shifted = logits - logits.max(dim=1, keepdim=True).values",
+        "The logarithms of the probabilities, and of each row the one of its label:\n"
+        "    log_p = shifted - shifted.exp().sum(dim=1, keepdim=True).log()\n"
+        "    return -log_p[torch.arange(len(labels)), labels].mean()",
     ],
     note="Its gradient is softmax minus one-hot: how far each probability is off.",
+    shorter="(logits.logsumexp(dim=1) - logits[torch.arange(len(labels)), labels]).mean()",
 )  # fmt: skip

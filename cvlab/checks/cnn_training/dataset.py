@@ -196,9 +196,14 @@ STICKER_DATASET = Exercise(
         Mistake("a dict", _dataset(item=lambda pair: {"image": pair[0], "label": pair[1]}), "You return a dict. Return the pair: image, label."),
     ],
     hints=[
-        "__init__ only keeps what it is given. All work happens in __getitem__, when a picture is wanted.",
-        "torch.from_numpy(...) makes a tensor, permute(2, 0, 1) puts the channels first, / 255 scales.",
-        "Call self.transform(image) when it is not None, and return image, int(self.labels[index]).",
+        "`__init__` only keeps what it is given. All work happens in `__getitem__`, when a picture is wanted.",
+        "A tensor, the channels first, from 0 to 1:\n"
+        "    image = torch.from_numpy(self.images[index]).permute(2, 0, 1) / 255",
+        "Call the transform when there is one:\n"
+        "    if self.transform is not None:\n"
+        "        image = self.transform(image)\n"
+        "    return image, int(self.labels[index])",
     ],
-    note="With __len__ and __getitem__, a DataLoader can shuffle it, batch it and read it in several processes.",
+    note="With `__len__` and `__getitem__`, a DataLoader can shuffle it, batch it and read it in several "
+    "processes.",
 )  # fmt: skip

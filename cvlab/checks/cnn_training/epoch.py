@@ -211,9 +211,15 @@ TRAIN_EPOCH = Exercise(
         Mistake("whole pair to the model", lambda model, batches, loss_function, optimizer: model(batches[0]), "Each batch is a pair, and the model wants only the pictures: for images, labels in batches."),
     ],
     hints=[
-        "model.train() once. Then for each batch five lines: zero, forward, loss, backward, step.",
-        "The mean loss: add loss.item() * len(labels), and count len(labels); divide at the end, after the loop.",
-        "optimizer.zero_grad(); loss = loss_function(model(images), labels); loss.backward(); optimizer.step()",
+        "`model.train()` once. Then for each batch five lines: zero, forward, loss, backward, step.",
+        "The mean loss: add up the two, and divide at the end, after the loop:\n"
+        "    total += loss.item() * len(labels)\n"
+        "    count += len(labels)",
+        "The step itself:\n"
+        "    optimizer.zero_grad()\n"
+        "    loss = loss_function(model(images), labels)\n"
+        "    loss.backward()\n"
+        "    optimizer.step()",
     ],
     note="Every training of this course is this loop with something added.",
 )  # fmt: skip

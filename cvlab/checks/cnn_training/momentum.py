@@ -121,9 +121,11 @@ SGD_MOMENTUM_STEP = Exercise(
         Mistake("learning rate on the gradient only", _stepped(lambda w, g, v, lr, m: (w - lr * g - m * v, m * v + g)), "lr multiplies only the gradient in your step. It multiplies the whole new velocity: weight - lr * velocity."),
     ],
     hints=[
-        "Without momentum: weight - lr * grad. With it you subtract lr times the velocity instead.",
+        "Without momentum: `weight - lr * grad`. With it you subtract `lr` times the velocity instead.",
         "The velocity keeps a share `momentum` of itself and adds the new gradient.",
-        "velocity = momentum * velocity + grad, then return weight - lr * velocity, velocity.",
+        "Both come back, the weight first:\n"
+        "    velocity = momentum * velocity + grad\n"
+        "    return weight - lr * velocity, velocity",
     ],
     note="With momentum 0.9 a steady gradient builds up to ten times its size.",
 )  # fmt: skip

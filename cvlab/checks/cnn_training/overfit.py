@@ -158,8 +158,13 @@ OVERFIT = Exercise(
     ],
     hints=[
         "It is the training loop with one batch again and again: no loader, no epochs.",
-        "In this order: loss, append loss.item(), stop when it is below target, zero, backward, step.",
-        "while len(losses) < limit: ... if losses[-1] < target: break ... and return losses after the loop.",
+        "In this order: loss, append `loss.item()`, stop when it is below `target`, zero, backward, step.",
+        "Return the losses after the loop:\n"
+        "    while len(losses) < limit:\n"
+        "        ...\n"
+        "        if losses[-1] < target:\n"
+        "            break\n"
+        "        ...",
     ],
     note="A net that cannot learn eight pictures by heart will not learn eight thousand.",
 )  # fmt: skip

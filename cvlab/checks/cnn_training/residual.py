@@ -223,9 +223,17 @@ RESIDUAL_BLOCK = Exercise(
         Mistake("norm of the input", _block(_norms(lambda i, o: nn.BatchNorm2d(i), lambda i, o: nn.BatchNorm2d(o)), forward=_added(lambda b, x: b.norm2(b.conv2(b.conv1(b.norm1(x)).relu())))), "Your first norm comes before the first convolution. The order is conv, norm, ReLU, conv, norm."),
     ],
     hints=[
-        "The long path: conv 3 x 3 (with stride, padding=1, bias=False), norm, ReLU, conv 3 x 3, norm.",
-        "The short path is nn.Identity(), or a 1 x 1 convolution with that stride where channels or stride change the shape.",
-        "forward: y = norm1(conv1(x)).relu(); y = norm2(conv2(y)); return (y + shortcut(x)).relu()",
+        "The long path: conv 3 x 3 (with `stride`, `padding=1`, `bias=False`), norm, ReLU, conv 3 x 3, norm.",
+        "The short path is the bare input, but a 1 x 1 convolution where channels or stride change the "
+        "shape:\n"
+        "    self.shortcut = nn.Identity()\n"
+        "    if stride != 1 or channels_in != channels_out:\n"
+        "        self.shortcut = nn.Conv2d(channels_in, channels_out, 1, stride, bias=False)",
+        "Both paths meet before the last ReLU:\n"
+        "    y = self.norm1(self.conv1(x)).relu()\n"
+        "    y = self.norm2(self.conv2(y))\n"
+        "    return (y + self.shortcut(x)).relu()",
     ],
-    note="With the long path at zero it passes its input on: a block too many does no harm.",
+    note="With the long path at zero and a bare shortcut, what comes in goes out: a block too many does no "
+    "harm.",
 )  # fmt: skip

@@ -248,8 +248,10 @@ MOVING_AVERAGE = Exercise(
     ],
     hints=[
         "The first value has no neighbours on its left. What did the text put there?",
-        "Pad width // 2 zeros at both ends; then window i is padded[i : i + width].",
-        "padded = np.pad(signal.astype(float), width // 2), then the mean of each of the len(signal) windows.",
+        "Pad `width // 2` zeros at both ends; then window i is `padded[i : i + width]`.",
+        "Then take the mean of each of the `len(signal)` windows:\n"
+        "    padded = np.pad(signal.astype(float), width // 2)",
     ],
     note="The sagging ends are the zeros that were averaged in.",
+    shorter='np.convolve(signal.astype(float), np.ones(width) / width, "same")',
 )

@@ -269,10 +269,13 @@ CORRELATE2D = Exercise(
         ),
     ],
     hints=[
-        "How many places are there for a kernel of 2 rows in a picture of 3 rows? That is the height of the result.",
-        "At (row, col) the patch is image[row : row + kh, col : col + kw]. Multiply it by the kernel, then add up.",
-        "Make result = np.zeros((H - kh + 1, W - kw + 1)) and fill it in two loops; "
-        "patch.astype(float) * kernel cannot overflow.",
+        "How many places are there for a kernel of 2 rows in a picture of 3 rows? That is the height of "
+        "the result.",
+        "The patch at (row, col); multiply it by the kernel, then add up:\n"
+        "    patch = image[row : row + kernel_height, col : col + kernel_width]",
+        "Fill it in two loops; `patch.astype(float) * kernel` cannot overflow:\n"
+        "    result = np.zeros((H - kernel_height + 1, W - kernel_width + 1))",
     ],
-    note="Two loops and one sum: this is what every convolutional layer does, only faster.",
+    note="Multiply, add up, move on: every convolutional layer does this, only faster.",
+    shorter='scipy.signal.correlate2d(image.astype(float), kernel, "valid")',
 )

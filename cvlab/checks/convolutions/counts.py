@@ -146,8 +146,9 @@ OUTPUT_SIZE = Exercise(
     ],
     hints=[
         "With padding, how many cells are there? And over how many does a kernel of 3 with dilation 2 reach?",
-        "reach = dilation * (kernel - 1) + 1. The window can move by size + 2 * padding - reach cells.",
-        "Whole steps: (size + 2 * padding - reach) // stride. One place more than steps.",
+        "The window can move by `size + 2 * padding - reach` cells:\n    reach = dilation * (kernel - 1) + 1",
+        "Count the whole steps; there is one place more than steps:\n"
+        "    steps = (size + 2 * padding - reach) // stride",
     ],
     note="What is left over after the last whole step is never read.",
 )
@@ -255,8 +256,10 @@ CONV_PARAMETERS = Exercise(
     ],
     hints=[
         "One kernel first: how many numbers has it, if the input has 3 channels and k is 3?",
-        "k * k * in_channels, and one bias. How many kernels are there?",
-        "out_channels * (kernel * kernel * in_channels + (1 if bias else 0)).",
+        "`kernel * kernel * in_channels`, and one bias. How many kernels are there?",
+        "A bias counts once for each kernel:\n"
+        "    return out_channels * (kernel * kernel * in_channels + (1 if bias else 0))",
     ],
     note="The picture's height and width do not appear: the same numbers work everywhere.",
+    shorter="out_channels * (kernel**2 * in_channels + bias)",
 )

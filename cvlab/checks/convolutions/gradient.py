@@ -199,9 +199,15 @@ CONV1D_GRAD = Exercise(
         ),
     ],
     hints=[
-        "Output i is signal[i] kernel[0] + signal[i + 1] kernel[1] + ... How does it change when kernel[0] does?",
-        "Loop over the outputs. grad[i] goes back to every cell of its window, times kernel; and to kernel, times the window.",
-        "d_signal[i : i + K] += g * kernel, d_kernel += g * signal[i : i + K], and the bias collects sum(grad).",
+        "Output i is `signal[i] * kernel[0] + signal[i + 1] * kernel[1] + ...` How does it change when "
+        "`kernel[0]` does?",
+        "Loop over the outputs. `grad[i]` goes back to every cell of its window, times `kernel`; and to "
+        "`kernel`, times the window.",
+        "The bias collects the sum of all; for each output i:\n"
+        "    d_signal[i : i + K] += grad[i] * kernel\n"
+        "    d_kernel += grad[i] * signal[i : i + K]",
     ],
-    note="dL/dkernel is a correlation of the input with grad: the backward pass is made of convolutions too.",
+    note="The kernel's gradient is a correlation of the input with `grad`: the backward pass is made of "
+    "convolutions too.",
+    shorter='np.convolve(grad, kernel), np.correlate(signal, grad, "valid"), float(grad.sum())',
 )

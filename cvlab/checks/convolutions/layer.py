@@ -208,9 +208,14 @@ CONV_LAYER = Exercise(
         ),
     ],
     hints=[
-        "One kernel first. Filter channel 0 by its plane 0, channel 1 by its plane 1, and so on. What do you do with the answers?",
-        "sum(filters.correlate2d(channel, plane) for channel, plane in zip(picture, kernel)) + bias[k] is the map of kernel k.",
-        "Make one map for each kernel in a list, then np.stack(maps): (K, out_h, out_w).",
+        "One kernel first. Filter channel 0 by its plane 0, channel 1 by its plane 1, and so on. What do "
+        "you do with the answers?",
+        "The map of kernel k is the sum of its answers, and its bias:\n"
+        "    answers = [filters.correlate2d(channel, plane) for channel, plane in zip(picture, weight[k])]\n"
+        "    sum(answers) + bias[k]",
+        "Make one map for each kernel in a list, then stack them, (K, out_h, out_w):\n"
+        "    return np.stack(maps)",
     ],
-    note="That is all a convolutional layer is: the filter you wrote, once for each pair of channel and kernel.",
+    note="That is all a convolutional layer is: one filter for each pair of channel and kernel, added up.",
+    shorter="F.conv2d(*(torch.tensor(a).double() for a in (picture[None], weight, bias)))[0]",
 )

@@ -204,9 +204,13 @@ MAX_POOL2D = Exercise(
         ),
     ],
     hints=[
-        "It is correlate2d with two changes: the window moves by stride, and max takes the place of the sum.",
-        "The window for result[row, col] starts at top = row * stride[0], left = col * stride[1].",
-        "height = (H - size[0]) // stride[0] + 1, width likewise; np.zeros((height, width), image.dtype) to fill.",
+        "It is `correlate2d` with two changes: the window moves by `stride`, and `max` takes the place of "
+        "the sum.",
+        "Where the window for `result[row, col]` starts:\n    top, left = row * stride[0], col * stride[1]",
+        "The width likewise; then fill it in two loops:\n"
+        "    height = (H - size[0]) // stride[0] + 1\n"
+        "    result = np.zeros((height, width), image.dtype)",
     ],
-    note="Half the rows and half the columns: a quarter of the memory.",
+    note="With size and stride 2 a quarter of the numbers is left: half the rows, half the columns.",
+    shorter="np.lib.stride_tricks.sliding_window_view(image, size)[:: stride[0], :: stride[1]].max((2, 3))",
 )

@@ -162,8 +162,10 @@ RECEPTIVE_FIELD = Exercise(
     ],
     hints=[
         "No layers: 1 cell. A kernel of 3 adds one cell on either side. What does a second kernel of 3 add?",
-        "Keep two numbers: the field, and how many input cells one step of the current layer is. Both start at 1.",
-        "For each layer: field += dilation * (kernel - 1) * step, and only then step *= stride.",
+        "Keep two numbers: the field, and how many input cells one step of the current layer is. Both "
+        "start at 1:\n"
+        "    field, step = 1, 1",
+        "For each layer, in this order:\n    field += dilation * (kernel - 1) * step\n    step *= stride",
     ],
     note="Padding does not appear: it moves the field, it does not change its size.",
 )

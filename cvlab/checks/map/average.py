@@ -172,9 +172,11 @@ AVERAGE_PRECISION = Exercise(
     ],
     hints=[
         "First the envelope: replace each precision by the largest one from there to the end of the array.",
-        "np.maximum.accumulate runs from the left; turn the array round, run it, turn it back. "
-        "np.searchsorted(recall, levels) finds the first place that reaches each level.",
-        "Where no place reaches a level, searchsorted returns len(recall): append a 0 to the envelope before indexing.",
+        "`np.maximum.accumulate` runs from the left: turn the array round, run it, turn it back. This "
+        "finds the first place that reaches each level:\n"
+        "    np.searchsorted(recall, levels)",
+        "Where no place reaches a level, it gives `len(recall)`, one too far: append a 0 before indexing.\n"
+        "    np.append(envelope, 0)[found]",
     ],
     note="No detections at all gives 0, and so does never being right.",
 )  # fmt: skip

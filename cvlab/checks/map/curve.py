@@ -137,8 +137,11 @@ PR_CURVE = Exercise(
     ],
     hints=[
         "Put the flags in the order of the scores, best first. How many are right down to each place?",
-        "tp = np.cumsum(correct[order]). The number of detections down to each place is 1, 2, 3, ...",
-        "precision = tp / np.arange(1, len(tp) + 1), recall = tp / max(n_truths, 1).",
+        "The number of detections down to each place is 1, 2, 3, ... The right ones among them:\n"
+        "    tp = np.cumsum(correct[order])",
+        "Divide by the detections so far, and by the truths:\n"
+        "    precision = tp / np.arange(1, len(tp) + 1)\n"
+        "    recall = tp / max(n_truths, 1)",
     ],
     note="The threshold on the score is nothing but the place where you stop on this curve.",
 )  # fmt: skip

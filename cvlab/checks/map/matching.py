@@ -164,9 +164,13 @@ MATCH_DETECTIONS = Exercise(
         Mistake("no truths: argmax crashes", _argmax_without_truths, "Without truths there is nothing to take the argmax of, and it crashes. Then every detection is false."),
     ],
     hints=[
-        "Go through the detections from the highest score down. Keep an array that says which truths are still free.",
-        "For detection d the candidates are np.flatnonzero(free & (ious[d] >= threshold)).",
-        "If there are candidates: best = candidates[ious[d, candidates].argmax()]; then correct[d], free[best] = True, False.",
+        "Go through the detections from the highest score down. Keep an array that says which truths are "
+        "still free.",
+        "For detection d:\n"
+        "    candidates = np.flatnonzero(free & (ious[d] >= threshold))",
+        "If there are candidates:\n"
+        "    best = candidates[ious[d, candidates].argmax()]\n"
+        "    correct[d], free[best] = True, False",
     ],
     note="That is the heart of every detection metric; the rest is counting.",
 )  # fmt: skip

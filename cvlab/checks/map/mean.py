@@ -188,10 +188,13 @@ COCO_MAP = Exercise(
         Mistake("every class looked for in every image", _every_class, "Not every image holds every class, so the lookup fails. Take those that do: if name in image."),
     ],
     hints=[
-        "Two loops: over the classes and over np.linspace(0.5, 0.95, 10). What must be computed anew at each threshold?",
-        "Inside: match_detections in each image, np.concatenate of its answers and of the scores, then one pr_curve with the "
-        "truths of all images, then average_precision.",
-        "Skip a class when its ious.shape[1] add up to 0. At the end np.mean of all values, or -1.0 when there are none.",
+        "Two loops: over the classes and over `np.linspace(0.5, 0.95, 10)`. What must be computed anew at "
+        "each threshold?",
+        "Inside: `match_detections` in each image, `np.concatenate` of its answers and of the scores, "
+        "then one `pr_curve` with the truths of all images, then `average_precision`.",
+        "Skip a class when its `ious.shape[1]` add up to 0. At the end the mean of all values, or -1.0 "
+        "when there are none:\n"
+        "    return float(np.mean(values)) if values else -1.0",
     ],
     note="COCO's evaluator adds crowds, sizes and a limit of 100 detections an image; the curve is this one.",
 )  # fmt: skip

@@ -178,8 +178,10 @@ IOU = Exercise(
     ],
     hints=[
         "The overlap starts at the later of the two left edges. Where does it end?",
-        "width = min(a[2], b[2]) - max(a[0], b[0]). What is it for boxes that are apart, and what should it be?",
-        "union = area of a + area of b - overlap, because the sum counts the overlap twice.",
+        "What is this for boxes that are apart, and what should it be?\n"
+        "    width = min(a[2], b[2]) - max(a[0], b[0])",
+        "The sum of the areas counts the overlap twice:\n"
+        "    union = area_a + area_b - overlap",
     ],
     note="Boxes that are apart share nothing: 0.0, neither None nor an error.",
 )  # fmt: skip

@@ -90,8 +90,10 @@ PRECISION_RECALL = Exercise(
     ],
     hints=[
         "Precision looks at the detections, recall at the truths. How many are there of each?",
-        "There are tp + fp detections and tp + fn truths; tp of both are good.",
-        "precision = tp / (tp + fp) if tp + fp else 0.0, and recall likewise with fn.",
+        "There are `tp + fp` detections and `tp + fn` truths; `tp` of both are good.",
+        "Recall likewise, with `fn`:\n"
+        "    precision = tp / (tp + fp) if tp + fp else 0.0",
     ],
-    note="Notice that neither needs the true negatives: nobody can count the boxes that were rightly not drawn.",
+    note="Neither needs the true negatives: nobody can count the boxes that were rightly not drawn.",
+    shorter="(tp / max(tp + fp, 1), tp / max(tp + fn, 1))",
 )  # fmt: skip

@@ -110,9 +110,11 @@ VOC_TO_COCO = Exercise(
         Mistake("first letters", lambda names, categories: {n: c["id"] for n in names for c in categories if c["name"].startswith(n[:3])}, "The first letters are shared by other things, and a sofa is a couch. Compare whole names, translated."),
     ],
     hints=[
-        "First make a dict of COCO's names and ids from categories. Which of the 20 VOC names are not in it?",
+        "First make a dict of COCO's names and ids from `categories`. Which of the 20 VOC names are not "
+        "in it?",
         "Six are missing. Find the word that COCO uses for each: a sofa is a couch, a tvmonitor is a tv.",
-        "spelling.get(name, name) gives the translated name where there is one, else the name itself.",
+        "The translated name where there is one, else the name itself:\n"
+        "    spelling.get(name, name)",
     ],
     note="Equal names find 14 of 20 classes, and no error would have told you about the other six.",
 )  # fmt: skip

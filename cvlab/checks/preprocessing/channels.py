@@ -147,11 +147,13 @@ TO_RGB = Exercise(
         ),
     ],
     hints=[
-        "image_bgr[0, 0] is blue, green, red. You want red, green, blue: which place keeps its value?",
+        "`image_bgr[0, 0]` is blue, green, red. You want red, green, blue: which place keeps its value?",
         "The channels are the last axis, and a slice with step -1 reads an axis backwards.",
-        "image_bgr[:, :, ::-1] is a view of the input; one method call makes it an array of its own.",
+        "`image_bgr[:, :, ::-1]` is a view of the input; one method makes it an array of its own:\n"
+        "    return image_bgr[:, :, ::-1].copy()",
     ],
     note="Do it once, right after reading: converting twice brings BGR back without any error.",
+    shorter="image_bgr[:, :, ::-1].copy()",
 )
 
 
@@ -234,8 +236,9 @@ HWC_TO_CHW = Exercise(
     ],
     hints=[
         "The numbers stay the same; only the order of the three axes changes.",
-        "transpose takes, for each new axis, the number of the old one. Which old axis comes first now?",
-        "The new order is channels (old 2), rows (old 0), columns (old 1).",
+        "`transpose` takes, for each new axis, the number of the old one. Which old axis comes first now?",
+        "The new order is channels (old 2), rows (old 0), columns (old 1):\n    return image.transpose(...)",
     ],
-    note="No number was copied: only the strides changed.",
+    note="`transpose` copies no number: it only changes the strides, by which the array is read.",
+    shorter="image.transpose(2, 0, 1)",
 )

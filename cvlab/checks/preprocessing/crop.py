@@ -232,8 +232,9 @@ CENTER_CROP = Exercise(
     ],
     hints=[
         "How many rows are cut away in all? Half of them lie above the crop.",
-        "The first row is (H - size) // 2. Where does the slice end, if it holds size rows?",
-        "image[top : top + size, left : left + size], with left computed from W as top is from H.",
+        "Where does the slice end, if it holds `size` rows?\n    top = (H - size) // 2",
+        "`left` is computed from W as `top` is from H:\n"
+        "    return image[top : top + size, left : left + size].copy()",
     ],
     note="An odd pixel left over stays at the bottom and right.",
 )

@@ -148,9 +148,10 @@ DENORMALIZE = Exercise(
         ),
     ],
     hints=[
-        "normalize did two steps. Which one came last, and what undoes it?",
+        "`normalize` did two steps. Which one came last, and what undoes it?",
         "Division is undone by multiplication, subtraction by addition, and the last step comes first.",
-        "image * ... + ... : first std, then mean.",
+        "First `std`, then `mean`:\n    return image * ... + ...",
     ],
-    note="denormalize(normalize(image)) is the image again, up to rounding.",
+    note="`denormalize(normalize(image, mean, std), mean, std)` is the image again, up to rounding.",
+    shorter="image * std + mean",
 )

@@ -187,8 +187,10 @@ NORMALIZE = Exercise(
     ],
     hints=[
         "An average pixel should become 0, and a usual distance from the average should become 1.",
-        "Subtract first, then divide. mean has shape (3,) and fits the last axis of (H, W, 3) without a loop.",
-        "(image - ...) / ... : the brackets matter, and both come from the arguments.",
+        "Subtract first, then divide. `mean` has shape (3,) and fits the last axis of (H, W, 3) without a "
+        "loop.",
+        "The brackets matter, and both numbers come from the arguments:\n    return (image - ...) / ...",
     ],
     note="The same numbers serve training and inference: a network knows the ones it was trained with.",
+    shorter="(image - mean) / std",
 )

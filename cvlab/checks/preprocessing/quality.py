@@ -214,10 +214,13 @@ PSNR = Exercise(
         ),
     ],
     hints=[
-        "First one number for how different the pictures are: the mean of the squared differences. "
-        "What is 3 - 5 in uint8?",
-        "Convert both to float, subtract, square, take the mean: that is mse. Then 10 * log10(peak squared / mse).",
-        "When mse is 0, return float('inf') before dividing; else return float(10 * np.log10(peak**2 / mse)).",
+        "First one number for how different the pictures are: the mean of the squared differences. What "
+        "is `3 - 5` in uint8?",
+        "Convert both to float, subtract, square, take the mean:\n"
+        "    mse = np.mean((a.astype(float) - b.astype(float)) ** 2)",
+        "When `mse` is 0, return `float('inf')` before dividing; else\n"
+        "    return float(10 * np.log10(peak**2 / mse))",
     ],
     note="Twice the error costs 6 dB.",
+    shorter="skimage.metrics.peak_signal_noise_ratio(a, b, data_range=peak)",
 )

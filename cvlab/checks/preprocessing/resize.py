@@ -201,9 +201,11 @@ RESIZE_NEAREST = Exercise(
     ],
     hints=[
         "Go from output to input: for each output row, which input row lies under its centre?",
-        "The centre of output row i is at i + 0.5. Times H / height it is a place in the input; its floor is the row.",
-        "rows = ((np.arange(height) + 0.5) * H / height).astype(int), cols likewise; "
-        "then image[rows[:, None], cols] picks the grid.",
+        "The centre of output row i is at `i + 0.5`. Times `H / height` it is a place in the input; its "
+        "floor is the row.",
+        "The columns likewise; then pick the grid:\n"
+        "    rows = ((np.arange(height) + 0.5) * H / height).astype(int)\n"
+        "    return image[rows[:, None], cols]",
     ],
     note="Every value is one of the input's, so masks and labels survive it.",
 )

@@ -142,8 +142,12 @@ SLOPE = Exercise(
     ],
     hints=[
         "Three steps: mark a tensor, let the function compute, walk back.",
-        "torch.tensor(float(x), requires_grad=True) marks it; the result of function(x) has the method backward().",
-        "After function(x).backward() the slope is in x.grad, and .item() makes it a float.",
+        "`requires_grad=True` marks a tensor; the result of `function(x)` has the method `backward()`:\n"
+        "    x = torch.tensor(float(x), requires_grad=True)",
+        "After `backward()` the slope is in `x.grad`, and `.item()` makes it a float:\n"
+        "    function(x).backward()\n"
+        "    return x.grad.item()",
     ],
-    note="You never wrote a derivative: any function made of tensor operations will do.",
+    note="Nobody wrote a derivative: any function made of tensor operations will do.",
+    shorter="torch.func.grad(function)(torch.tensor(float(x))).item()",
 )

@@ -156,11 +156,12 @@ MIRROR = Exercise(
         ),
     ],
     hints=[
-        "A picture is indexed as image[row, column]. Which of the two changes in a mirror?",
-        "A slice has a third part, the step: numbers[::-1] reads a list backwards.",
-        "Keep all rows with a colon, and read the columns with step -1: image[:, ...]",
+        "A picture is indexed as `image[row, column]`. Which of the two changes in a mirror?",
+        "A slice has a third part, the step: `numbers[::-1]` reads a list backwards.",
+        "Keep all rows with a colon, and read the columns with step -1:\n    return image[:, ...]",
     ],
-    note="It is a view: no pixel was copied.",
+    note="A slice such as `image[:, ::-1]` is a view: no pixel is copied, however large the picture.",
+    shorter="image[:, ::-1]",
 )
 
 
@@ -296,9 +297,14 @@ TO_BATCH = Exercise(
         ),
     ],
     hints=[
-        "Three steps: make one array of the list, add the channel axis, turn the numbers into floats in [0, 1].",
-        "np.stack(images) is (N, H, W); torch.from_numpy makes a tensor of it; unsqueeze(1) adds an axis at place 1.",
-        "Last step: tensor.float() / 255. Divide after .float(), or the whole numbers get in the way.",
+        "Three steps: make one array of the list, add the channel axis, turn the numbers into floats in "
+        "[0, 1].",
+        "`np.stack` makes one array, `torch.from_numpy` a tensor of it, `unsqueeze(1)` adds an axis at "
+        "place 1:\n"
+        "    batch = torch.from_numpy(np.stack(images)).unsqueeze(1)",
+        "The last step; divide after `.float()`, or the whole numbers get in the way:\n"
+        "    return batch.float() / 255",
     ],
-    note="This shape, (N, C, H, W), is the one every network in this course eats.",
+    note="This shape, (N, C, H, W), is the one that every network in this course takes.",
+    shorter="torch.from_numpy(np.stack(images))[:, None] / 255",
 )

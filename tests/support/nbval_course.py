@@ -1,4 +1,7 @@
-"""Makes nbval see a cell's outputs as JupyterLab saves them, figures too, in a kernel like the one of `cvlab build`."""
+"""Makes nbval see a cell's outputs as JupyterLab saves them, figures too, in a kernel like the one of `cvlab build`.
+
+`run_nbval` puts this file beside a notebook as its conftest.py.
+"""
 
 import json
 import os

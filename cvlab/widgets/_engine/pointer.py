@@ -9,6 +9,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
+import cvlab.draw
 from cvlab.widgets._engine.base import Widget
 from cvlab.widgets._engine.readout import readout_html
 from cvlab.widgets._engine.sheet import DENSITY, HUES
@@ -16,6 +17,7 @@ from cvlab.widgets._engine.sheet import DENSITY, HUES
 __all__ = ["PointerWidget"]
 
 HELPER, STYLE = (Path(__file__).with_name(f"pointer.{kind}") for kind in ("js", "css"))
+PAGE = Path(cvlab.draw.__file__).with_name("page.css")
 
 
 class PointerWidget(Widget):
@@ -102,7 +104,7 @@ class PointerWidget(Widget):
         self._quiet, self.canvas.state = True, self.state
         self._quiet = False
 
-    def _tell(self, readout: str) -> None:
+    def _tell(self, readout: str, other: str = "") -> None:
         self.canvas.readout = readout_html(readout)
 
 
@@ -115,7 +117,7 @@ def _canvas_class(owner: type[PointerWidget]) -> type:
             f"const cvlabHues = {json.dumps(HUES)};\n{HELPER.read_text(encoding='utf-8')}\n"
             f"export default cvlabMount({owner.scene});\n"
         )
-        _css = STYLE.read_text(encoding="utf-8")
+        _css = "\n".join(path.read_text(encoding="utf-8") for path in (PAGE, STYLE))
         state = traitlets.Dict().tag(sync=True)
         data = traitlets.Dict().tag(sync=True)
         readout = traitlets.Unicode().tag(sync=True)

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
+from cvlab.draw import ERROR, PREDICTION, TRUTH
 from cvlab.widgets._engine.picture import font
 
 __all__ = ["DENSITY", "DIM", "FAINT", "HUES", "INK", "LINE", "PAPER", "Sheet", "ink_on", "text_width"]
@@ -16,14 +17,7 @@ INK, DIM, LINE, FAINT, PAPER = (
     "#ffffff",
 )  # as in pointer.js, light
 # What a scene finds in `s.theme`: colours that mean the same in every lesson, and the place where the learner is.
-HUES = {
-    "truth": "#009e73",
-    "prediction": "#0072b2",
-    "error": "#d55e00",
-    "here": "#e69f00",
-    "other": "#cc79a7",
-    "sky": "#56b4e9",
-}
+HUES = {"truth": TRUTH, "prediction": PREDICTION, "error": ERROR, "here": "#E69F00"}
 
 
 def ink_on(rgb) -> str:

@@ -91,7 +91,7 @@ class PointerWidget(Widget):
         self._quiet, self.canvas.state = True, self.state
         self._quiet = False
 
-    def _tell(self, readout: str) -> None:
+    def _tell(self, readout: str, other: str = "") -> None:
         self.canvas.readout = readout_html(readout)
 
 

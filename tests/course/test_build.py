@@ -341,6 +341,11 @@ BROKEN = {
         2,
         "an exercise is never folded",
     ),
+    "file beside the notebook": (
+        "# minimum: code 1\n# %%\nopen('half.pt', 'w').close()\n",
+        1,
+        "a run leaves half.pt beside the notebook; write to tempfile.mkdtemp()",
+    ),
     "unknown exercise": (
         f"{EXERCISE}def nowhere(x):\n{BEGIN}    return x\n{END}# %%\nfrom cvlab import check\n\ncheck(nowhere)\n",
         8,

@@ -217,5 +217,6 @@ def test_runs_offline_with_the_committed_outputs(name, kind, tmp_path, record_pr
     record_property("notebook", figures)
     assert run.figures["cells"] == len(code_cells(whole)), "an honest run: nothing skipped"
     assert {what: counts[what] for what, least in lesson.minimum.items() if counts[what] < least} == {}
+    assert figures["left"] == [], "written beside the notebook; a lesson writes to tempfile.mkdtemp()"
     assert figures["memory"] < MEMORY
     assert figures["own"] < OWN

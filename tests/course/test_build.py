@@ -308,7 +308,7 @@ BROKEN = {
     "unknown tag": (
         '# minimum: code 1\n# %% tags=["exersise"]\nx = 1\n',
         2,
-        "unknown tag 'exersise'. Did you mean 'exercise'? Known are again, author, core, ",
+        "unknown tag 'exersise'. Did you mean 'exercise'? Known are again, author, core, cover, ",
     ),
     "tag twice": ('# minimum: code 1\n# %% tags=["core", "core"]\nx = 1\n', 2, "a tag stands twice in "),
     "author's other tag": (
@@ -330,6 +330,11 @@ BROKEN = {
         '# minimum: code 1\n# %% tags=["author"]\ny = 1\n# %%\nx = 1\ny\n',
         6,
         "the student notebook fails here: NameError",
+    ),
+    "two covers": (
+        '# minimum: code 1\n# %% tags=["cover"]\n1\n# %% tags=["cover"]\n1\n',
+        4,
+        "a lesson has one cover: this is the second cell tagged so",
     ),
     "fold without a comment": (
         '# minimum: code 1\n# %% tags=["fold"]\nx = 1\n',

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from cvlab.checks._engine.card import Picture
 from cvlab.checks._engine.describe import is_tensor, plain
-from cvlab.checks._engine.result import Picture
 
 __all__ = ["pictures"]
 

@@ -13,7 +13,7 @@ from cvlab import _validate, settings
 from cvlab.checks._engine.registry import LESSONS, names
 from cvlab.store.files import write_whole
 
-__all__ = ["ProgressTable", "entry", "path", "progress", "read", "record"]
+__all__ = ["ProgressTable", "entry", "mistakes_met", "path", "progress", "read", "record", "state"]
 
 Change = Callable[[dict], dict]
 
@@ -135,6 +135,22 @@ def _is_record(value: Any) -> bool:
     value = _EMPTY | value
     counts = all(type(value[key]) is int and 0 <= value[key] < 10**9 for key in ("attempts", "hints"))
     return counts and all(isinstance(value[key], bool) for key in ("solved", "solution_seen"))
+
+
+def mistakes_met(record: dict) -> dict[str, int]:
+    """Return how often each known mistake was met, by its name; what is no such count is left out.
+
+    At most fifty names: more than any exercise knows, so that a file cannot grow without end.
+    """
+    found = record.get("mistakes")
+    pairs = found.items() if isinstance(found, dict) else ()
+    sound = [(name, n) for name, n in pairs if len(name) <= 100 and type(n) is int and 0 < n < 10**9]
+    return dict(sound[:50])
+
+
+def state(record: dict) -> str:
+    """Name how far an exercise is: "solved", "tried" or "open"."""
+    return "solved" if record["solved"] else "tried" if record["attempts"] else "open"
 
 
 def _keep_aside(raw: bytes) -> str:

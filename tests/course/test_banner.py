@@ -4,7 +4,7 @@ import pytest
 from support.sealed import ROOT
 
 from cvlab.course.banner import banner
-from cvlab.course.compose import inputs
+from cvlab.course.compose import FOLDED, RUN_FIRST, inputs
 from cvlab.course.source import SourceError, read_lesson
 
 SOURCE = """\
@@ -59,6 +59,14 @@ def test_the_mark_becomes_the_banner(tmp_path, kind):
 def test_a_mark_without_its_exercise_is_an_error(tmp_path, old, new, message):
     with pytest.raises(SourceError, match=message):
         inputs(read(tmp_path, SOURCE.replace(old, new)), "student")
+
+
+def test_a_folded_set_up_cell_says_what_to_do(tmp_path):
+    text = SOURCE + '# %% tags=["setup", "fold"]\n'
+    *_, plain = inputs(read(tmp_path, SOURCE + '# %% tags=["setup"]\n'), "student").cells
+    *_, folded = inputs(read(tmp_path, text), "student").cells
+    assert folded.source == f"{RUN_FIRST}\n{plain.source}"
+    assert folded.metadata == {"tags": ["setup", "fold"], **FOLDED}
 
 
 def test_the_sheet_finds_the_banner():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.sealed import ROOT, run_nbval
-from support.sittings import tagged
+from support.sittings import code_lines, tagged
 
 from cvlab.checks._engine import registry
 from cvlab.course.build import KEEP, count
@@ -133,7 +133,7 @@ def test_lesson_has_its_parts(name):
     assert re.search(r"\d+ minutes", prose[0]), "the first cell says how many minutes"
     setup = [cell for cell in cells if tagged(cell, "setup")]
     assert len(setup) == 1
-    assert len(setup[0].source.splitlines()) <= SETUP_LINES
+    assert code_lines(setup[0]) <= SETUP_LINES
     least = 1 if lesson_of(name).draft else FEWER.get(name, EXERCISES)
     assert len(lesson_of(name).exercises()) >= least
     for part in ("in the library", "where it breaks", "sources"):
@@ -217,5 +217,6 @@ def test_runs_offline_with_the_committed_outputs(name, kind, tmp_path, record_pr
     record_property("notebook", figures)
     assert run.figures["cells"] == len(code_cells(whole)), "an honest run: nothing skipped"
     assert {what: counts[what] for what, least in lesson.minimum.items() if counts[what] < least} == {}
+    assert figures["left"] == [], "written beside the notebook; a lesson writes to tempfile.mkdtemp()"
     assert figures["memory"] < MEMORY
     assert figures["own"] < OWN

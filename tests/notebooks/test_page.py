@@ -10,9 +10,11 @@ from support.sealed import ROOT
 from cvlab.course.banner import MARK
 from cvlab.course.compose import notebook_path, read_lessons
 from cvlab.course.execute import WIDGET
+from cvlab.course.pictures import SIZE, cover, trimmed
 from cvlab.course.source import solved
 
 FITS, WIDEST, WIDE_SHARE = 66, 100, 0.1  # characters of a line of code; the share of lines that may be wider
+COVERED = 0.6  # of the README's small picture
 FIRST_CELLS = 4  # code cells, the set-up cell among them
 THING = "(?:picture|figure|plot|chart|widget|table|image)s?"
 PLACES = re.compile(
@@ -106,6 +108,20 @@ def test_the_last_cell_shows_what_was_solved(name):
     lesson = LESSONS[name]
     *_, last = [cell.source for cell in lesson.page if cell.kind == "code"]
     judge(lesson, "last", [] if last.endswith(f'progress("{lesson.number}")') else [last])
+
+
+@each_lesson
+def test_the_cover_is_readable_when_small(name):
+    """The README shows it in 240 x 150: one that is much wider or higher would leave most of that white."""
+    lesson = LESSONS[name]
+    if lesson.draft:
+        pytest.skip("the README shows no draft")
+    width, height = trimmed(cover(notebook_path(ROOT, lesson, "student"))).size
+    scale = min(SIZE[0] / width, SIZE[1] / height)
+    share = scale**2 * width * height / (SIZE[0] * SIZE[1])
+    judge(
+        lesson, "cover", [] if share >= COVERED else [f"{share:.0%} covered; tag the cell of another picture"]
+    )
 
 
 @pytest.mark.parametrize(

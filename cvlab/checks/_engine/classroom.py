@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvlab.checks._engine.progress import clean, mistakes_met, reason, state
+from cvlab.checks._engine.progress import clean, mistakes_met, new_record, reason, state
 from cvlab.checks._engine.registry import about, names
 from cvlab.store.files import write_whole
 
@@ -86,17 +86,12 @@ class Classroom:
         write(_COLUMNS)
         for learner, records in self.learners.items():
             for name in names():
-                record = records.get(name)
-                wrong = "; ".join(
-                    f"{m} ({n})" for m, n in wrong_answers([record] if record else []).most_common()
-                )
-                counts = (
-                    [record["attempts"], record["hints"], record["solution_seen"]]
-                    if record
-                    else [0, 0, False]
-                )
-                how = state(record) if record else "open"
-                write([_as_text(learner), about(name).lesson, name, how, *counts, _as_text(wrong)])
+                record = records.get(name, new_record())
+                met = sorted(mistakes_met(record).items(), key=lambda pair: -pair[1])
+                wrong = "; ".join(f"{_printable(mistake)} ({n})" for mistake, n in met)
+                counts = record["attempts"], record["hints"], record["solution_seen"]
+                row = _as_text(learner), about(name).lesson, name, state(record), *counts, _as_text(wrong)
+                write(row)
         return out.getvalue()
 
 

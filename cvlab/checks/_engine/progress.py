@@ -12,7 +12,18 @@ from filelock import FileLock, Timeout
 from cvlab import settings
 from cvlab.store.files import write_whole
 
-__all__ = ["as_json", "clean", "entry", "mistakes_met", "path", "read", "reason", "record", "state"]
+__all__ = [
+    "as_json",
+    "clean",
+    "entry",
+    "mistakes_met",
+    "new_record",
+    "path",
+    "read",
+    "reason",
+    "record",
+    "state",
+]
 
 Change = Callable[[dict], dict]
 
@@ -30,9 +41,14 @@ def path() -> Path:
     return settings.user_dir() / "progress.json"
 
 
+def new_record() -> dict[str, Any]:
+    """Return the record of an exercise that nobody has touched: attempts, hints, solved, solution_seen."""
+    return dict(_EMPTY)
+
+
 def entry(name: str) -> dict[str, Any]:
-    """Return the record of one exercise: attempts, hints, solved, solution_seen."""
-    return read()[0].get(name, dict(_EMPTY))
+    """Return the record of one exercise, which also holds `mistakes` once a known one was met."""
+    return read()[0].get(name, new_record())
 
 
 def read() -> tuple[dict[str, dict], str]:

@@ -7,7 +7,7 @@ from typing import Any
 from cvlab import _validate
 from cvlab.checks._engine.card import card
 from cvlab.checks._engine.markup import safe, to_html
-from cvlab.checks._engine.progress import as_json, read, reason, state
+from cvlab.checks._engine.progress import as_json, new_record, read, reason, state
 from cvlab.checks._engine.registry import LESSONS, Facts, about, names, words
 from cvlab.store.files import write_whole
 
@@ -18,7 +18,6 @@ DOTS = {  # the sign, JupyterLab's variable, the colour elsewhere
     "tried": ("◐", "--jp-warn-color1", "#b26a00"),
     "open": ("○", "--jp-content-font-color1", "inherit"),
 }
-_NEW = {"attempts": 0, "hints": 0, "solved": False, "solution_seen": False}
 _LEGEND = "  ".join(f"{DOTS[kind][0]} {kind}" for kind in DOTS)
 _CELL = "text-align: left; padding: 3px 18px 3px 0; background: none; border: none; white-space: nowrap"
 _NUMBER = _CELL.replace("left", "right")
@@ -32,7 +31,7 @@ class _Reader:
         self.records = records
 
     def of(self, name: str) -> dict:
-        return self.records.get(name, _NEW)
+        return self.records.get(name, new_record())
 
     def states(self, lesson: str) -> dict[str, str]:
         return {name: state(self.of(name)) for name in names(lesson)}

@@ -2,13 +2,16 @@
 
 import hypothesis
 import pytest
-from support.browser import opened
+from support.browser import gallery, opened
 
-__all__ = ["opened"]  # a second conftest.py, in tests/browser, would be taken for this one by doctest
+__all__ = [
+    "gallery",
+    "opened",
+]  # a second conftest.py, in tests/browser, would be taken for this one by doctest
 hypothesis.settings.register_profile("cvlab", deadline=None)  # a busy machine is no bug
 hypothesis.settings.load_profile("cvlab")
 
-collect_ignore = ["network_guard"]
+collect_ignore = ["network_guard", "support/nbval_course.py"]  # for children only
 FIRST = ("notebooks", "browser", "cnn_training", "course", "engine")  # the slow folders
 SHARED_OUT = ("test_colab.py", "test_notebooks.py", "test_sittings.py")
 _rows: list[dict] = []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cvlab.course.compare import problems
 from cvlab.course.compose import KINDS, copy_of, find_root, inputs, notebook_path, read_lessons
-from cvlab.course.execute import WIDGET, CellError, Run, run_notebook, stable_outputs
+from cvlab.course.execute import AUTHOR, WIDGET, CellError, Run, run_notebook, stable_outputs
 from cvlab.course.outcomes import CHECK, wrong_outcomes
 from cvlab.course.source import Lesson, SourceError
 from cvlab.store.files import write_whole
@@ -69,7 +69,7 @@ def _build(root: Path, lesson: Lesson, *, fresh: bool) -> list[Row]:
     for kind in KINDS:
         path = notebook_path(root, lesson, kind)
         print(f"running {path.relative_to(root)}", flush=True)
-        notebook = inputs(lesson, kind)
+        notebook = inputs(lesson, kind, author=kind == "solution")
         run = _run(notebook, lesson, kind)
         if not fresh and path.exists():
             _keep_outputs(notebook, path)
@@ -84,13 +84,17 @@ def _build(root: Path, lesson: Lesson, *, fresh: bool) -> list[Row]:
 
 
 def _run(notebook, lesson: Lesson, kind: str) -> Run:
-    """Run a notebook; a failing cell, or fewer outputs than the lesson's minimum, becomes a SourceError."""
+    """Run a notebook, then take the author's cells out; what is wrong with it becomes a SourceError."""
     try:
         run = run_notebook(notebook)
     except CellError as error:
-        lines = copy_of(lesson, kind).cells[error.index].lines or (1,)
+        lines = copy_of(lesson, kind, author=True).cells[error.index].lines or (1,)
         line = lines[min(error.line, len(lines)) - 1]
         raise SourceError(lesson.path, line, f"the {kind} notebook fails here: {error}") from None
+    notebook.cells = [cell for cell in notebook.cells if AUTHOR not in cell.metadata.get("tags", [])]
+    if run.left:
+        message = f"a run leaves {', '.join(run.left)} beside the notebook; write to tempfile.mkdtemp()"
+        raise SourceError(lesson.path, 1, message)
     found = (*_shown_errors(notebook), *_addresses(notebook), *wrong_outcomes(notebook, lesson, kind))
     for index, message in found:
         line = (copy_of(lesson, kind).cells[index].lines or (1,))[0]

@@ -3,11 +3,17 @@
 from pathlib import Path
 
 from cvlab.course import publish
+from cvlab.course.banner import with_banners
 from cvlab.course.source import Lesson, SourceError, read_lesson, solved, student
 
-__all__ = ["KINDS", "copy_of", "find_root", "inputs", "notebook_path", "read_lessons"]
+__all__ = ["FOLDED", "KINDS", "RUN_FIRST", "copy_of", "find_root", "inputs", "notebook_path", "read_lessons"]
 
 KINDS = ("student", "solution")
+RUN_FIRST = "# Set-up: run this cell first"
+FOLDED = {
+    "jupyter": {"source_hidden": True},
+    "cellView": "form",
+}  # JupyterLab's word and Colab's; VS Code has none
 
 
 def find_root() -> Path:
@@ -46,13 +52,16 @@ def notebook_path(root: Path, lesson: Lesson, kind: str) -> Path:
     return folder / f"{lesson.name}.ipynb"
 
 
-def copy_of(lesson: Lesson, kind: str) -> Lesson:
-    """Return the lesson with stubs (`"student"`) or with its solutions (`"solution"`)."""
-    return student(lesson) if kind == "student" else solved(lesson)
+def copy_of(lesson: Lesson, kind: str, *, author: bool = False) -> Lesson:
+    """Return the lesson with stubs (`"student"`) or with its solutions (`"solution"`, with the author's cells if wanted)."""
+    return student(lesson) if kind == "student" else solved(lesson, author=author)
 
 
-def inputs(lesson: Lesson, kind: str):
-    """Return the lesson's `"student"` or `"solution"` notebook with ids and tags, not yet run."""
+def inputs(lesson: Lesson, kind: str, *, author: bool = False):
+    """Return the lesson's `"student"` or `"solution"` notebook with ids and tags, not yet run.
+
+    With `author`, a solution has the author's cells in their places: it is what is run, and never what is written.
+    """
     import nbformat.v4 as v4
 
     setup = publish.setup_cell().rstrip()
@@ -60,12 +69,22 @@ def inputs(lesson: Lesson, kind: str):
     notebook = v4.new_notebook()
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = {"name": "python"}
-    for number, cell in enumerate(copy_of(lesson, kind).cells, 1):
+    exercises, number, hidden = with_banners(lesson), 0, 0
+    for cell in copy_of(lesson, kind, author=author).cells:
+        mine = "author" in cell.tags
+        number, hidden = number + (not mine), hidden + mine
+        name = f"{lesson.number}-author-{hidden:03d}" if mine else f"{lesson.number}-{number:03d}"
         text = setup if "setup" in cell.tags else cell.source
+        if {"setup", "fold"} <= set(cell.tags):
+            text = f"{RUN_FIRST}\n{text}"
+        if cell.kind == "markdown":
+            text = exercises.get(cell.lines[0], text)
         make = v4.new_markdown_cell if cell.kind == "markdown" else v4.new_code_cell
         if badge and cell.kind == "markdown":
             title, _, rest = text.partition("\n")
             text, badge = f"{title}\n\n{badge}\n{rest}".rstrip(), ""
         metadata = {"tags": list(cell.tags)} if cell.tags else {}
-        notebook.cells.append(make(text, id=f"{lesson.number}-{number:03d}", metadata=metadata))
+        if "fold" in cell.tags:
+            metadata |= FOLDED
+        notebook.cells.append(make(text, id=name, metadata=metadata))
     return notebook

@@ -31,7 +31,7 @@ def wrong_outcomes(notebook, lesson: Lesson, kind: str) -> Iterator[tuple[int, s
             checked.add(names[0])
             if problem := _problem(cell, names[0], exercises, WORDS[kind]):
                 yield index, problem
-    starts = {cell.lines[0]: index for index, cell in enumerate(lesson.cells) if cell.lines}
+    starts = {cell.lines[0]: index for index, cell in enumerate(lesson.page) if cell.lines}
     for name, line in exercises.items():
         if name not in checked:
             yield (

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from cvlab.course import build, compose, publish
+from cvlab.course.compose import FOLDED
 from cvlab.course.execute import WIDGET
 from cvlab.course.source import SourceError, read_lesson, solved, student
 
@@ -51,10 +52,15 @@ def mirror(image: np.ndarray, *, twice=False) -> np.ndarray:
     return image[:, ::step]
     ### END SOLUTION
 
+# %% tags=["author"]
+found = mirror(np.eye(2))
+assert found[0, 1] == 1
+
 # %%
 check(mirror)
 
-# %% tags=["raises-exception"]
+# %% tags=["fold", "raises-exception"]
+# What the answer gives for one row
 int(mirror(np.array([[1, 5]])).sum())
 '''
 
@@ -113,7 +119,9 @@ def test_notebooks_are_run_and_slim(built):
         assert set(notebook.metadata) == {"kernelspec", "language_info"}
         assert notebook.metadata.kernelspec.name == "python3"
         assert b"Software" not in json.dumps(notebook).encode()
-        assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
+        assert [cell.metadata for cell in notebook.cells if set(cell.metadata) > {"tags"}] == [
+            {"tags": ["fold", "raises-exception"], **FOLDED}
+        ]
 
 
 def test_student_gets_a_stub_and_solution_an_answer(built):
@@ -145,6 +153,16 @@ def test_fresh_renews_only_what_is_not_reproducible(course):
     pairs = list(zip(before.cells, read(course).cells, strict=True))
     assert [old.id for old, new in pairs if old != new] == ["07-004"]
     assert any(WIDGET in output.get("data", {}) for output in before.cells[4].outputs)
+
+
+def test_authors_cells_are_run_and_not_kept(built):
+    for kind in ("student", "solution"):
+        assert "assert" not in "".join(cell.source for cell in read(built, kind).cells)
+    (lesson,) = compose.read_lessons(built)
+    whole = compose.inputs(lesson, "solution", author=True).cells
+    assert [cell.id for cell in whole if cell.metadata.get("tags") == ["author"]] == ["07-author-001"]
+    assert whole[6].id == "07-author-001"
+    assert compose.inputs(lesson, "student", author=True) == compose.inputs(lesson, "student")
 
 
 def test_check_agrees_after_a_build(course, capsys):
@@ -190,6 +208,7 @@ def test_check_names_a_drifted_signature(course, capsys):
         (lambda nb: nb.metadata.update(widgets={}), "metadata differs from"),
         (lambda nb: nb.cells[2].update(execution_count=None), "cell 07-003 was never run"),
         (lambda nb: nb.cells[3].metadata.pop("tags"), "cell 07-004 (metadata) differs from"),
+        (lambda nb: nb.cells[7].metadata.pop("jupyter"), "cell 07-008 (metadata) differs from"),
         (lambda nb: nb.cells[3].update(id="x"), "cell 07-004 (id) differs from"),
         (lambda nb: nb.cells.pop(), "the number of cells, 7 and not 8, differs from"),
     ],
@@ -229,7 +248,7 @@ def test_check_names_a_long_core_cell(course, capsys):
     write(course, SOURCE + '\n# %% tags=["core"]\n' + "x = 1\n" * 26)
     code, error = check(capsys)
     assert code == 1
-    assert "notebooks/source/07_demo.py:47: a core cell has at most 25 lines; this one has 26" in error
+    assert "notebooks/source/07_demo.py:52: a core cell has at most 25 lines; this one has 26" in error
 
 
 EXERCISE = '# minimum: code 1\n# %% tags=["exercise"]\n'
@@ -289,9 +308,49 @@ BROKEN = {
     "unknown tag": (
         '# minimum: code 1\n# %% tags=["exersise"]\nx = 1\n',
         2,
-        "unknown tag 'exersise'. Did you mean 'exercise'? Known are again, core, ",
+        "unknown tag 'exersise'. Did you mean 'exercise'? Known are again, author, core, cover, ",
     ),
     "tag twice": ('# minimum: code 1\n# %% tags=["core", "core"]\nx = 1\n', 2, "a tag stands twice in "),
+    "author's other tag": (
+        '# minimum: code 1\n# %% tags=["author", "core"]\nx = 1\n',
+        2,
+        "a cell of the author's is code, and has no other tag",
+    ),
+    "author's words": (
+        '# minimum: code 1\n# %% [markdown] tags=["author"]\n# x\n',
+        2,
+        "a cell of the author's is code, and has no other tag",
+    ),
+    "author's assert": (
+        '# minimum: code 1\n# %%\nx = 1\n# %% tags=["author"]\ny = x\nassert y > 1, y\n# %%\nx\n',
+        6,
+        "the solution notebook fails here: AssertionError: 1",
+    ),
+    "learner needs the author": (
+        '# minimum: code 1\n# %% tags=["author"]\ny = 1\n# %%\nx = 1\ny\n',
+        6,
+        "the student notebook fails here: NameError",
+    ),
+    "two covers": (
+        '# minimum: code 1\n# %% tags=["cover"]\n1\n# %% tags=["cover"]\n1\n',
+        4,
+        "a lesson has one cover: this is the second cell tagged so",
+    ),
+    "fold without a comment": (
+        '# minimum: code 1\n# %% tags=["fold"]\nx = 1\n',
+        2,
+        "a folded cell is code that starts with a comment: what it does",
+    ),
+    "folded exercise": (
+        '# minimum: code 1\n# %% tags=["fold", "exercise"]\n# f\ndef f():\n' + f"{BEGIN}    return 1\n{END}",
+        2,
+        "an exercise is never folded",
+    ),
+    "file beside the notebook": (
+        "# minimum: code 1\n# %%\nopen('half.pt', 'w').close()\n",
+        1,
+        "a run leaves half.pt beside the notebook; write to tempfile.mkdtemp()",
+    ),
     "unknown exercise": (
         f"{EXERCISE}def nowhere(x):\n{BEGIN}    return x\n{END}# %%\nfrom cvlab import check\n\ncheck(nowhere)\n",
         8,
@@ -321,21 +380,11 @@ def test_broken_source_is_one_clear_error(course, capsys, case):
 
 @pytest.mark.slow
 def test_a_solution_that_fails_leaves_both_notebooks(course, capsys):
-    write(
-        course,
-        SOURCE.replace("    return image[:, ::step]", "    return z")
-        .replace(' tags=["raises-exception"]', "")
-        .replace("output 5", "output 4")
-        .replace(
-            "int(mirror(",
-            "try:\n    mirror(np.ones((2, 2)))\nexcept NotImplementedError:\n    pass\n[int(mirror(",
-        )
-        .replace(").sum())", ").sum()) for _ in ()]"),
-    )
+    write(course, SOURCE.replace("    return image[:, ::step]", "    return z"))
     before = contents(course)
     assert build.main([]) == 1
     assert capsys.readouterr().err == (
-        "notebooks/source/07_demo.py:46: the solution notebook fails here: NameError: name 'z' is not defined\n"
+        "notebooks/source/07_demo.py:41: the solution notebook fails here: NameError: name 'z' is not defined\n"
     )
     assert contents(course) == before
 

@@ -2,11 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat.v4 as v4
 import pytest
-from support.sealed import GUARD, ROOT, namespace, run_nbval, run_sealed
+from support.sealed import GUARD, namespace, run_nbval, run_sealed
 
 OUT = (
     "import socket; socket.create_connection(('203.0.113.1', 80), timeout=2)"  # an address kept for examples
@@ -14,21 +13,14 @@ OUT = (
 CHILD = f'import subprocess, sys\nsubprocess.run([sys.executable, "-c", "{OUT}"], check=True, capture_output=True)'
 
 
-@pytest.fixture
-def notebook(tmp_path):
-    """Write a notebook with the given cells beside the shim, outputs as if they had been compared before."""
-
-    def make(*sources: str) -> Path:
-        cells = [v4.new_code_cell(source, execution_count=n) for n, source in enumerate(sources, 1)]
-        path = tmp_path / "trial.ipynb"
-        path.write_text(v4.writes(v4.new_notebook(cells=cells)), encoding="utf-8")
-        (tmp_path / "conftest.py").write_bytes((ROOT / "notebooks" / "conftest.py").read_bytes())
-        return path
-
-    return make
+def notebook(*sources: str):
+    """Return a notebook with the given cells, outputs as if they had been compared before."""
+    return v4.new_notebook(
+        cells=[v4.new_code_cell(source, execution_count=n) for n, source in enumerate(sources, 1)]
+    )
 
 
-def test_cells_that_go_out_fail_and_are_logged(notebook, tmp_path):
+def test_cells_that_go_out_fail_and_are_logged(tmp_path):
     """From the kernel, from a child process, by name, by datagram; hidden by the cell, it is logged all the same."""
     by_name = "import urllib.request; urllib.request.urlopen('http://example.org')"
     datagram = "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('203.0.113.1', 53))"
@@ -40,16 +32,18 @@ def test_cells_that_go_out_fail_and_are_logged(notebook, tmp_path):
     assert run.attempts == [address, address, name, "socket.sendto ('203.0.113.1', 53)", address]
 
 
-def test_loopback_and_quiet_cells_pass(notebook, tmp_path):
+def test_loopback_and_quiet_cells_pass(tmp_path):
     told = "import os\nfrom cvlab import settings\nassert 'CVLAB_ONLINE' not in os.environ and not settings.is_online()"
+    leave = "open('here.txt', 'w').close()"
     serve = (
         "import socket\nwith socket.create_server(('127.0.0.1', 0)) as s:\n"
         "    socket.create_connection(s.getsockname()).close()"
     )
-    run = run_nbval(notebook(told, serve), tmp_path, CVLAB_ONLINE="1")
+    run = run_nbval(notebook(told, serve, leave), tmp_path, CVLAB_ONLINE="1")
     assert run.code == 0, run.text
     assert run.attempts == []
-    assert run.figures["cells"] == 2
+    assert run.figures["cells"] == 3
+    assert run.figures["left"] == ["here.txt"]
     assert run.figures["memory"] > 20 or sys.platform != "linux"
 
 

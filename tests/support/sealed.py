@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
+
 __all__ = ["GUARD", "PATIENT", "ROOT", "Outcome", "namespace", "run_nbval", "run_sealed"]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,11 +72,20 @@ def run_sealed(
     return Outcome(done.returncode, done.stdout, attempts, measured)
 
 
-def run_nbval(notebook: Path, folder: Path, **options) -> Outcome:
-    """Run every cell of a notebook without a network and compare its outputs with the committed ones."""
+def run_nbval(notebook, folder: Path, **options) -> Outcome:
+    """Run every cell of a notebook without a network and compare its outputs with those it has.
+
+    Args:
+        notebook: nbformat's.
+        folder: an existing folder that it is written to.
+        **options: for `run_sealed`.
+    """
+    path = folder / "notebook.ipynb"
+    nbformat.write(notebook, path)
+    shutil.copy(Path(__file__).with_name("nbval_course.py"), folder / "conftest.py")
     command = [
         *(sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", *PATIENT),
         f"--nbval-sanitize-with={ROOT / 'tests' / 'support' / 'nbval_sanitize.cfg'}",
-        *("-p", "no:cacheprovider", "-p", "no:xdist", "-q", "--color=no", "--tb=short", str(notebook)),
+        *("-p", "no:cacheprovider", "-p", "no:xdist", "-q", "--color=no", "--tb=short", str(path)),
     ]
     return run_sealed(command, folder, **options)

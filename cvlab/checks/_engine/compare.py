@@ -1,4 +1,4 @@
-"""Compare a result with the expected one: type, then shape, then dtype, then values; no broadcasting."""
+"""Compare a result with the expected one: type, then shape, then values, then dtype; no broadcasting."""
 
 import inspect
 import numbers
@@ -9,7 +9,7 @@ import numpy as np
 
 from cvlab.checks._engine.describe import describe, is_tensor, kind, number, plain
 
-__all__ = ["difference", "shares_memory"]
+__all__ = ["difference", "dtype_slip", "shares_memory"]
 
 
 def difference(expected: Any, got: Any, *, tolerance: float = 1e-6, any_float: bool = False) -> str | None:
@@ -29,7 +29,7 @@ def difference(expected: Any, got: Any, *, tolerance: float = 1e-6, any_float: b
 
 def _difference(expected: Any, got: Any, tolerance: float, any_float: bool) -> str | None:
     if got is None and expected is not None:
-        return "It returned None: is the return missing?"
+        return "It returned None: is the `return` missing?"
     if isinstance(expected, np.ndarray) or is_tensor(expected):
         return _array_difference(expected, got, tolerance, any_float)
     if isinstance(expected, bool | numbers.Number):
@@ -47,10 +47,10 @@ def _type_difference(wanted: str, got: Any) -> str:
     """Say that the type is another, with the slip behind the commonest ones."""
     text = f"Expected {wanted}, got {kind(got)}."
     if inspect.isgenerator(got):
-        return text[:-1] + ": did you write yield instead of return?"
+        return text[:-1] + ": did you write `yield` instead of `return`?"
     if inspect.iscoroutine(got):
         got.close()
-        return text[:-1] + ": write def, not async def."
+        return text[:-1] + ": write `def`, not `async def`."
     if callable(got):
         return text[:-1] + ": did you forget to call it?"
     if isinstance(got, numbers.Number):
@@ -70,6 +70,13 @@ def _number_difference(expected: Any, got: Any, tolerance: float) -> str | None:
     if found != wanted:
         if isinstance(got, np.ndarray) or is_tensor(got):
             return f"Expected {families[wanted][0]}, got {kind(got)} of shape {tuple(got.shape)}."
+        if {wanted, found} == {1, 2} and not _close(
+            np.asarray(expected), np.asarray(got), max(tolerance, 1e-5)
+        ):
+            names = kind(got), families[wanted][0]
+            return (
+                f"Expected {number(expected)}, got {number(got)}. It is {names[0]}, expected {names[1]}, too."
+            )
         return _type_difference(families[wanted][0], got)
     if bool(_close(np.asarray(expected), np.asarray(got), tolerance if wanted > 1 else 0)):
         return None
@@ -123,27 +130,41 @@ def _array_difference(expected, got, tolerance, any_float) -> str | None:
     if shape != wanted_shape:
         swapped = ": are two axes swapped?" if sorted(shape) == sorted(wanted_shape) else "."
         return f"The shape is {shape}, expected {wanted_shape}{swapped}"
-    dtype, wanted_dtype = (str(a.dtype).removeprefix("torch.") for a in (got, expected))
-    both_float = dtype.startswith(("float", "bfloat")) and wanted_dtype.startswith(("float", "bfloat"))
-    if dtype != wanted_dtype and not (any_float and both_float):
-        return (
-            f"The dtype is {dtype}, expected {'a float' if any_float and not both_float else wanted_dtype}."
-        )
+    slip = dtype_slip(expected, got, any_float=any_float)
     if is_tensor(got):
         expected, got = plain(expected), plain(got)
-    return _value_difference(expected, got, tolerance)
+    if slip and got.dtype.kind not in "biuf":  # nothing that could be compared as numbers
+        return slip
+    values = _value_difference(expected, got, max(tolerance, 1e-5) if slip else tolerance)
+    return f"{values} {slip}" if values and slip else values or slip or None
+
+
+def dtype_slip(expected: Any, got: Any, *, any_float: bool = False) -> str:
+    """Say that an array or tensor has another dtype; "" where it has the same, or where one of the two is no array.
+
+    Example:
+        >>> dtype_slip(np.zeros(2), np.zeros(2, int), any_float=True)
+        'The dtype is int64, expected a float.'
+    """
+    if not all(issubclass(type(a), np.ndarray) or is_tensor(a) for a in (expected, got)):
+        return ""
+    dtype, wanted = (str(a.dtype).removeprefix("torch.") for a in (got, expected))
+    are_floats = [name.startswith(("float", "bfloat")) for name in (dtype, wanted)]
+    if dtype == wanted or (any_float and all(are_floats)):
+        return ""
+    return f"The dtype is {dtype}, expected {'a float' if any_float and are_floats[1] else wanted}."
 
 
 def _unusual(tensor: Any) -> str:
     """Name the way back from a tensor that does not simply hold its numbers in a row; "" for an ordinary one."""
     if tensor.is_nested:
-        return "The tensor is nested, with rows of different lengths: torch.stack makes an ordinary one."
+        return "The tensor is nested, with rows of different lengths: `torch.stack` makes an ordinary one."
     if tensor.is_meta:
         return "The tensor is on the device meta: it has a shape, and no numbers."
     if tensor.layout != sys.modules["torch"].strided:
-        return f"The tensor is stored as {tensor.layout}: .to_dense() makes an ordinary one."
+        return f"The tensor is stored as {tensor.layout}: `.to_dense()` makes an ordinary one."
     if tensor.is_quantized:
-        return "The tensor is quantised: .dequantize() makes an ordinary one."
+        return "The tensor is quantised: `.dequantize()` makes an ordinary one."
     return ""
 
 

@@ -58,7 +58,8 @@ class Exercise:
         to_image: turns a result into a picture (H, W) or (H, W, 3), where it is not one already.
         seconds: the time allowed for all cases together.
         equivalent: mutants of the reference that are right as well, each with the reason; see `mutate`.
-        note: one sentence added when the answer is right.
+        note: one sentence worth noticing, told after any right answer, so it must be true of every one.
+        shorter: an expression in the parameters' names that gives the same on every case; told after a longer answer.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Exercise:
     to_image: Callable | None = None
     seconds: float = 5.0
     note: str = ""
+    shorter: str = ""
     equivalent: Mapping[str, str] = field(default_factory=dict)
     memo: dict = field(default_factory=dict, repr=False, compare=False)
 

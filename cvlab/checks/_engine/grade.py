@@ -5,15 +5,17 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from cvlab.checks._engine import progress
+from cvlab.checks._engine import progress, registry
 from cvlab.checks._engine.apart import Ending, can_fork, judged_apart
+from cvlab.checks._engine.compare import dtype_slip
 from cvlab.checks._engine.describe import cut, describe
-from cvlab.checks._engine.exercise import Case, Exercise
+from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.checks._engine.fault import ended, fault
 from cvlab.checks._engine.lookup import NOTHING, lookup, next_step, signature_slip
 from cvlab.checks._engine.outcomes import arguments, expected, known_mistake, outcomes_of, same_outcomes
 from cvlab.checks._engine.result import Result
 from cvlab.checks._engine.run import Outcome, Problem
+from cvlab.checks._engine.versions import body, learners_source
 
 __all__ = ["check", "grade", "judge", "outcomes_of", "same_outcomes"]
 
@@ -38,19 +40,28 @@ def check(function: Any = NOTHING, /, *others: Any) -> Result:
     try:
         exercise, complaint = lookup(function, "check")
         if others:
-            complaint = "check takes one function at a time, as in check(mirror)."
+            complaint = "`check` takes one function at a time, as in `check(mirror)`."
         if complaint:
             return Result("not checked", "check", complaint)
         result = signature_slip(exercise, function)
         if result is None and _judging:
-            text = "check was called by the function that is being checked. Call it on its own, outside."
+            text = "`check` was called by the function that is being checked. Call it on its own, outside."
             return Result("not checked", "check", text)
         if result is None:
             result = judge(exercise, function)
     except (Exception, SystemExit) as error:  # whatever a learner passes, the notebook goes on
         text = f"The check itself failed: {type(error).__name__}: {cut(str(error))}. Please report it."
         return Result("not checked", "check", text)
-    return _recorded(result)
+    return _placed(_recorded(result))
+
+
+def _placed(result: Result) -> Result:
+    """Add which exercise it is, how long it takes, and how far the learner is with it."""
+    try:
+        state = progress.state(progress.entry(result.name))
+        return result.but(place=f"{registry.about(result.name)} · {state}")
+    except KeyError:  # not checked: there is no exercise
+        return result
 
 
 def _recorded(result: Result) -> Result:
@@ -59,13 +70,14 @@ def _recorded(result: Result) -> Result:
         return result
 
     def change(record: dict) -> dict:
-        return record | {"attempts": record["attempts"] + 1, "solved": record["solved"] or bool(result)}
+        changed = record | {"attempts": record["attempts"] + 1, "solved": record["solved"] or bool(result)}
+        if result.mistake:
+            met = progress.mistakes_met(record)
+            changed["mistakes"] = met | {result.mistake: met.get(result.mistake, 0) + 1}
+        return changed
 
     remark = progress.record(result.name, change)
-    if not remark:
-        return result
-    fields = {name: getattr(result, name) for name in result.__dataclass_fields__}
-    return Result(**fields | {"notes": (*result.notes, remark)})
+    return result.but(notes=(*result.notes, remark)) if remark else result
 
 
 def judge(exercise: Exercise, function: Callable) -> Result:
@@ -104,7 +116,7 @@ def grade(
 ) -> Result:
     """Run all cases in this process and judge, without recording anything."""
     if inspect.iscoroutinefunction(function):
-        text = "Write def, not async def: an async function hands back a promise, not the result."
+        text = "Write `def`, not `async def`: an async function hands back a promise, not the result."
         return Result("wrong", exercise.name, text, notes=(next_step(exercise),))
     wanted = expected(exercise)
     outcomes = outcomes_of(exercise, function, tell)
@@ -114,10 +126,29 @@ def grade(
     texts = [fault(exercise, *row) for row in zip(wanted, outcomes, range(len(wanted)), strict=False)]
     failing = next((index for index, text in enumerate(texts) if text), None)
     if failing is None:
-        message = f"All {len(wanted)} cases pass." + (f" {exercise.note}" if exercise.note else "")
-        return Result("right", exercise.name, message)
-    message = known_mistake(exercise, outcomes) or texts[failing]
-    return _wrong(exercise, failing, message, outcomes[failing])
+        return Result(
+            "right", exercise.name, f"All {len(wanted)} cases pass.", notes=noticed(exercise, function)
+        )
+    mistake = known_mistake(exercise, outcomes)
+    if mistake is None:
+        return _wrong(exercise, failing, texts[failing], outcomes[failing])
+    slip = dtype_slip(wanted[failing], outcomes[failing].value, any_float=exercise.any_float)
+    if slip == texts[failing] or _same_dtype(exercise, mistake, failing, outcomes[failing]):
+        slip = ""  # it is what the mistake is about
+    result = _wrong(exercise, failing, mistake.message, outcomes[failing])
+    return result.but(mistake=mistake.name, notes=(*([slip] if slip else []), *result.notes))
+
+
+def _same_dtype(exercise: Exercise, mistake: Mistake, index: int, outcome: Outcome) -> bool:
+    known = exercise.memo[f"mistake {mistake.name}"][index]
+    return not dtype_slip(known.value, outcome.value)
+
+
+def noticed(exercise: Exercise, function: Callable) -> tuple[str, ...]:
+    """Return what is worth noticing after the right answer, and a line that does the same, where that is shorter."""
+    own = body(learners_source(function))
+    shorter = exercise.shorter if not own or len(exercise.shorter) + len("return ") < len(own) else ""
+    return (exercise.note, *([f"In one line:\n    {shorter}"] if shorter else []))
 
 
 def _is_stub(exercise: Exercise, problem: Problem | None) -> bool:

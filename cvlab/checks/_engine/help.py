@@ -1,16 +1,15 @@
 """Hints one at a time, and in the end the solution."""
 
-import ast
-import inspect
-import textwrap
-from collections.abc import Callable
 from typing import Any
 
 from cvlab.checks._engine import progress
+from cvlab.checks._engine.card import card
 from cvlab.checks._engine.lookup import lookup
-from cvlab.checks._engine.result import Result, card
+from cvlab.checks._engine.markup import code_block
+from cvlab.checks._engine.result import Result
+from cvlab.checks._engine.versions import bare, beside, learners_source, source
 
-__all__ = ["Hint", "Solution", "hint", "solution", "source"]
+__all__ = ["Hint", "Solution", "hint", "solution"]
 
 
 class Hint:
@@ -27,16 +26,31 @@ class Hint:
 
 
 class Solution:
-    """The source of the reference answer: prints as text, shows as highlighted code."""
+    """One right answer: prints as a title and code, shows as a card with the learner's own version beside it.
 
-    def __init__(self, name: str, source: str):
-        self.name, self.source = name, source
+    Args:
+        name: the exercise.
+        source: the code of the right answer.
+        own: the learner's code, "" where there is none.
+        remark: what else there is to say.
+    """
+
+    def __init__(self, name: str, source: str, own: str = "", remark: str = ""):
+        self.name, self.source, self.own, self.remark = name, source, own, remark
+
+    @property
+    def heading(self) -> str:
+        """The title."""
+        return f"Solution: {self.name}"
 
     def __repr__(self) -> str:
-        return self.source
+        return "\n".join([self.heading, self.source, *([self.remark] if self.remark else [])])
 
-    def _repr_markdown_(self) -> str:
-        return f"```python\n{self.source}\n```"
+    def _repr_html_(self) -> str:
+        same = self.own == self.source
+        body = beside(self.own, self.source) if self.own and not same else code_block(self.source)
+        notes = [*(["Yours reads the same."] if same else []), *([self.remark] if self.remark else [])]
+        return card("hint", self.heading, body=body, notes=notes, wide=True)
 
 
 def hint(function: Any = None, /) -> Hint | Result:
@@ -54,7 +68,7 @@ def hint(function: Any = None, /) -> Hint | Result:
     remark = ""
     if number > seen:
         remark = progress.record(exercise.name, lambda r: r | {"hints": max(r["hints"], number)})
-    after = f"This was the last one; to see an answer: solution({exercise.name})" if number == total else ""
+    after = f"This was the last one; to see an answer: `solution({exercise.name})`" if number == total else ""
     heading = f"Hint {number} of {total} for {exercise.name}"
     return Hint(heading, exercise.hints[number - 1], tuple(note for note in (after, remark) if note))
 
@@ -68,12 +82,6 @@ def solution(function: Any = None, /) -> Solution | Result:
     exercise, complaint = lookup(function, "solution")
     if complaint:
         return Result("not checked", "solution", complaint)
-    progress.record(exercise.name, lambda r: r | {"solution_seen": True})
-    return Solution(exercise.name, source(exercise.reference))
-
-
-def source(function: Callable) -> str:
-    """Return the source of a function or class without its decorators."""
-    text = textwrap.dedent(inspect.getsource(function))
-    first = ast.parse(text).body[0].lineno - 1  # the line of def or class
-    return "\n".join(text.splitlines()[first:]).rstrip()
+    remark = progress.record(exercise.name, lambda r: r | {"solution_seen": True})
+    own = learners_source(function)
+    return Solution(exercise.name, bare(source(exercise.reference)), bare(own) if own else "", remark)

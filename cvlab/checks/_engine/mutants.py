@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from cvlab.checks._engine.help import source
 from cvlab.checks._engine.slips import Slips
+from cvlab.checks._engine.versions import source
 
 __all__ = ["EndlessError", "Mutant", "mutants"]
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from cvlab.checks._engine.accept import array_of
-from cvlab.checks._engine.compare import difference, shares_memory
+from cvlab.checks._engine.compare import difference, dtype_slip, shares_memory
 from cvlab.checks._engine.describe import is_tensor, plain
-from cvlab.checks._engine.exercise import Case, Exercise
+from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.checks._engine.run import Outcome, Problem, run
 from cvlab.checks._engine.world import kept_world
 
@@ -91,22 +91,23 @@ def _is_same(given: Any, returned: Any) -> bool:
     return returned is not None and difference(given, returned, tolerance=0) is None
 
 
-def known_mistake(exercise: Exercise, outcomes: Sequence[Outcome]) -> str | None:
-    """Return the message of the known mistake behind these outcomes, None where it is none of them.
+def known_mistake(exercise: Exercise, outcomes: Sequence[Outcome]) -> Mistake | None:
+    """Return the known mistake behind these outcomes, None where it is none of them.
 
     It gives the same on every case; failing that, the same on the first case that fails and on one more, where
     on the others one of the two raises: the same slip, met with another index or another import; failing that, the
-    same numbers in another dtype or container, so that the value is named before its dtype is.
+    same numbers in another dtype or container, so that the value is named before its dtype is; failing that, the
+    same numbers on the first case that fails and on one more, where on the others another dtype spoils them.
     """
     if any(outcome.timed_out for outcome in outcomes):
         return None
-    for alike in (same_outcomes, _alike_where_both_end, _alike_in_numbers):
+    for alike in (same_outcomes, _alike_where_both_end, _alike_in_numbers, _alike_but_for_dtype):
         for mistake in exercise.mistakes:
             key = f"mistake {mistake.name}"
             if key not in exercise.memo:
                 exercise.memo[key] = outcomes_of(exercise, mistake.function)
             if alike(exercise, exercise.memo[key], outcomes):
-                return mistake.message
+                return mistake
     return None
 
 
@@ -169,6 +170,19 @@ def _alike_in_numbers(exercise: Exercise, known: Sequence[Outcome], found: Seque
     return same_outcomes(exercise, known, found, loosely=True) and not same_outcomes(
         exercise, known, wanted, loosely=True
     )
+
+
+def _alike_but_for_dtype(exercise: Exercise, known: Sequence[Outcome], found: Sequence[Outcome]) -> bool:
+    agreed: list[bool] = []  # whether the numbers agree, on each case that the second fails in its numbers
+    for wanted, *pair in zip(expected(exercise), known, found, strict=True):
+        if any(outcome.problem for outcome in pair):
+            return False
+        same = _same(exercise, *pair, loosely=True)
+        if not same and not dtype_slip(wanted, pair[1].value, any_float=exercise.any_float):
+            return False
+        if not _same(exercise, Outcome(wanted), pair[1], loosely=True):
+            agreed.append(same)
+    return sum(agreed) >= 2 and agreed[0]
 
 
 def _alike_where_both_end(exercise: Exercise, known: Sequence[Outcome], found: Sequence[Outcome]) -> bool:

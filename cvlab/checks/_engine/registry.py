@@ -4,15 +4,32 @@ An import of every lesson's checks would bring torch into lesson 00. So the fold
 form that an exercise is written in; a test compares the outcome with what an import gives.
 """
 
+import ast
+import functools
 import importlib
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from cvlab.checks._engine.exercise import Exercise
 
-__all__ = ["LESSONS", "exercises", "find", "names", "read_all", "read_folder"]
+__all__ = [
+    "LESSONS",
+    "Facts",
+    "Words",
+    "about",
+    "exercises",
+    "find",
+    "names",
+    "read_all",
+    "read_folder",
+    "words",
+]
 
 _EXERCISE = re.compile(r'^(\w+) = Exercise\(\s*name="(\w+)",\s*lesson="(\d\d)",', re.MULTILINE)
+_FACTS = re.compile(
+    r'^\w+ = Exercise\(\s*name="(\w+)",\s*lesson="\d\d",\s*minutes=(\d+),\s*difficulty="(\w+)",', re.MULTILINE
+)
 _ORDER = re.compile(r"^EXERCISES = \[(.*?)\]", re.MULTILINE | re.DOTALL)
 
 
@@ -65,6 +82,67 @@ def names(lesson: str | None = None) -> list[str]:
     if lesson is not None and lesson not in LESSONS:
         raise ValueError(f"lesson must be one of {', '.join(LESSONS)}; got {lesson!r}")
     return [name for key, (_, found) in LESSONS.items() if lesson in (None, key) for name in found]
+
+
+class Facts(NamedTuple):
+    """What is known of an exercise without importing it: its lesson, "the `number`th of `total`", minutes, difficulty."""
+
+    lesson: str
+    number: int
+    total: int
+    minutes: int
+    difficulty: str
+
+    def __str__(self) -> str:
+        return f"Exercise {self.number} of {self.total} · {self.minutes} min · {self.difficulty}"
+
+
+class Words(NamedTuple):
+    """What a lesson's `__init__.py` says of it: `TITLE`, and the `QUESTION` that a learner carries along ("" without one)."""
+
+    title: str
+    question: str
+
+
+@functools.cache
+def _facts(folder: str) -> dict[str, tuple[int, str]]:
+    files = (Path(__file__).parents[1] / folder).glob("[a-z]*.py")
+    found = [row for path in files for row in _FACTS.findall(path.read_text(encoding="utf-8"))]
+    return {name: (int(minutes), difficulty) for name, minutes, difficulty in found}
+
+
+def about(name: str) -> Facts:
+    """Return an exercise's place in its lesson, its minutes and its difficulty; nothing is imported for it.
+
+    Example:
+        >>> print(about("to_batch"))
+        Exercise 2 of 3 · 4 min · medium
+
+    Raises:
+        KeyError: there is no such exercise.
+    """
+    for lesson, (folder, found) in LESSONS.items():
+        if name in found:
+            return Facts(lesson, found.index(name) + 1, len(found), *_facts(folder)[name])
+    raise KeyError(name)
+
+
+@functools.cache
+def words(lesson: str) -> Words:
+    """Return a lesson's title and its question to carry along, as its folder's `__init__.py` has them.
+
+    Example:
+        >>> words("00").title
+        'Start here'
+    """
+    folder = LESSONS[lesson][0]
+    path = Path(__file__).parents[1] / folder / "__init__.py"
+    said = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("TITLE", "QUESTION")
+    }
+    return Words(said.get("TITLE", folder.replace("_", " ").capitalize()), said.get("QUESTION", ""))
 
 
 def find(name: str) -> Exercise:

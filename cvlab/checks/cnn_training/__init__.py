@@ -8,8 +8,13 @@ from cvlab.checks.cnn_training.momentum import SGD_MOMENTUM_STEP
 from cvlab.checks.cnn_training.overfit import OVERFIT
 from cvlab.checks.cnn_training.residual import RESIDUAL_BLOCK
 
-__all__ = ["EXERCISES"]
+__all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
+TITLE = "Training a CNN"
+QUESTION = (
+    "A net is lost where its training pictures never varied. What do the pictures of your own project "
+    "never vary, and how would you find out before its users do?"
+)
 EXERCISES = [
     STICKER_DATASET,
     CROSS_ENTROPY,

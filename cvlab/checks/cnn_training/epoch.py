@@ -147,18 +147,18 @@ TRAIN_EPOCH = Exercise(
         Mistake(
             "gradients pile up, and mean of batch means",
             _epoch(learn=_no_zero, mean="batches"),
-            "Two slips: gradients add up without optimizer.zero_grad() before backward, and batches of different sizes need weights in the mean.",
+            "Two slips: gradients add up without `optimizer.zero_grad()` before backward, and batches of different sizes need weights in the mean.",
         ),
-        Mistake("gradients pile up", _epoch(learn=_no_zero), "Gradients add up from batch to batch: call optimizer.zero_grad() before each backward."),
+        Mistake("gradients pile up", _epoch(learn=_no_zero), "Gradients add up from batch to batch: call `optimizer.zero_grad()` before each backward."),
         Mistake(
             "no step, or gradients zeroed before it",
             _epoch(learn=_no_step),
-            "The weights stay as they were: are loss.backward() and optimizer.step() there, in this order, with no zero_grad() between them?",
+            "The weights stay as they were: are `loss.backward()` and `optimizer.step()` there, in this order, with no `zero_grad()` between them?",
         ),
         Mistake(
             "no step, and mean of batch means",
             _epoch(learn=_no_step, mean="batches"),
-            "Two slips: the weights stay as they were (optimizer.step(), after backward), and batches of different sizes need weights in the mean.",
+            "Two slips: the weights stay as they were (`optimizer.step()`, after backward), and batches of different sizes need weights in the mean.",
         ),
         Mistake(
             "step before backward",
@@ -173,12 +173,12 @@ TRAIN_EPOCH = Exercise(
         Mistake(
             "mean of batch means",
             _epoch(mean="batches"),
-            "You took the mean of the batch means, but the last batch is smaller. Weigh each by len(labels), divide by all pictures.",
+            "You took the mean of the batch means, but the last batch is smaller. Weigh each by `len(labels)`, divide by all pictures.",
         ),
         Mistake("last loss", _epoch(mean="last"), "You return the loss of the last batch. Return the mean over all pictures."),
         Mistake("sum", _epoch(mean="sum"), "You return the sum over all pictures. Divide by how many there were."),
-        Mistake("sum of batch losses", _epoch(mean="sum of batches"), "You return the sum of the batch losses. Weigh each by len(labels), and divide by all pictures."),
-        Mistake("batch losses over pictures", _epoch(mean="too small"), "A batch's loss is a mean already: multiply by len(labels) before you divide by all pictures."),
+        Mistake("sum of batch losses", _epoch(mean="sum of batches"), "You return the sum of the batch losses. Weigh each by `len(labels)`, and divide by all pictures."),
+        Mistake("batch losses over pictures", _epoch(mean="too small"), "A batch's loss is a mean already: multiply by `len(labels)` before you divide by all pictures."),
         Mistake("sum over batches", _epoch(mean="too large"), "You add up over pictures but divide by the number of batches. Divide by the number of pictures."),
         Mistake("list of losses", _epoch(mean="list"), "You return the list of the batch losses. Return one number, their mean over all pictures."),
         Mistake(
@@ -189,31 +189,37 @@ TRAIN_EPOCH = Exercise(
         Mistake(
             "softmax before the loss",
             _epoch(logits_of=lambda logits: logits.softmax(dim=1)),
-            "The loss wants logits and takes softmax itself. Hand it model(images) as it is.",
+            "The loss wants logits and takes softmax itself. Hand it `model(images)` as it is.",
         ),
         Mistake(
             "argmax before the loss",
             _epoch(logits_of=lambda logits: logits.argmax(dim=1).float()),
-            "argmax throws away how sure the net is, and no gradient passes it. The loss wants the logits: model(images) as it is.",
+            "`argmax` throws away how sure the net is, and no gradient passes it. The loss wants the logits: `model(images)` as it is.",
         ),
         Mistake(
             "never in training mode",
             _epoch(mode=None),
-            "The net came in evaluation mode and stayed there, so BatchNorm did not look at the batch. Start with model.train().",
+            "The net came in evaluation mode and stayed there, so BatchNorm did not look at the batch. Start with `model.train()`.",
         ),
-        Mistake("own loss", _epoch(own_loss=True), "You measure with a loss of your own. Call loss_function, which the caller chose."),
+        Mistake("own loss", _epoch(own_loss=True), "You measure with a loss of your own. Call `loss_function`, which the caller chose."),
         Mistake("first batch only", _epoch(only=1), "Only the first batch is seen: is the return inside the loop?"),
-        Mistake("returns a tensor", _tensor, "You return a tensor that keeps every batch's graph in memory. Collect loss.item()."),
-        Mistake("without gradients", torch.no_grad()(_epoch()), "Under torch.no_grad() nothing is recorded, so backward has nowhere to go. That is for measuring; here the net learns."),
-        Mistake("number before backward", _epoch(learn=lambda optimizer, loss: loss.item().backward()), "loss.item() is a plain float, which has no backward. Call loss.backward() on the tensor, and take .item() for the sum."),
-        Mistake("size of the data set", lambda model, batches, loss_function, optimizer: len(batches.dataset), "batches may be any list of pairs, without .dataset. Count as you go: count += len(labels)."),
-        Mistake("logits and labels exchanged", _exchanged, "The loss is called with logits first, then labels: loss_function(model(images), labels)."),
-        Mistake("whole pair to the model", lambda model, batches, loss_function, optimizer: model(batches[0]), "Each batch is a pair, and the model wants only the pictures: for images, labels in batches."),
+        Mistake("returns a tensor", _tensor, "You return a tensor that keeps every batch's graph in memory. Collect `loss.item()`."),
+        Mistake("without gradients", torch.no_grad()(_epoch()), "Under `torch.no_grad()` nothing is recorded, so backward has nowhere to go. That is for measuring; here the net learns."),
+        Mistake("number before backward", _epoch(learn=lambda optimizer, loss: loss.item().backward()), "`loss.item()` is a plain float, which has no backward. Call `loss.backward()` on the tensor, and take `.item()` for the sum."),
+        Mistake("size of the data set", lambda model, batches, loss_function, optimizer: len(batches.dataset), "batches may be any list of pairs, without `.dataset`. Count as you go: `count += len(labels)`."),
+        Mistake("logits and labels exchanged", _exchanged, "The loss is called with logits first, then labels: `loss_function(model(images), labels)`."),
+        Mistake("whole pair to the model", lambda model, batches, loss_function, optimizer: model(batches[0]), "Each batch is a pair, and the model wants only the pictures: `for images, labels in batches`."),
     ],
     hints=[
-        "model.train() once. Then for each batch five lines: zero, forward, loss, backward, step.",
-        "The mean loss: add loss.item() * len(labels), and count len(labels); divide at the end, after the loop.",
-        "optimizer.zero_grad(); loss = loss_function(model(images), labels); loss.backward(); optimizer.step()",
+        "`model.train()` once. Then for each batch five lines: zero, forward, loss, backward, step.",
+        "The mean loss: add up the two, and divide at the end, after the loop:\n"
+        "    total += loss.item() * len(labels)\n"
+        "    count += len(labels)",
+        "The step itself:\n"
+        "    optimizer.zero_grad()\n"
+        "    loss = loss_function(model(images), labels)\n"
+        "    loss.backward()\n"
+        "    optimizer.step()",
     ],
     note="Every training of this course is this loop with something added.",
 )  # fmt: skip

@@ -8,8 +8,13 @@ from cvlab.checks.convolutions.layer import CONV_LAYER
 from cvlab.checks.convolutions.pool import MAX_POOL2D
 from cvlab.checks.convolutions.receptive import RECEPTIVE_FIELD
 
-__all__ = ["EXERCISES"]
+__all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
+TITLE = "Convolutions"
+QUESTION = (
+    "Somebody chose the nine numbers of each kernel that you used. How could a computer find good "
+    "ones by itself, and how would it know that they are good?"
+)
 EXERCISES = [
     MOVING_AVERAGE,
     CORRELATE2D,

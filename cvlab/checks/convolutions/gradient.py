@@ -103,28 +103,29 @@ CONV1D_GRAD = Exercise(
         Mistake(
             "kernel's gradient not summed over positions",
             _changed(d_kernel=_last_place),
-            "dL/dkernel holds only the last window's share. The kernel is used at every place: add them all, +=.",
+            "dL/dkernel holds only the last window's share. The kernel is used at every place: add them all, "
+            "`+=`.",
         ),
         Mistake(
             "input's gradient overwritten",
             _changed(d_signal=_overwritten),
-            "A cell that several windows read gets only the last one's share in dL/dsignal. Add: +=, not =.",
+            "A cell that several windows read gets only the last one's share in dL/dsignal. Add: `+=`, not `=`.",
         ),
         Mistake(
             "both overwritten",
             _changed(d_signal=_overwritten, d_kernel=_last_place),
-            "Both gradients keep only the last window's share. Add over all places: += instead of =.",
+            "Both gradients keep only the last window's share. Add over all places: `+=` instead of `=`.",
         ),
         Mistake(
             "kernel flipped",
             _changed(d_signal=lambda x, w, g: np.convolve(g, w[::-1])),
-            "dL/dsignal slides the kernel the wrong way round. Output i has read signal[i + k] with kernel[k]: "
-            "give it back the same way.",
+            "dL/dsignal slides the kernel the wrong way round. Output i has read `signal[i + k]` with "
+            "`kernel[k]`: give it back the same way.",
         ),
         Mistake(
             "kernel's gradient reversed",
             _changed(d_kernel=lambda x, w, g: filters.correlate1d(x, g)[::-1].copy()),
-            "dL/dkernel is in reverse order: kernel[k] met signal[i + k].",
+            "dL/dkernel is in reverse order: `kernel[k]` met `signal[i + k]`.",
         ),
         Mistake(
             "bias not summed",
@@ -156,7 +157,7 @@ CONV1D_GRAD = Exercise(
         Mistake(
             "each kernel number meets the first cell",
             _changed(d_kernel=_window_starts),
-            "dL/dkernel meets only the first cell of each window. kernel[k] met signal[i + k].",
+            "dL/dkernel meets only the first cell of each window. `kernel[k]` met `signal[i + k]`.",
         ),
         Mistake(
             "signal and kernel exchanged in the loop",
@@ -166,12 +167,14 @@ CONV1D_GRAD = Exercise(
         Mistake(
             "signal convolved",
             _changed(d_kernel=lambda x, w, g: np.convolve(x, g, "valid")),
-            "dL/dkernel slides grad the wrong way round: np.convolve turns it. Use np.correlate(signal, grad, 'valid').",
+            "dL/dkernel slides grad the wrong way round: `np.convolve` turns it. Use `np.correlate(signal, "
+            "grad, 'valid')`.",
         ),
         Mistake(
             "input's gradient cut to the same length",
             _changed(d_signal=lambda x, w, g: np.convolve(g, w, "same")),
-            "dL/dsignal is as long as grad or kernel (mode='same'). Every input cell gets blame: use mode='full'.",
+            "dL/dsignal is as long as grad or kernel (`mode='same'`). Every input cell gets blame: use "
+            "`mode='full'`.",
         ),
         Mistake(
             "mean over positions",
@@ -181,7 +184,8 @@ CONV1D_GRAD = Exercise(
         Mistake(
             "grad ignored",
             lambda signal, kernel, grad: gradients.conv1d_grad(signal, kernel, np.ones_like(grad)),
-            "grad changes nothing in your answer: you differentiated the sum of the outputs. Weight each by grad[i].",
+            "grad changes nothing in your answer: you differentiated the sum of the outputs. Weight each by "
+            "`grad[i]`.",
         ),
         Mistake(
             "signal and kernel exchanged",
@@ -199,9 +203,15 @@ CONV1D_GRAD = Exercise(
         ),
     ],
     hints=[
-        "Output i is signal[i] kernel[0] + signal[i + 1] kernel[1] + ... How does it change when kernel[0] does?",
-        "Loop over the outputs. grad[i] goes back to every cell of its window, times kernel; and to kernel, times the window.",
-        "d_signal[i : i + K] += g * kernel, d_kernel += g * signal[i : i + K], and the bias collects sum(grad).",
+        "Output i is `signal[i] * kernel[0] + signal[i + 1] * kernel[1] + ...` How does it change when "
+        "`kernel[0]` does?",
+        "Loop over the outputs. `grad[i]` goes back to every cell of its window, times `kernel`; and to "
+        "`kernel`, times the window.",
+        "The bias collects the sum of all; for each output i:\n"
+        "    d_signal[i : i + K] += grad[i] * kernel\n"
+        "    d_kernel += grad[i] * signal[i : i + K]",
     ],
-    note="dL/dkernel is a correlation of the input with grad: the backward pass is made of convolutions too.",
+    note="The kernel's gradient is a correlation of the input with `grad`: the backward pass is made of "
+    "convolutions too.",
+    shorter='np.convolve(grad, kernel), np.correlate(signal, grad, "valid"), float(grad.sum())',
 )

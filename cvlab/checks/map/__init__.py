@@ -8,6 +8,11 @@ from cvlab.checks.map.overlap import IOU
 from cvlab.checks.map.precision_recall import PRECISION_RECALL
 from cvlab.checks.map.voc import VOC_TO_COCO
 
-__all__ = ["EXERCISES"]
+__all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
+TITLE = "mAP"
+QUESTION = (
+    "Two detectors have the same mAP. What would you look at before you choose one of them to watch a "
+    "level crossing?"
+)
 EXERCISES = [PRECISION_RECALL, IOU, MATCH_DETECTIONS, PR_CURVE, AVERAGE_PRECISION, COCO_MAP, VOC_TO_COCO]

@@ -163,10 +163,10 @@ COCO_MAP = Exercise(
         Mistake("absent classes count as 0", _map_with(absent=0.0), "A class without truths has no AP, and you average it in as 0. Leave it out."),
         Mistake("absent classes count as -1", _map_with(absent=-1.0), "-1 is a mark for absent, not an AP: you averaged it in. Leave absent classes out."),
         Mistake("only 0.5", _map_with(thresholds=[0.5]), "This is AP50, matched at 0.5 only. COCO's mAP averages ten thresholds, 0.5 to 0.95, matched anew at each."),
-        Mistake("nine thresholds", _map_with(thresholds=np.linspace(0.5, 0.9, 9)), "You used nine thresholds. 0.95 belongs to them: np.linspace(0.5, 0.95, 10)."),
-        Mistake("eleven thresholds", _map_with(thresholds=np.linspace(0.5, 1, 11)), "You used eleven thresholds, up to 1. The last is 0.95: np.linspace(0.5, 0.95, 10)."),
-        Mistake("thresholds by np.arange", _map_with(thresholds=np.arange(0.5, 1, 0.05)), "np.arange(0.5, 1, 0.05) ends at 0.9500000000000004, just above an overlap of 0.95. np.linspace(0.5, 0.95, 10) hits it."),
-        Mistake("thresholds by adding", _map_with(thresholds=[0.5 + 0.05 * k for k in range(10)]), "0.5 + 0.05 * 9 is 0.9500000000000001, just above an overlap of 0.95. np.linspace(0.5, 0.95, 10) hits it."),
+        Mistake("nine thresholds", _map_with(thresholds=np.linspace(0.5, 0.9, 9)), "You used nine thresholds. 0.95 belongs to them: `np.linspace(0.5, 0.95, 10)`."),
+        Mistake("eleven thresholds", _map_with(thresholds=np.linspace(0.5, 1, 11)), "You used eleven thresholds, up to 1. The last is 0.95: `np.linspace(0.5, 0.95, 10)`."),
+        Mistake("thresholds by np.arange", _map_with(thresholds=np.arange(0.5, 1, 0.05)), "`np.arange(0.5, 1, 0.05)` ends at `0.9500000000000004`, just above an overlap of 0.95. `np.linspace(0.5, 0.95, 10)` hits it."),
+        Mistake("thresholds by adding", _map_with(thresholds=[0.5 + 0.05 * k for k in range(10)]), "`0.5 + 0.05 * 9` is `0.9500000000000001`, just above an overlap of 0.95. `np.linspace(0.5, 0.95, 10)` hits it."),
         Mistake("eleven points", _map_with(ap=lambda precision, recall: metrics.ap(precision, recall, "voc07")), "Your AP reads 11 levels of recall, as VOC07. COCO reads 101."),
         Mistake("classes pooled", _pooled, "You put all classes into one curve. Make one AP a class, then the mean: rare classes count as much."),
         Mistake("one AP an image", _each_image, "You make one curve for each image and average them. Put the detections of a class in all images into one list: concatenate scores and correct, add up the truths, and make one curve of it."),
@@ -176,7 +176,7 @@ COCO_MAP = Exercise(
         Mistake("only the first image", lambda images: coco_map(images[:1]), "You look at the first image only."),
         Mistake("only the classes of the first image", _first_names, "You take the classes from the first image; another image may have others."),
         Mistake("images without truths left out", _map_with(keep=lambda scores, ious: ious.shape[1] > 0), "A class that an image does not hold can still be detected there: those detections are wrong, and belong in the curve. Leave a class out only when no image has a truth of it."),
-        Mistake("images without detections left out", _map_with(keep=lambda scores, ious: len(scores) > 0), "Where nothing was detected the truths are missed, and you leave them out. Add up ious.shape[1] over all images."),
+        Mistake("images without detections left out", _map_with(keep=lambda scores, ious: len(scores) > 0), "Where nothing was detected the truths are missed, and you leave them out. Add up `ious.shape[1]` over all images."),
         Mistake("weighted by truths", _map_with(weigh=True), "Classes with more truths count more in your mean. In the mAP every class counts the same."),
         Mistake("sum", _map_with(join=np.sum), "This is the sum. Divide by the number of classes with truths, times ten thresholds."),
         Mistake("best threshold", _map_with(join=np.max), "You kept the largest AP. Take the mean over all thresholds and classes."),
@@ -185,13 +185,16 @@ COCO_MAP = Exercise(
         Mistake("sum over classes", _map_with(join=lambda values: 10 * np.mean(values)), "You divide by the number of classes, but not by ten thresholds."),
         Mistake("nothing to measure is nan", _map_with(empty=np.nan), "Without any truth you return nan, the mean of nothing. Return -1.0, as COCO does."),
         Mistake("percent", _map_with(join=lambda values: 100 * np.mean(values)), "This is in percent. Here the mAP lies between 0 and 1, or is -1.0."),
-        Mistake("every class looked for in every image", _every_class, "Not every image holds every class, so the lookup fails. Take those that do: if name in image."),
+        Mistake("every class looked for in every image", _every_class, "Not every image holds every class, so the lookup fails. Take those that do: `if name in image`."),
     ],
     hints=[
-        "Two loops: over the classes and over np.linspace(0.5, 0.95, 10). What must be computed anew at each threshold?",
-        "Inside: match_detections in each image, np.concatenate of its answers and of the scores, then one pr_curve with the "
-        "truths of all images, then average_precision.",
-        "Skip a class when its ious.shape[1] add up to 0. At the end np.mean of all values, or -1.0 when there are none.",
+        "Two loops: over the classes and over `np.linspace(0.5, 0.95, 10)`. What must be computed anew at "
+        "each threshold?",
+        "Inside: `match_detections` in each image, `np.concatenate` of its answers and of the scores, "
+        "then one `pr_curve` with the truths of all images, then `average_precision`.",
+        "Skip a class when its `ious.shape[1]` add up to 0. At the end the mean of all values, or -1.0 "
+        "when there are none:\n"
+        "    return float(np.mean(values)) if values else -1.0",
     ],
     note="COCO's evaluator adds crowds, sizes and a limit of 100 detections an image; the curve is this one.",
 )  # fmt: skip

@@ -7,6 +7,11 @@ from cvlab.checks.preprocessing.normalize import NORMALIZE
 from cvlab.checks.preprocessing.quality import PSNR
 from cvlab.checks.preprocessing.resize import RESIZE_NEAREST
 
-__all__ = ["EXERCISES"]
+__all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
-EXERCISES = [TO_RGB, RESIZE_NEAREST, NORMALIZE, DENORMALIZE, HWC_TO_CHW, CENTER_CROP, PSNR]
+TITLE = "Images and preprocessing"
+QUESTION = (
+    "Somebody hands you a trained network and one sentence: feed it pictures. What must you ask "
+    "before the first picture goes in?"
+)
+EXERCISES = [TO_RGB, CENTER_CROP, PSNR, RESIZE_NEAREST, NORMALIZE, DENORMALIZE, HWC_TO_CHW]

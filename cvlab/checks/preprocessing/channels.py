@@ -91,13 +91,14 @@ TO_RGB = Exercise(
         Mistake(
             "loses blue",
             lambda image: image[..., 2:0:-1].copy(),
-            "Blue is lost: a slice stops before its end, so 2:0:-1 never reaches 0. Leave start and end out: ::-1.",
+            "Blue is lost: a slice stops before its end, so `2:0:-1` never reaches 0. Leave start and end "
+            "out: `::-1`.",
         ),
         Mistake(
             "view",
             lambda image: image[..., ::-1],
             "The colours are right, but this is a view: it reads the input backwards, and torch refuses that. "
-            "Add .copy().",
+            "Add `.copy()`.",
         ),
         Mistake(
             "changes its input",
@@ -113,7 +114,7 @@ TO_RGB = Exercise(
             "a second name, not a copy",
             _swap_in_the_input,
             "A second name for the picture is no copy: you wrote into the caller's picture, and red over blue "
-            "before blue was read. Begin with image_bgr.copy().",
+            "before blue was read. Begin with `image_bgr.copy()`.",
         ),
         Mistake(
             "adds alpha",
@@ -123,17 +124,18 @@ TO_RGB = Exercise(
         Mistake(
             "reverses the columns",
             lambda image: image[:, ::-1].copy(),
-            "You mirrored the picture. The channels are the last axis: image[:, :, ::-1].",
+            "You mirrored the picture. The channels are the last axis: `image[:, :, ::-1]`.",
         ),
         Mistake(
             "reverses the rows",
             lambda image: image[::-1].copy(),
-            "You turned the picture upside down. The channels are the last axis: image[:, :, ::-1].",
+            "You turned the picture upside down. The channels are the last axis: `image[:, :, ::-1]`.",
         ),
         Mistake(
             "channels first",
             lambda image: np.moveaxis(image[..., ::-1], 2, 0).copy(),
-            "The order of the colours is right, but the channels came first: (3, H, W). np.stack needs axis=2.",
+            "The order of the colours is right, but the channels came first: (3, H, W). `np.stack` needs "
+            "`axis=2`.",
         ),
         Mistake(
             "reverses every axis",
@@ -147,11 +149,13 @@ TO_RGB = Exercise(
         ),
     ],
     hints=[
-        "image_bgr[0, 0] is blue, green, red. You want red, green, blue: which place keeps its value?",
+        "`image_bgr[0, 0]` is blue, green, red. You want red, green, blue: which place keeps its value?",
         "The channels are the last axis, and a slice with step -1 reads an axis backwards.",
-        "image_bgr[:, :, ::-1] is a view of the input; one method call makes it an array of its own.",
+        "`image_bgr[:, :, ::-1]` is a view of the input; one method makes it an array of its own:\n"
+        "    return image_bgr[:, :, ::-1].copy()",
     ],
     note="Do it once, right after reading: converting twice brings BGR back without any error.",
+    shorter="image_bgr[:, :, ::-1].copy()",
 )
 
 
@@ -183,8 +187,8 @@ HWC_TO_CHW = Exercise(
         Mistake(
             "reshape",
             lambda image: image.reshape(image.shape[2], *image.shape[:2]),
-            "reshape keeps the reading order, so red, green and blue are mixed in every plane. "
-            "Use transpose: it moves the axes.",
+            "`reshape` keeps the reading order, so red, green and blue are mixed in every plane. Use "
+            "`transpose`: it moves the axes.",
         ),
         Mistake(
             "height and width swapped",
@@ -199,7 +203,8 @@ HWC_TO_CHW = Exercise(
         Mistake(
             "axes moved the wrong way",
             lambda image: image.transpose(1, 2, 0),
-            "The axes moved the wrong way: (W, C, H). transpose names, for each new axis, the old one: (2, 0, 1).",
+            "The axes moved the wrong way: (W, C, H). `transpose` names, for each new axis, the old one: (2, "
+            "0, 1).",
         ),
         Mistake(
             "only two axes swapped",
@@ -229,13 +234,14 @@ HWC_TO_CHW = Exercise(
         Mistake(
             "list of planes",
             lambda image: [image[..., c] for c in range(image.shape[2])],
-            "This is a list of planes. Make one array of it: np.stack.",
+            "This is a list of planes. Make one array of it: `np.stack`.",
         ),
     ],
     hints=[
         "The numbers stay the same; only the order of the three axes changes.",
-        "transpose takes, for each new axis, the number of the old one. Which old axis comes first now?",
-        "The new order is channels (old 2), rows (old 0), columns (old 1).",
+        "`transpose` takes, for each new axis, the number of the old one. Which old axis comes first now?",
+        "The new order is channels (old 2), rows (old 0), columns (old 1):\n    return image.transpose(...)",
     ],
-    note="No number was copied: only the strides changed.",
+    note="`transpose` copies no number: it only changes the strides, by which the array is read.",
+    shorter="image.transpose(2, 0, 1)",
 )

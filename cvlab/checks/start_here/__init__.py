@@ -3,6 +3,11 @@
 from cvlab.checks.start_here.slopes import SLOPE
 from cvlab.checks.start_here.tensors import MIRROR, TO_BATCH
 
-__all__ = ["EXERCISES"]
+__all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
+TITLE = "Start here"
+QUESTION = (
+    "A picture may be an array or a tensor, go from 0 to 255 or from 0 to 1, keep its colours first "
+    "or last. Which of these could you mistake without seeing any error?"
+)
 EXERCISES = [MIRROR, TO_BATCH, SLOPE]

@@ -110,7 +110,8 @@ MIRROR = Exercise(
         Mistake(
             "reverses every axis",
             np.flip,
-            "np.flip without an axis turns every axis round, the colours too. Reverse the columns only: axis=1.",
+            "`np.flip` without an axis turns every axis round, the colours too. Reverse the columns only: "
+            "`axis=1`.",
         ),
         Mistake(
             "reverses columns and colours",
@@ -136,7 +137,7 @@ MIRROR = Exercise(
         Mistake(
             "minus the index",
             lambda image: image[:, -np.arange(image.shape[1])],
-            "Column 0 stayed in its place, because -0 is 0. Counted from the end, column c becomes -1 - c.",
+            "Column 0 stayed in its place, because -0 is 0. Counted from the end, column c becomes `-1 - c`.",
         ),
         Mistake(
             "changes its input",
@@ -156,11 +157,12 @@ MIRROR = Exercise(
         ),
     ],
     hints=[
-        "A picture is indexed as image[row, column]. Which of the two changes in a mirror?",
-        "A slice has a third part, the step: numbers[::-1] reads a list backwards.",
-        "Keep all rows with a colon, and read the columns with step -1: image[:, ...]",
+        "A picture is indexed as `image[row, column]`. Which of the two changes in a mirror?",
+        "A slice has a third part, the step: `numbers[::-1]` reads a list backwards.",
+        "Keep all rows with a colon, and read the columns with step -1:\n    return image[:, ...]",
     ],
-    note="It is a view: no pixel was copied.",
+    note="A slice such as `image[:, ::-1]` is a view: no pixel is copied, however large the picture.",
+    shorter="image[:, ::-1]",
 )
 
 
@@ -214,7 +216,7 @@ TO_BATCH = Exercise(
         Mistake(
             "no channel axis",
             lambda images: _stack(images).float() / 255,
-            "The channel axis is missing: (N, H, W) should be (N, 1, H, W). Add it with unsqueeze(1).",
+            "The channel axis is missing: (N, H, W) should be (N, 1, H, W). Add it with `unsqueeze(1)`.",
         ),
         Mistake(
             "channel axis last",
@@ -240,7 +242,8 @@ TO_BATCH = Exercise(
         Mistake(
             "joined, not stacked",
             lambda images: _stack(images).flatten(0, 1)[:, None].float() / 255,
-            "The pictures were joined along their rows, as torch.cat does. Stack them along a new axis: np.stack.",
+            "The pictures were joined along their rows, as `torch.cat` does. Stack them along a new axis: "
+            "`np.stack`.",
         ),
         Mistake(
             "three channels",
@@ -250,17 +253,18 @@ TO_BATCH = Exercise(
         Mistake(
             "float64",
             lambda images: _stack(images).unsqueeze(1).double() / 255,
-            "The batch is float64, NumPy's habit. Networks compute in float32: add .float().",
+            "The batch is float64, NumPy's habit. Networks compute in float32: add `.float()`.",
         ),
         Mistake(
             "integer division",
             lambda images: (_stack(images) // 255).unsqueeze(1).float(),
-            "Whole-number division made every grey value below 255 zero. Turn to float first, then divide with /.",
+            "Whole-number division made every grey value below 255 zero. Turn to float first, then divide "
+            "with `/`.",
         ),
         Mistake(
             "divides by 256",
             lambda images: _stack(images).unsqueeze(1).float() / 256,
-            "You divided by 256, so white is 0.996. The largest uint8 is 255: divide by 255.",
+            "You divided by 256, so white falls short of 1. The largest uint8 is 255: divide by 255.",
         ),
         Mistake(
             "divides by the batch's maximum",
@@ -287,18 +291,23 @@ TO_BATCH = Exercise(
         Mistake(
             "divided twice",
             lambda images: _stack(images).unsqueeze(1).float() / 255**2,
-            "You divided by 255 twice, so white is 0.004. Once is enough.",
+            "You divided by 255 twice, so even white is almost black. Once is enough.",
         ),
         Mistake(
             "stays NumPy",
             lambda images: np.stack(images)[:, None].astype(np.float32) / np.float32(255),
-            "The numbers are right, but this is a NumPy array. Turn it into a tensor: torch.from_numpy(...).",
+            "The numbers are right, but this is a NumPy array. Turn it into a tensor: `torch.from_numpy(...)`.",
         ),
     ],
     hints=[
-        "Three steps: make one array of the list, add the channel axis, turn the numbers into floats in [0, 1].",
-        "np.stack(images) is (N, H, W); torch.from_numpy makes a tensor of it; unsqueeze(1) adds an axis at place 1.",
-        "Last step: tensor.float() / 255. Divide after .float(), or the whole numbers get in the way.",
+        "Three steps: make one array of the list, add the channel axis, turn the numbers into floats in "
+        "[0, 1].",
+        "`np.stack` makes one array, `torch.from_numpy` a tensor of it, `unsqueeze(1)` adds an axis at "
+        "place 1:\n"
+        "    batch = torch.from_numpy(np.stack(images)).unsqueeze(1)",
+        "The last step; divide after `.float()`, or the whole numbers get in the way:\n"
+        "    return batch.float() / 255",
     ],
-    note="This shape, (N, C, H, W), is the one every network in this course eats.",
+    note="This shape, (N, C, H, W), is the one that every network in this course takes.",
+    shorter="torch.from_numpy(np.stack(images))[:, None] / 255",
 )

@@ -10,10 +10,9 @@ from cvlab.widgets._engine.labels import freest, spread
 from cvlab.widgets._engine.palette import LIGHT, Palette
 from cvlab.widgets._engine.picture import DENSE, font
 
-__all__ = ["GREEN", "ORANGE", "SKY", "Axis", "Line", "Point", "chart"]
+__all__ = ["Axis", "Line", "Point", "chart"]
 
 Colour = tuple[int, int, int]
-GREEN, ORANGE, SKY = LIGHT.green, LIGHT.vermillion, LIGHT.sky
 LEFT, TOP, BOTTOM = 46, 12, 42  # CSS pixels, as all numbers here
 WORDS = font(13 * DENSE)
 ROW = 17  # height of a line of words

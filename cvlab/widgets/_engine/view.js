@@ -13,8 +13,6 @@ export default {
     };
     const measure = () => {
       const [width, height] = [model.get("width"), model.get("height")];
-      el.style.flex = `0 1 ${width}px`;
-      el.style.width = `min(100%, ${width}px)`;
       img.style.cssText = `display:block;width:100%;height:auto;aspect-ratio:${width} / ${height}`;
       recolour();
     };

@@ -12,8 +12,8 @@ from cvlab.world.stickers import CIFAR10
 
 __all__ = ["TrainingExplorer"]
 
-CELL, KERNEL, GAP = 27, 70, 8  # CSS pixels: a class in the matrix, a kernel, between two
-CURVE = (292, 304)  # height and width
+CELL, KERNEL, GAP = 29, 70, 8  # CSS pixels: a class in the matrix, a kernel, between two
+CURVE = (312, 284)  # height and width
 WORDS = font(13 * DENSE)
 
 
@@ -22,12 +22,13 @@ class TrainingExplorer(Widget):
 
     Example:
         >>> TrainingExplorer(epoch=0).readout.splitlines()[0]
-        'accuracy: 10.9 % of 1000 pictures of a style never seen'
+        'accuracy: 10.9 % of 1000 unseen pictures'
     """
 
     format = "png"
     alt = "Six first kernels, the learning curve and the confusion matrix of a network at one epoch"
     default_task = "Find the first epoch after which more than half of the pictures are named right."
+    learnt = "Most of the accuracy comes in the first epochs; the later ones add less and less."
 
     def __init__(self, **options):
         from cvlab.cnn_training.records import explorer
@@ -89,9 +90,9 @@ class TrainingExplorer(Widget):
         true, said, count, total = values["worst"]
         loss = "not trained yet" if np.isnan(values["loss"]) else f"{values['loss']:.3f} while training"
         return (
-            f"accuracy: {100 * values['accuracy']:.1f} % of 1000 pictures of a style never seen\n"
+            f"accuracy: {100 * values['accuracy']:.1f} % of 1000 unseen pictures\n"
             f"loss: {loss}\n"
-            f"commonest mistake: {count} of {total} {true} pictures are called {said}\n"
+            f"worst: {true} named {said}, {count} of {total}\n"
             f"epoch: {values['epoch']} of {len(self.run['accuracy']) - 1}"
         )
 

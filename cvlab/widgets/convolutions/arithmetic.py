@@ -27,7 +27,7 @@ class ConvArithmetic(Widget):
     alt = "A row of input cells with padding, and below it one row for each place of the kernel"
     default_task = "Find a setting in which a cell of the input is never read."
     is_chart = True
-    learnt = "A stride may step over the last cells: the floor in the formula drops them."
+    learnt = "Cells can be left out without a warning: look at what the floor drops, and at what a stride steps over."
     answer = {"stride": 2}
 
     def controls(self):
@@ -112,8 +112,8 @@ class ConvArithmetic(Widget):
         return (
             f"formula: {formula}\n"
             f"output: {result}\n"
-            f"kernel reaches over: {values['reach']} cells\n"
-            f"left over by the floor: {left}\n"
+            f"reach: {values['reach']} cells\n"
+            f"left over: {left}\n"
             f"never read: {unread}"
         )
 

@@ -29,6 +29,7 @@ class PixelGrid(Widget):
 
     alt = "A photo with a marked window, and the window enlarged with the numbers of every pixel"
     default_task = "Find the pixel at x = 140, y = 130."
+    learnt = "A point is x, y; an array wants row, col: the same two numbers, the other way round."
     answer = {"row": 130, "col": 140}
 
     def __init__(self, image="chelsea", **options):

@@ -86,10 +86,10 @@ def _bundle(figure) -> tuple[dict, dict]:
     if not figure.axes and not figure.lines:  # as IPython does: `plt.figure()` alone shows nothing
         return {}, {}
     kind, data, width, height = encoded(figure)
-    about = {"alt": alt_text(figure), "width": width, "height": height}
+    about = {kind: {"alt": alt_text(figure), "width": width, "height": height}}
     if not has_picture(figure):
-        about["needs_background"] = "light"
-    return {kind: base64.b64encode(data).decode()}, {kind: about}
+        about["needs_background"] = "light"  # beside the kinds, where JupyterLab looks for it
+    return {kind: base64.b64encode(data).decode()}, about
 
 
 def encoded(figure) -> tuple[str, bytes, int, int]:

@@ -10,6 +10,8 @@ __all__ = [
 ]
 
 WIDTH = 9.0  # inches: the widest a figure may be
+CELL = 0.55  # inches: the largest that a picture's pixel is drawn
+MOST_TICKS = 8  # along an axis
 MOST_NUMBERS = 24  # rows or columns: beyond this, numbers in the pixels can't be read
 
 
@@ -18,7 +20,9 @@ def figure_size(images, cols: int) -> tuple[float, list[float]]:
     rows = [images[i : i + cols] for i in range(0, len(images), cols)]
     widest = max(im.shape[1] / im.shape[0] for im in images)
     width = min(WIDTH, cols * (3.6 if widest < 2 else WIDTH))
-    heights = [max(im.shape[0] / im.shape[1] for im in row) * width / cols for row in rows]
+    heights = [
+        max(min(im.shape[0] / im.shape[1] * width / cols, im.shape[0] * CELL) for im in row) for row in rows
+    ]
     return width, [min(max(height, 0.5), 6.0) + 0.3 for height in heights]
 
 
@@ -33,9 +37,12 @@ def pixel_axes(ax, shape, *, ticks: bool) -> None:
     if not ticks:
         ax.set_axis_off()
         return
-    ax.set_xticks(range(width))
-    ax.set_yticks(range(height))
-    ax.tick_params(length=0, labelsize=7)
+    ax.grid(visible=False)  # the theme's, which would strike the numbers out
+    ax.set_anchor("NW")
+    step = -(-max(height, width) // MOST_TICKS)
+    ax.set_xticks(range(0, width, step))
+    ax.set_yticks(range(0, height, step))
+    ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     if max(height, width) <= MOST_NUMBERS:
         ax.set_xticks(np.arange(-0.5, width), minor=True)
@@ -52,7 +59,7 @@ def write_numbers(ax, image: np.ndarray, limits, signed: bool) -> None:
             f"numbers=True needs a picture of at most {MOST_NUMBERS} x {MOST_NUMBERS} pixels; "
             f"got {height} x {width}. Crop a piece: image[:8, :8]"
         )
-    size = min(9.0, 60.0 / max(height, width)) if image.ndim == 2 else min(8.0, 48.0 / max(height, width))
+    size = min(11.0, 72.0 / max(height, width)) if image.ndim == 2 else min(10.0, 48.0 / max(height, width))
     full = 1.0 if image.dtype.kind == "f" or image.dtype == bool else 255.0
     for row, col in np.ndindex(height, width):
         value = image[row, col]

@@ -57,7 +57,7 @@ def show(image, *, title=None, numbers=False, signed=False, limits=None, ax=None
     if numbers:
         write_numbers(ax, image, (low, high), signed)
     if title is not None:
-        ax.set_title(title, fontsize=10)
+        ax.set_title(title, fontsize=11)
     return ax
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from cvlab.draw.colors import contrast
+
 __all__ = [
     "columns",
     "figure_size",
@@ -51,8 +53,8 @@ def pixel_axes(ax, shape, *, ticks: bool) -> None:
         ax.tick_params(which="minor", length=0)
 
 
-def write_numbers(ax, image: np.ndarray, limits, signed: bool) -> None:
-    """Write each pixel's value into it, black or white, whichever is readable."""
+def write_numbers(ax, image: np.ndarray) -> None:
+    """Write each pixel's value into the picture that `ax` shows, in black or white, whichever reads better."""
     height, width = image.shape[:2]
     if max(height, width) > MOST_NUMBERS:
         raise ValueError(
@@ -61,19 +63,15 @@ def write_numbers(ax, image: np.ndarray, limits, signed: bool) -> None:
         )
     size = min(11.0, 72.0 / max(height, width)) if image.ndim == 2 else min(10.0, 48.0 / max(height, width))
     full = 1.0 if image.dtype.kind == "f" or image.dtype == bool else 255.0
+    picture = ax.images[-1]
     for row, col in np.ndindex(height, width):
         value = image[row, col]
         if image.ndim == 3:
-            words, light = (
-                "\n".join(_number(v) for v in value),
-                float(np.dot(value[:3], (0.3, 0.59, 0.11))) / full,
-            )
+            words, ground = "\n".join(_number(v) for v in value), value[:3] / full
         else:
-            light = (float(value) - limits[0]) / (limits[1] - limits[0])
-            words, light = _number(value), 1 - abs(2 * light - 1) if signed else light
-        ax.text(
-            col, row, words, ha="center", va="center", size=size, color="black" if light > 0.5 else "white"
-        )
+            words, ground = _number(value), picture.to_rgba(float(value))
+        ink = "black" if contrast("black", ground) > contrast("white", ground) else "white"
+        ax.text(col, row, words, ha="center", va="center", size=size, color=ink)
 
 
 def _number(value) -> str:

@@ -55,7 +55,7 @@ def show(image, *, title=None, numbers=False, signed=False, limits=None, ax=None
     )
     pixel_axes(ax, image.shape, ticks=numbers or max(image.shape[:2]) <= 16)
     if numbers:
-        write_numbers(ax, image, (low, high), signed)
+        write_numbers(ax, image)
     if title is not None:
         ax.set_title(title, fontsize=11)
     return ax

@@ -50,7 +50,7 @@ class Solution:
         same = self.own == self.source
         body = beside(self.own, self.source) if self.own and not same else code_block(self.source)
         notes = [*(["Yours reads the same."] if same else []), *([self.remark] if self.remark else [])]
-        return card("hint", self.heading, body=body, notes=notes)
+        return card("hint", self.heading, body=body, notes=notes, wide=True)
 
 
 def hint(function: Any = None, /) -> Hint | Result:
@@ -68,7 +68,7 @@ def hint(function: Any = None, /) -> Hint | Result:
     remark = ""
     if number > seen:
         remark = progress.record(exercise.name, lambda r: r | {"hints": max(r["hints"], number)})
-    after = f"This was the last one; to see an answer: solution({exercise.name})" if number == total else ""
+    after = f"This was the last one; to see an answer: `solution({exercise.name})`" if number == total else ""
     heading = f"Hint {number} of {total} for {exercise.name}"
     return Hint(heading, exercise.hints[number - 1], tuple(note for note in (after, remark) if note))
 

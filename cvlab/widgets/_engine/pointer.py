@@ -1,6 +1,7 @@
 """Widgets that are drawn in the browser and moved by the pointer, with the surface of every other widget."""
 
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,16 @@ import ipywidgets
 import traitlets
 
 from cvlab.widgets._engine.base import Widget
+from cvlab.widgets._engine.palette import DARK, LIGHT
 from cvlab.widgets._engine.readout import readout_html
+from cvlab.widgets._engine.sheet import css
+from cvlab.widgets._engine.view import PAGE_CSS, PAGE_JS
 
 __all__ = ["PointerWidget"]
 
-HELPER = Path(__file__).with_name("pointer.js")
+HELPER, STYLE = (Path(__file__).with_name(f"pointer.{kind}") for kind in ("js", "css"))
+NAMED = ("ground", "raised", "ink", "dim", "grid", "orange", "truth", "prediction", "error")
+PALETTES = {look.name: {name: css(getattr(look, name)) for name in NAMED} for look in (LIGHT, DARK)}
 
 
 class PointerWidget(Widget):
@@ -21,8 +27,9 @@ class PointerWidget(Widget):
 
     It is a `Widget` in all else. The state still lives in controls, because they know what is allowed; a
     control with `layout.display = "none"` is moved on the canvas only. Besides the four methods of `Widget`
-    (`draw` makes the static picture), a subclass gives `scene`, a JavaScript object whose functions are
-    listed at the top of `pointer.js`, and `data`, what that needs to draw beyond the state.
+    (`draw` makes the static picture, on a `Sheet`, to look as the canvas does on a light page), a subclass
+    gives `scene`, a JavaScript object whose functions are listed at the top of `pointer.js`, and `data`, what
+    that needs to draw beyond the state.
 
     Example:
         >>> class Dot(PointerWidget):
@@ -49,6 +56,8 @@ class PointerWidget(Widget):
 
     format = "png"
     scene = ""
+    hint = "Drag, or use the arrow keys."  # how it is moved
+    lines = 0  # of text that room is kept for, where the readout's lines may be of several lengths
 
     def data(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return what the scene draws beyond the state: plain numbers, lists and text."""
@@ -66,7 +75,9 @@ class PointerWidget(Widget):
 
     def _picture_view(self) -> ipywidgets.Widget:
         wide = ipywidgets.Layout(flex="1 1 100%")  # room for the readout beside the canvas
-        self.canvas = _canvas_class(type(self))(state=self.state, layout=wide)
+        canvas = _canvas_class(type(self))
+        words = {"title": self.title, "label": self.alt, "hint": self.hint, "lines": self.lines}
+        self.canvas = canvas(state=self.state, layout=wide, **words)
         self.canvas.observe(self._dragged, "state")
         return self.canvas
 
@@ -86,13 +97,13 @@ class PointerWidget(Widget):
                 raise
 
     def _show(self, values: dict[str, Any], readout: str) -> None:
-        self.canvas.label = f"{self.alt or type(self).__name__}. Drag, or use the arrow keys."
         self.canvas.data = self.data(values)
         self._quiet, self.canvas.state = True, self.state
         self._quiet = False
 
-    def _tell(self, readout: str) -> None:
-        self.canvas.readout = readout_html(readout)
+    def _tell(self, readout: str, other: str = "") -> None:
+        with self.canvas.hold_sync():
+            self.canvas.said, self.canvas.readout = readout, readout_html(readout, other)
 
 
 @functools.cache
@@ -100,11 +111,19 @@ def _canvas_class(owner: type[PointerWidget]) -> type:
     """Make the anywidget class of a scene once: the shared helper, then the scene."""
 
     class Canvas(anywidget.AnyWidget):
-        _esm = f"{HELPER.read_text(encoding='utf-8')}\nexport default cvlabMount({owner.scene});\n"
+        _esm = (
+            f"{PAGE_JS}\nconst cvlabPalettes = {json.dumps(PALETTES)};\n{HELPER.read_text(encoding='utf-8')}\n"
+            f"export default cvlabMount({owner.scene});\n"
+        )
+        _css = f"{PAGE_CSS}\n{STYLE.read_text(encoding='utf-8')}"
         state = traitlets.Dict().tag(sync=True)
         data = traitlets.Dict().tag(sync=True)
         readout = traitlets.Unicode().tag(sync=True)
+        said = traitlets.Unicode().tag(sync=True)  # the readout without its layout
+        title = traitlets.Unicode().tag(sync=True)
         label = traitlets.Unicode().tag(sync=True)
+        hint = traitlets.Unicode().tag(sync=True)
+        lines = traitlets.Int().tag(sync=True)
 
         def __repr__(self) -> str:
             return f"{owner.__name__} canvas"

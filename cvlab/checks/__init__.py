@@ -8,13 +8,14 @@ from cvlab.checks._engine.grade import check, grade
 from cvlab.checks._engine.help import hint, solution
 from cvlab.checks._engine.mutate import mutation
 from cvlab.checks._engine.progress import progress
-from cvlab.checks._engine.registry import exercises
+from cvlab.checks._engine.registry import about, exercises
 from cvlab.checks._engine.table import table
 
 __all__ = [
     "Case",
     "Exercise",
     "Mistake",
+    "about",
     "check",
     "exercises",
     "grade",

@@ -92,6 +92,9 @@ def _run(notebook, lesson: Lesson, kind: str) -> Run:
         line = lines[min(error.line, len(lines)) - 1]
         raise SourceError(lesson.path, line, f"the {kind} notebook fails here: {error}") from None
     notebook.cells = [cell for cell in notebook.cells if AUTHOR not in cell.metadata.get("tags", [])]
+    if run.left:
+        message = f"a run leaves {', '.join(run.left)} beside the notebook; write to tempfile.mkdtemp()"
+        raise SourceError(lesson.path, 1, message)
     found = (*_shown_errors(notebook), *_addresses(notebook), *wrong_outcomes(notebook, lesson, kind))
     for index, message in found:
         line = (copy_of(lesson, kind).cells[index].lines or (1,))[0]

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from cvlab.course import publish
+from cvlab.course.banner import with_banners
 from cvlab.course.source import Lesson, SourceError, read_lesson, solved, student
 
-__all__ = ["FOLDED", "KINDS", "copy_of", "find_root", "inputs", "notebook_path", "read_lessons"]
+__all__ = ["FOLDED", "KINDS", "RUN_FIRST", "copy_of", "find_root", "inputs", "notebook_path", "read_lessons"]
 
 KINDS = ("student", "solution")
+RUN_FIRST = "# Set-up: run this cell first"
 FOLDED = {
     "jupyter": {"source_hidden": True},
     "cellView": "form",
@@ -67,12 +69,16 @@ def inputs(lesson: Lesson, kind: str, *, author: bool = False):
     notebook = v4.new_notebook()
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = {"name": "python"}
-    number = hidden = 0
+    exercises, number, hidden = with_banners(lesson), 0, 0
     for cell in copy_of(lesson, kind, author=author).cells:
         mine = "author" in cell.tags
         number, hidden = number + (not mine), hidden + mine
         name = f"{lesson.number}-author-{hidden:03d}" if mine else f"{lesson.number}-{number:03d}"
         text = setup if "setup" in cell.tags else cell.source
+        if {"setup", "fold"} <= set(cell.tags):
+            text = f"{RUN_FIRST}\n{text}"
+        if cell.kind == "markdown":
+            text = exercises.get(cell.lines[0], text)
         make = v4.new_markdown_cell if cell.kind == "markdown" else v4.new_code_cell
         if badge and cell.kind == "markdown":
             title, _, rest = text.partition("\n")

@@ -36,12 +36,13 @@ class CellError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """What a run was: code cells executed, seconds, the kernel's memory at the end and at its peak in MB."""
+    """What a run was: code cells executed, seconds, the kernel's memory at the end and at its peak in MB, files left."""
 
     cells: int
     seconds: float
     memory: float
     peak: float
+    left: tuple[str, ...]
 
 
 def kernel_environment(folder: Path) -> dict[str, str]:
@@ -92,8 +93,9 @@ def run_notebook(notebook, *, timeout: float = 120) -> Run:
             for index, cell in enumerate(notebook.cells):
                 _run_cell(client, cell, index)
             memory, peak, _ = memory_of(pid)
+        left = tuple(sorted(path.name for path in work.iterdir()))
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
-    return Run(cells, time.perf_counter() - started, memory, peak)
+    return Run(cells, time.perf_counter() - started, memory, peak, left)
 
 
 def _kernel_manager():

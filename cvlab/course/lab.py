@@ -17,8 +17,11 @@ from pathlib import Path
 from cvlab.course import opencv
 from cvlab.store.files import write_whole
 
-__all__ = ["command", "course_dir", "environment", "free_port", "main"]
+__all__ = ["command", "course_dir", "environment", "free_port", "look", "main"]
 
+HERE = Path(__file__).resolve().parent
+SHEETS = HERE.parent / "draw/page.css", HERE / "lesson.css"  # figures and tables; the frame of an exercise
+UNLISTED = "__pycache__", "*.pyc", ".DS_Store", "*~", "source"  # the last one is the authors', not a lesson
 FIRST = "notebooks/00_start_here.ipynb"
 QUIET = {  # JupyterLab asks about news and updates in a popup on its first start: neither is for a lesson
     "@jupyterlab/apputils-extension/notification.jupyterlab-settings": {
@@ -54,8 +57,13 @@ def free_port(wanted: int) -> int:
     raise OSError(f"port must have a free one among the hundred from {wanted}; fix: name another with --port")
 
 
+def look() -> str:
+    """Return the style sheet that JupyterLab gets: what figures, tables and exercises look like on its page."""
+    return "\n".join(sheet.read_text(encoding="utf-8") for sheet in SHEETS)
+
+
 def environment(folder: Path, token: str) -> dict[str, str]:
-    """Return this process's environment with JupyterLab's settings kept in `folder`/.lab, popups off.
+    """Return this process's environment with JupyterLab's settings kept in `folder`/.lab, popups off, the course's look on.
 
     The token travels here because a command line can be read by every user of the machine.
     """
@@ -65,6 +73,9 @@ def environment(folder: Path, token: str) -> dict[str, str]:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             write_whole(file, json.dumps(values).encode())
+    sheet = home / "config" / "custom" / "custom.css"
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(sheet, look().encode())
     kept = {
         "JUPYTER_CONFIG_DIR": home / "config",
         "JUPYTERLAB_SETTINGS_DIR": home / "settings",
@@ -79,6 +90,8 @@ def command(folder: Path, port: int, ready: Path, extra: Sequence[str] = ()) -> 
         *(sys.executable, "-m", "cvlab.course.serve", str(ready), "--no-browser", "--ip=127.0.0.1"),
         *(f"--port={port}", "--ServerApp.port_retries=0"),
         *(f"--ServerApp.root_dir={folder}", "--log-level=WARN"),
+        "--LabApp.custom_css=True",  # JupyterLab 4.0 does not know it, 4.2 and later do
+        *(f"--ContentsManager.hide_globs={glob}" for glob in UNLISTED),
         "--LabApp.extension_manager=readonly",  # the other one asks a registry for its list
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),  # in a container
         *extra,

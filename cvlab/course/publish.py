@@ -121,7 +121,9 @@ def table(root: Path = ROOT, place: Setting | None = None) -> str:
         heading, picture = lesson.heading(), f"docs/pictures/{lesson.number}.png"
         title = f"[{heading.title}](notebooks/{lesson.name}.ipynb)"
         image = (
-            f'<img src="{picture}" width="240" alt="{heading.title}">' if (root / picture).is_file() else ""
+            f'<img src="{picture}" width="240" height="150" alt="{heading.title}">'
+            if (root / picture).is_file()
+            else ""
         )
         row = [title, heading.question, str(heading.minutes), image]
         rows.append(row + ([badge(lesson.name, place, picture=BADGE)] if place.repo else []))

@@ -4,7 +4,7 @@ from zlib import crc32
 
 from cvlab.draw.style import ERROR, PALETTE, PREDICTION, TRUTH
 
-__all__ = ["class_color", "contrast", "readable"]
+__all__ = ["class_color", "contrast", "ink", "readable"]
 
 READABLE = 4.5  # to 1: the least contrast of text in WCAG 2.2 (AA)
 _BLUE, _VERMILLION, _GREEN, _PINK, _ORANGE, _SKY = PALETTE
@@ -78,6 +78,16 @@ def contrast(a, b) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+def ink(paper) -> str:
+    """Return "black" or "white", whichever is read more easily on `paper`.
+
+    Example:
+        >>> ink("#E69F00"), ink("#0072B2")
+        ('black', 'white')
+    """
+    return "black" if contrast("black", paper) > contrast("white", paper) else "white"
+
+
 def readable(color, paper="white") -> str:
     """Return the same hue, darkened (on dark paper: lightened) until text of it can be read, at 4.5:1.
 
@@ -95,8 +105,7 @@ def readable(color, paper="white") -> str:
     from matplotlib.colors import to_hex
 
     color = to_hex(color)
-    towards = "black" if contrast("black", paper) > contrast("white", paper) else "white"
-    shades = (_mixed(color, towards, step / 100) for step in range(101))
+    shades = (_mixed(color, ink(paper), step / 100) for step in range(101))
     return next(shade for shade in shades if contrast(shade, paper) >= READABLE)
 
 

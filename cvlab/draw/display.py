@@ -10,6 +10,7 @@ __all__ = ["alt_text", "describe", "describe_figures", "encoded", "has_picture"]
 DENSITY = 2  # pixels for each CSS pixel
 MOST_WIDTH = 900  # CSS pixels: as wide as JupyterLab's column
 JPEG = {"quality": 88, "subsampling": "4:2:0", "optimize": True}  # colour at the page's own density
+MOST_PANELS = 12  # titles that an alternative text holds
 MANY = 20_000  # colours: a figure with more is a photo, or as hard on a PNG as one
 LARGE = 100_000  # bytes of a PNG for which a JPEG is worth a try
 COLORS = (64, 256)  # sizes of a PNG's palette to try
@@ -46,9 +47,11 @@ def alt_text(figure) -> str:
     for ax in figure.axes:
         labels = " against ".join(t for t in (ax.get_ylabel(), ax.get_xlabel()) if t)
         title = ax.get_title("left") or ax.get_title("center") or ax.get_title("right")
-        panels.append(" ".join(t for t in (title, f"({labels})" if labels else "") if t))
-    words = [figure.get_suptitle(), *panels]
-    return "; ".join(" ".join(w.split()) for w in words if w) or f"Figure with {len(figure.axes)} panels"
+        panels.append(f"{title} ({labels})" if title and labels else title or labels)
+    words = [" ".join(w.split()) for w in (figure.get_suptitle(), *panels) if w]
+    if len(words) > MOST_PANELS:
+        words = [*words[:MOST_PANELS], f"and {len(words) - MOST_PANELS} more"]
+    return "; ".join(words) or f"Figure with {len(figure.axes)} panels"
 
 
 def has_picture(figure) -> bool:
@@ -86,10 +89,10 @@ def _bundle(figure) -> tuple[dict, dict]:
     if not figure.axes and not figure.lines:  # as IPython does: `plt.figure()` alone shows nothing
         return {}, {}
     kind, data, width, height = encoded(figure)
-    about = {"alt": alt_text(figure), "width": width, "height": height}
+    about = {kind: {"alt": alt_text(figure), "width": width, "height": height}}
     if not has_picture(figure):
-        about["needs_background"] = "light"
-    return {kind: base64.b64encode(data).decode()}, {kind: about}
+        about["needs_background"] = "light"  # beside the kinds, where JupyterLab looks for it
+    return {kind: base64.b64encode(data).decode()}, about
 
 
 def encoded(figure) -> tuple[str, bytes, int, int]:
@@ -116,6 +119,9 @@ def _drawn(figure):
     from PIL import Image
 
     dense = 100 * DENSITY * min(1, MOST_WIDTH / 100 / figure.get_figwidth())
+    for ax in figure.axes:
+        if ax.images:
+            ax.grid(False)  # the theme's grid would lie over the picture
     own, stream = figure.canvas, io.BytesIO()
     try:
         FigureCanvasAgg(figure).print_figure(

@@ -96,7 +96,7 @@ def _named(ax, names) -> list:
         named = [
             (h[0] if isinstance(h, tuple) else h, label) for h, label in zip(handles, labels, strict=True)
         ]
-        named = [(line, label) for line, label in named if hasattr(line, "get_xydata")]
+        named = [(_with_data(ax, line), label) for line, label in named if hasattr(line, "get_xydata")]
         if not named:
             raise ValueError(
                 'ax must hold lines with labels; got none. Plot each with ax.plot(x, y, label="its name"), '
@@ -107,6 +107,14 @@ def _named(ax, names) -> list:
     if len(names) != len(lines):
         raise ValueError(f"names must hold one name for each of {len(lines)} lines; got {len(names)}")
     return [(line, str(name)) for line, name in zip(lines, names, strict=True) if name is not None]
+
+
+def _with_data(ax, line):
+    """Return the line itself, or the one that it only stands for: seaborn's names are on lines without points."""
+    if len(line.get_xydata()):
+        return line
+    alike = [other for other in ax.lines if len(other.get_xydata()) and other.get_color() == line.get_color()]
+    return alike[0] if alike else line
 
 
 class _End:

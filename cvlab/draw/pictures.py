@@ -3,9 +3,8 @@
 import numpy as np
 
 from cvlab import _validate
-from cvlab.draw.display import describe_figures
-from cvlab.draw.figure import columns, figure_size, pixel_axes, write_numbers
-from cvlab.draw.memory import give_back_memory
+from cvlab.draw.figure import WIDTH, caption, columns, figure_size, number_cell, pixel_axes, write_numbers
+from cvlab.draw.style import begin
 
 __all__ = ["show", "show_many"]
 
@@ -28,17 +27,18 @@ def show(image, *, title=None, numbers=False, signed=False, limits=None, ax=None
 
     Example:
         >>> ax = show(np.eye(3), title="Three ones")
-        >>> ax.get_title()
+        >>> ax.get_title("left")
         'Three ones'
     """
     import matplotlib.pyplot as plt
 
+    begin()
     image = _drawable(image)
     if ax is None:
-        width, heights = figure_size([image], 1)
+        width, heights, _ = figure_size(
+            [image], 1, titles=[title or ""], cell=number_cell([image]) if numbers else 0
+        )
         _, ax = plt.subplots(figsize=(width, heights[0]), layout="constrained")
-    describe_figures()
-    give_back_memory()
     colour = image.ndim == 3
     if colour and signed:
         raise ValueError(
@@ -55,9 +55,9 @@ def show(image, *, title=None, numbers=False, signed=False, limits=None, ax=None
     )
     pixel_axes(ax, image.shape, ticks=numbers or max(image.shape[:2]) <= 16)
     if numbers:
-        write_numbers(ax, image, (low, high), signed)
+        write_numbers(ax, image)
     if title is not None:
-        ax.set_title(title, fontsize=10)
+        caption(ax, title)
     return ax
 
 
@@ -67,7 +67,8 @@ def show_many(images, *, titles=None, cols=None, numbers=False, signed=False, li
     Args:
         images: a sequence of pictures as `show` takes them; they may differ in size.
         titles: one text for each picture.
-        cols: pictures in a row; by default up to four, fewer when that fills the last row better.
+        cols: pictures in a row; by default up to four, fewer when that fills the last row better or numbers
+            need the room.
         numbers: as in `show`.
         signed: as in `show`, for all pictures.
         limits: as in `show`, for all pictures.
@@ -81,20 +82,25 @@ def show_many(images, *, titles=None, cols=None, numbers=False, signed=False, li
     """
     import matplotlib.pyplot as plt
 
+    begin()
     images = [_drawable(image, f"images[{i}]") for i, image in enumerate(images)]
     if not images:
         raise ValueError("images must hold at least one picture; got none")
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"titles must hold one text for each of the {len(images)} images; got {len(titles)}")
-    cols = _validate.positive_int(cols, "cols") if cols is not None else columns(len(images))
-    cols = min(cols, len(images))
+    cell = number_cell(images) if numbers else 0
+    if cols is None:
+        widest = max(image.shape[1] for image in images) * cell / 72 + 0.4
+        cols = columns(len(images), 4 if not numbers else min(4, max(1, int(WIDTH / widest))))
+    cols = min(_validate.positive_int(cols, "cols"), len(images))
     rows = -(-len(images) // cols)
-    width, heights = figure_size(images, cols)
+    width, heights, shares = figure_size(images, cols, titles=titles, cell=cell)
     _, grid = plt.subplots(
         rows,
         cols,
         figsize=(width, sum(heights)),
         height_ratios=heights,
+        width_ratios=shares,
         layout="constrained",
         squeeze=False,
     )

@@ -4,7 +4,7 @@ from cvlab import _validate
 from cvlab.draw.display import describe_figures
 from cvlab.draw.memory import give_back_memory
 
-__all__ = ["ERROR", "PALETTE", "PREDICTION", "TRUTH", "theme", "themed"]
+__all__ = ["ERROR", "PALETTE", "PREDICTION", "TRUTH", "begin", "theme", "themed"]
 
 # Six of Okabe and Ito's colours: told apart with the common kinds of colour blindness (tests/draw/test_colors.py).
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -12,6 +12,7 @@ PREDICTION, ERROR, TRUTH = PALETTE[:3]  # blue, vermillion, green
 
 _INK, _SOFT, _GRID = "#1f2328", "#57606a", "#dde1e6"
 _before: dict = {}  # matplotlib's settings as they were before the first theme
+_chosen: list[str] = []  # what `theme` was last asked for
 
 
 def theme(name: str = "light") -> None:
@@ -26,6 +27,7 @@ def theme(name: str = "light") -> None:
     import matplotlib.pyplot as plt
 
     _validate.one_of(name, "name", ("light", "off"))
+    _chosen[:] = [name]
     if name == "off":
         plt.rcParams.update(_before)
         _before.clear()
@@ -36,6 +38,12 @@ def theme(name: str = "light") -> None:
     if not _before:
         _before.update({key: plt.rcParams[key] for key in look})
     plt.rcParams.update(look)
+
+
+def begin() -> None:
+    """Set the theme when something is drawn for the first time and nobody has chosen one."""
+    if not _chosen:
+        theme()
 
 
 def themed():
@@ -87,6 +95,7 @@ def _look() -> dict:
         "axes.axisbelow": True,
         "grid.color": _GRID,
         "grid.linewidth": 0.8,
+        "patch.edgecolor": "white",
         "lines.linewidth": 2.2,
         "lines.markersize": 6,
         "axes.prop_cycle": plt.cycler(color=PALETTE),

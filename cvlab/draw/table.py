@@ -49,10 +49,10 @@ class Table:
             cells = []
             for j, (text, side) in enumerate(zip(row, sides, strict=True)):
                 text = f"<strong>{escape(text)}</strong>" if i in self.marked else escape(text)
-                kind = 'th scope="row"' if j == 0 else "td"
-                cells.append(f'<{kind} style="text-align:{side}">{text}</{kind[:2]}>')
+                open_tag, style = ('th scope="row"', ";font-weight:normal") if j == 0 else ("td", "")
+                cells.append(f'<{open_tag} style="text-align:{side}{style}">{text}</{open_tag[:2]}>')
             body.append(f"<tr>{''.join(cells)}</tr>")
-        caption = f"<caption>{escape(self.title)}</caption>" if self.title else ""
+        caption = f'<caption style="text-align:left">{escape(self.title)}</caption>' if self.title else ""
         rows = "\n".join(body)
         return (
             '<table class="cvlab-table" style="font-variant-numeric:tabular-nums">'

@@ -8,6 +8,8 @@ from cvlab._validate import positive_int
 
 __all__ = ["LiveCurve"]
 
+HIGH, WIDE = 240, 480  # CSS pixels
+
 
 class LiveCurve:
     """Progress bar, loss and accuracy of a training; pass it to `fit` as `watch`.
@@ -28,12 +30,15 @@ class LiveCurve:
     def __init__(self, epochs: int, title: str = "training"):
         import ipywidgets
 
+        from cvlab.widgets._engine.view import PictureView
+
         self.epochs, self.title, self.history = positive_int(epochs, "epochs"), title, []
-        self._bar = ipywidgets.IntProgress(0, 0, epochs, layout=ipywidgets.Layout(width="330px"))
+        self._bar = ipywidgets.IntProgress(0, 0, epochs, layout=ipywidgets.Layout(width=f"{WIDE}px"))
         self._text = ipywidgets.HTML()
-        self._image = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width="440px"))
-        self.widget = ipywidgets.VBox([ipywidgets.HBox([self._bar, self._text]), self._image])
-        self.widget.add_class("cvlab-live")
+        # A training leaves the kernel no time to hear of the theme: the page itself turns the chart dark.
+        self._image = PictureView(width=WIDE, height=HIGH, title=f"Learning curve, {title}", inverts=True)
+        self.widget = ipywidgets.VBox([self._bar, self._text, self._image])
+        self.widget.add_class("cvlab-widget").add_class("cvlab-live")
         self([])
 
     def __call__(self, history: list[dict]) -> None:
@@ -43,21 +48,30 @@ class LiveCurve:
         self.history = history
         self._bar.value = len(history)
         self._text.value = f'<span class="cvlab-live-text">{self!r}</span>'
-        self._image.value = self._png = encode(self._draw(), "png")
+        self._png = encode(self._draw(), "png")
+        with self._image.hold_sync():
+            self._image.alt = self._alt
+            self._image.value = self._png
+
+    @property
+    def _alt(self) -> str:
+        return f"Learning curve. {self!r}"
 
     def _draw(self) -> np.ndarray:
-        from cvlab.widgets._engine.chart import GREEN, ORANGE, Axis, Line, Point, chart
+        from cvlab.widgets._engine.chart import Axis, Line, Point, chart
+        from cvlab.widgets._engine.palette import LIGHT
 
         epochs = range(1, len(self.history) + 1)
         top = max((epoch["loss"] for epoch in self.history), default=1)
         losses = [epoch["loss"] / top for epoch in self.history]
         rights = [epoch["accuracy"] for epoch in self.history]
         lines, points = [], []
-        for values, colour, label in ((losses, ORANGE, "loss / first"), (rights, GREEN, "accuracy")):
-            if values:
-                lines.append(Line(epochs, values, colour))
-                points.append(Point(len(values), values[-1], colour, label))
-        return chart(lines, points, x=Axis("epoch", 0, self.epochs, 1), size=(230, 440))
+        named = ((losses, LIGHT.vermillion, "loss / first"), (rights, LIGHT.blue, "accuracy"))
+        for values, colour, name in named if self.history else ():
+            lines.append(Line(epochs, values, colour, name=name))
+            points.append(Point(len(values), values[-1], colour))
+        axis = Axis("epoch", 0, self.epochs, max(1, -(-self.epochs // 12)))
+        return chart(lines, points, x=axis, size=(HIGH, WIDE), room=88)
 
     def __repr__(self) -> str:
         if not self.history:
@@ -74,4 +88,5 @@ class LiveCurve:
         data = {"text/plain": repr(self), "image/png": base64.b64encode(self._png).decode()}
         if len(self.history) < self.epochs:  # afterwards nothing moves any more: the picture is enough
             data[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        return data, {"image/png": {"alt": f"Learning curve. {self!r}"}}
+        shown = {"alt": self._alt, "width": WIDE, "height": HIGH, "needs_background": "light"}
+        return data, {"image/png": shown}

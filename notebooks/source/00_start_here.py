@@ -1,4 +1,5 @@
 # minimum: code 24, check 3, widget 2
+# not yet: banner, lines, last
 # %% [markdown]
 # # 00 · Start here
 #

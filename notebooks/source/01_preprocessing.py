@@ -1,4 +1,5 @@
 # minimum: code 76, check 7, widget 4
+# not yet: banner, lines, places, live, last, cover
 # %% [markdown]
 # # 01 · Images and preprocessing
 #

@@ -1,5 +1,5 @@
 # minimum: code 60, check 7, widget 3
-# not yet: assert
+# not yet: assert, banner, lines, live, last
 # %% [markdown]
 # # 03 · Training a CNN
 #

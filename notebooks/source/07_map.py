@@ -1,5 +1,5 @@
 # minimum: code 55, check 7, widget 4
-# not yet: assert
+# not yet: assert, banner, lines, live, last
 # %% [markdown]
 # # 07 · mAP
 #

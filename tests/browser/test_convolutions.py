@@ -33,10 +33,14 @@ def press(live, name: str, times: int = 1) -> None:
 
 def test_the_kernel_slides_without_a_round_trip(notebook, counted):
     live = shown(notebook, "SlidingKernel")
-    seen = live.root.evaluate("""e => {
-      const step = [...e.querySelectorAll("button")].find(b => b.textContent === "Step");
-      const read = () => e.querySelector(".cvlab-readout").innerText.replace(/\\s+/g, "");
-      return [1, 2, 3].map(() => { step.click(); return [read(), window.sent]; });
+    seen = live.root.evaluate("""async e => {
+      const step = [...e.querySelectorAll("button")].find(b => b.textContent === "Step"), seen = [];
+      for (let i = 0; i < 3; i++) {
+        step.click();
+        await new Promise(requestAnimationFrame);
+        seen.push([e.querySelector(".cvlab-readout").innerText.replace(/\\s+/g, ""), window.sent]);
+      }
+      return seen;
     }""")
     assert ["place:2of16" in seen[0][0], "place:3of16" in seen[1][0], "place:4of16" in seen[2][0]] == [
         True
@@ -76,16 +80,17 @@ def test_a_click_moves_the_window(notebook):
     live = shown(notebook, "SlidingKernel")
     press(live, "Reset")
     notebook.page.wait_for_timeout(700)
-    live.canvas.click(position={"x": 8 + 4.5 * 44, "y": 26 + 4.5 * 44})
+    live.canvas.click(position={"x": 6 + 6.5 * 30, "y": 26 + 6.5 * 30})
     assert "row3,column3" in live.readout()
 
 
 def test_a_typed_weight_is_drawn_at_once(notebook):
     live = shown(notebook, "KernelLab")
     live.canvas.press("ArrowRight")
-    drawn = live.canvas.evaluate("""c => {
+    drawn = live.canvas.evaluate("""async c => {
       const before = c.toDataURL();
       c.dispatchEvent(new KeyboardEvent("keydown", { key: "7" }));
+      await new Promise(requestAnimationFrame);
       return [before !== c.toDataURL(), JSON.parse(c.dataset.state).edit_01];
     }""")
     assert drawn == [True, 7]
@@ -107,7 +112,7 @@ def test_a_weight_is_dragged(notebook):
     press(live, "Reset")
     notebook.page.wait_for_timeout(700)
     box, mouse = live.canvas.bounding_box(), notebook.page.mouse
-    x, y = box["x"] + 8 + 63, box["y"] + 26 + 63  # the middle weight
+    x, y = box["x"] + 6 + 80, box["y"] + 26 + 80  # the middle weight
     mouse.move(x, y)
     mouse.down()
     mouse.move(x, y - 36, steps=6)
@@ -121,7 +126,7 @@ def test_a_weight_is_dragged(notebook):
 def test_a_cell_is_chosen_by_a_click(notebook):
     live = shown(notebook, "ReceptiveField")
     before = live.look()
-    live.canvas.click(position={"x": 64 + (4 + 20.5) * 16, "y": 14 + 58 + 14})
+    live.canvas.click(position={"x": 60 + (4 + 20.5) * 13, "y": 2 + 2 * 58 + 14})
     assert live.changed(before)
     assert "chosen:cell20oflayer2" in live.readout()
     agrees(live, ReceptiveField())

@@ -308,7 +308,7 @@ BROKEN = {
     "unknown tag": (
         '# minimum: code 1\n# %% tags=["exersise"]\nx = 1\n',
         2,
-        "unknown tag 'exersise'. Did you mean 'exercise'? Known are again, author, core, ",
+        "unknown tag 'exersise'. Did you mean 'exercise'? Known are again, author, core, cover, ",
     ),
     "tag twice": ('# minimum: code 1\n# %% tags=["core", "core"]\nx = 1\n', 2, "a tag stands twice in "),
     "author's other tag": (
@@ -331,6 +331,11 @@ BROKEN = {
         6,
         "the student notebook fails here: NameError",
     ),
+    "two covers": (
+        '# minimum: code 1\n# %% tags=["cover"]\n1\n# %% tags=["cover"]\n1\n',
+        4,
+        "a lesson has one cover: this is the second cell tagged so",
+    ),
     "fold without a comment": (
         '# minimum: code 1\n# %% tags=["fold"]\nx = 1\n',
         2,
@@ -340,6 +345,11 @@ BROKEN = {
         '# minimum: code 1\n# %% tags=["fold", "exercise"]\n# f\ndef f():\n' + f"{BEGIN}    return 1\n{END}",
         2,
         "an exercise is never folded",
+    ),
+    "file beside the notebook": (
+        "# minimum: code 1\n# %%\nopen('half.pt', 'w').close()\n",
+        1,
+        "a run leaves half.pt beside the notebook; write to tempfile.mkdtemp()",
     ),
     "unknown exercise": (
         f"{EXERCISE}def nowhere(x):\n{BEGIN}    return x\n{END}# %%\nfrom cvlab import check\n\ncheck(nowhere)\n",

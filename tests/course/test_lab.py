@@ -61,6 +61,16 @@ def test_popups_are_off_and_settings_stay_in_the_course(course):
     assert file.read_text() == "{}"
 
 
+def test_the_courses_look_is_written_anew_at_each_start(course):
+    lab.environment(course, "secret")
+    sheet = course / ".lab/config/custom/custom.css"
+    sheet.write_text("")
+    lab.environment(course, "secret")
+    assert sheet.read_text() == lab.look()
+    assert "img.jp-needs-light-background" in lab.look()
+    assert 'h4[data-jupyter-id^="Exercise-"]' in lab.look()
+
+
 def test_command_serves_loopback_only_and_keeps_the_token_to_itself(course):
     words = lab.command(course, 8888, course / "ready", ["--collaborative"])
     assert "--ip=127.0.0.1" in words
@@ -133,17 +143,20 @@ def stop(process) -> str:
     return process.communicate(timeout=60)[0]
 
 
-def opened(port: str, token: str) -> str:
+def fetched(port: str, token: str, path: str) -> str:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    address = f"http://127.0.0.1:{port}/api/contents/{lab.FIRST}?token={token}"
-    with opener.open(address) as answer:
-        return json.load(answer)["type"]
+    with opener.open(f"http://127.0.0.1:{port}/{path}?token={token}") as answer:
+        return answer.read().decode()
 
 
-@pytest.mark.slow
+def opened(port: str, token: str) -> str:
+    return json.loads(fetched(port, token, f"api/contents/{lab.FIRST}"))["type"]
+
+
 @posix
 @pytest.mark.slow
 def test_it_serves_prints_the_address_and_stops(course):
+    (course / "notebooks/source").mkdir()
     with socket.socket() as busy:  # the wanted port is taken: the next one is
         busy.bind(("127.0.0.1", 0))
         busy.listen()
@@ -153,6 +166,10 @@ def test_it_serves_prints_the_address_and_stops(course):
             said, taken, token = announced(process)
             assert f"Port {port} is in use; taking {taken}" in said
             assert opened(taken, token) == "notebook"
+            assert "/custom/custom.css" in fetched(taken, token, "lab")
+            assert fetched(taken, token, "custom/custom.css") == lab.look()
+            listed = json.loads(fetched(taken, token, "api/contents/notebooks"))["content"]
+            assert [file["name"] for file in listed] == ["00_start_here.ipynb"]
         finally:
             rest = stop(process)
     assert "Stopping JupyterLab." in rest

@@ -1,5 +1,6 @@
 """`cvlab publish`: the setting, the README's table, and the set-up cell run in a make-believe Colab."""
 
+import base64
 import io
 import json
 import re
@@ -14,7 +15,7 @@ from PIL import Image
 
 from cvlab.course import publish
 from cvlab.course.compose import read_lessons
-from cvlab.course.pictures import first_figure
+from cvlab.course.pictures import SIZE, cover, small, trimmed
 from cvlab.course.publish import Setting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -242,7 +243,7 @@ def test_table_shows_a_picture_once_it_is_there(clone):
     assert "docs/pictures" not in publish.table(clone, Setting())
     (clone / "docs/pictures").mkdir(parents=True)
     (clone / "docs/pictures/00.png").write_bytes(b"")
-    row = '| [00 · Start](notebooks/00_start.ipynb) | What is this? | 20 | <img src="docs/pictures/00.png" width="240" alt="00 · Start"> |'
+    row = '| [00 · Start](notebooks/00_start.ipynb) | What is this? | 20 | <img src="docs/pictures/00.png" width="240" height="150" alt="00 · Start"> |'
     assert publish.table(clone, Setting()).splitlines()[-1] == row
 
 
@@ -267,12 +268,56 @@ def test_a_readme_without_markers_and_a_lesson_without_minutes_are_named(clone, 
 
 def test_every_lesson_has_its_picture_and_it_is_the_notebooks_own():
     for lesson in publish.lessons():
-        figure = first_figure(ROOT / f"notebooks/{lesson.name}.ipynb")
         picture = Image.open(ROOT / f"docs/pictures/{lesson.number}.png").convert("RGB")
-        assert picture.width <= 480
-        full = Image.open(io.BytesIO(figure)).convert("RGB").resize(picture.size, Image.Resampling.BICUBIC)
-        gap = np.abs(np.asarray(full, float) - np.asarray(picture, float)).mean()
-        assert gap < 12, f"docs/pictures/{lesson.number}.png is not the first figure; run: cvlab publish"
+        assert picture.size == SIZE == (480, 300)
+        expected = small(cover(ROOT / f"notebooks/{lesson.name}.ipynb"))
+        gap = np.abs(np.asarray(expected, float) - np.asarray(picture, float)).mean()
+        assert gap < 12, f"docs/pictures/{lesson.number}.png is not the lesson's cover; run: cvlab publish"
+
+
+def drawing(size, color, *, mode="RGB", box=None) -> bytes:
+    paper = Image.new(mode, size, "white" if mode == "RGB" else (0, 0, 0, 0))
+    paper.paste(color, box or (0, 0, *size))
+    stream = io.BytesIO()
+    paper.save(stream, "png")
+    return stream.getvalue()
+
+
+def notebook_of(path, *pictures, covers=()):
+    def output(picture):
+        return {"output_type": "display_data", "data": {"image/png": base64.b64encode(picture).decode()}}
+
+    tags = [["cover"] if n in covers else [] for n in range(len(pictures))]
+    outputs = [[output(picture)] if picture else [] for picture in pictures]
+    cells = [{"metadata": {"tags": t}, "outputs": o} for t, o in zip(tags, outputs, strict=True)]
+    path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    return path
+
+
+def test_the_cover_is_the_cell_tagged_so_else_the_first_picture(tmp_path):
+    red, blue = drawing((90, 60), "red"), drawing((90, 60), "blue")
+    assert cover(notebook_of(tmp_path / "n.ipynb", None, red, blue)) == red
+    assert cover(notebook_of(tmp_path / "n.ipynb", None, red, blue, covers=[2])) == blue
+    assert cover(notebook_of(tmp_path / "n.ipynb", None)) is None
+    assert cover(notebook_of(tmp_path / "n.ipynb", red, None, covers=[1])) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "left", "top"), [((800, 200), 0, 90), ((100, 200), 165, 0), ((48, 30), 0, 0)]
+)
+def test_pictures_of_all_shapes_become_one_size_on_white(size, left, top):
+    pixels = np.asarray(small(drawing(size, "red")))
+    assert pixels.shape == (300, 480, 3)
+    red = (pixels == (255, 0, 0)).all(axis=2)
+    rows, cols = np.flatnonzero(red.any(axis=1)), np.flatnonzero(red.any(axis=0))
+    assert abs(rows[0] - top) <= 1
+    assert abs(cols[0] - left) <= 1
+    assert (pixels == 255).all(axis=2).sum() + red.sum() > 0.98 * red.size
+
+
+def test_white_and_transparent_margins_are_cut_off():
+    for mode in ("RGB", "RGBA"):
+        assert trimmed(drawing((100, 100), "red", mode=mode, box=(20, 30, 80, 70))).size == (60, 40)
 
 
 def test_lesson_00_maps_every_lesson_with_its_minutes():

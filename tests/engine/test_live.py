@@ -25,6 +25,7 @@ def test_it_is_live_until_the_last_epoch():
     data, more = curve._repr_mimebundle_()
     assert VIEW not in data
     assert "epoch 2 of 2" in more["image/png"]["alt"]
+    assert curve._image.alt == more["image/png"]["alt"]
 
 
 def test_the_view_changes_in_place():

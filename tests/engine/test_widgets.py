@@ -13,7 +13,7 @@ from PIL import Image
 import cvlab.widgets
 from cvlab.widgets._engine.base import VIEW, Widget
 from cvlab.widgets._engine.controls import allowed
-from cvlab.widgets._engine.picture import as_photo, board, signed_map, stretch
+from cvlab.widgets._engine.picture import DENSE, as_photo, board, signed_map, stretch
 
 NAMES = sorted(cvlab.widgets.__all__)
 LARGEST = 450_000  # bytes of a static picture that a notebook carries
@@ -119,7 +119,7 @@ def any_value(control):
 
 def task_line(widget) -> str:
     done = widget._goal(widget.values)
-    return "" if done is None else "\n✓ Task done" if done else "\n○ Task not done yet"
+    return "" if done is None else f"\n{widget._verdict(done)}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -133,6 +133,8 @@ def test_static_picture_and_stable_text(name):
     assert "0x" not in data["text/plain"]
     assert metadata[mime]["alt"].startswith(widget.alt)
     assert widget.alt, "say in one sentence what the picture shows"
+    height, width = widget.picture.shape[:2]
+    assert (metadata[mime]["width"], metadata[mime]["height"]) == (width // DENSE, height // DENSE)
     snapshot = np.asarray(Image.open(io.BytesIO(widget.snapshot)))
     assert snapshot.shape == widget.picture.shape
     difference = np.abs(snapshot.astype(int) - widget.picture)
@@ -234,7 +236,7 @@ class Fragile(Widget):
         return {"share": 6 // by}
 
     def draw(self, values):
-        return np.zeros((4, 4, 3), np.uint8)
+        return np.zeros((8, 8, 3), np.uint8)
 
     def text(self, values):
         return f"share: <{values['share']}>"
@@ -339,8 +341,8 @@ def test_stretch_keeps_whole_multiples_exact(height, width, rows, cols):
 
 def test_board_takes_grey_and_aligns_panels():
     picture = board([[("a", np.full((20, 30), 200, np.uint8))], [("b", np.full((20, 60, 3), 9, np.uint8))]])
-    assert picture.shape == (20 * 2 + 24 * 2 + 7 * 4, 60 + 28, 3)
-    assert (picture[31:51, 14:44] == 200).all()
+    assert picture.shape == (20 * 2 + 2 * (24 * 2 + 7 + 8 * 2), 60 + 2 * 8 * 2, 3)
+    assert (picture[64:84, 16:46] == 200).all()
 
 
 def test_as_photo_shrinks_but_never_enlarges():

@@ -34,14 +34,16 @@ def test_cells_that_go_out_fail_and_are_logged(tmp_path):
 
 def test_loopback_and_quiet_cells_pass(tmp_path):
     told = "import os\nfrom cvlab import settings\nassert 'CVLAB_ONLINE' not in os.environ and not settings.is_online()"
+    leave = "open('here.txt', 'w').close()"
     serve = (
         "import socket\nwith socket.create_server(('127.0.0.1', 0)) as s:\n"
         "    socket.create_connection(s.getsockname()).close()"
     )
-    run = run_nbval(notebook(told, serve), tmp_path, CVLAB_ONLINE="1")
+    run = run_nbval(notebook(told, serve, leave), tmp_path, CVLAB_ONLINE="1")
     assert run.code == 0, run.text
     assert run.attempts == []
-    assert run.figures["cells"] == 2
+    assert run.figures["cells"] == 3
+    assert run.figures["left"] == ["here.txt"]
     assert run.figures["memory"] > 20 or sys.platform != "linux"
 
 

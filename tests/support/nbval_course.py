@@ -27,14 +27,14 @@ class CourseKernel(nbval.kernel.RunningKernel):
 
     def __init__(self, kernel_name, cwd=None, startup_timeout=60):
         self._folder = tempfile.TemporaryDirectory(prefix="cvlab-", ignore_cleanup_errors=True)
-        work = Path(self._folder.name) / "work"
-        work.mkdir()
+        self._work = Path(self._folder.name) / "work"
+        self._work.mkdir()
         self._started, self._cells = time.perf_counter(), 0
         self.km, self.kc = nbval.kernel.start_new_kernel(
             startup_timeout=startup_timeout,
             kernel_name=kernel_name,
             stderr=subprocess.DEVNULL,
-            cwd=str(work),
+            cwd=str(self._work),
             env=kernel_environment(Path(self._folder.name)),
         )
         self._ensure_iopub_up()
@@ -49,7 +49,9 @@ class CourseKernel(nbval.kernel.RunningKernel):
         if report := os.environ.get("CVLAB_FIGURES"):
             memory, peak, own = memory_of(self.km.provisioner.pid)
             seconds = time.perf_counter() - self._started
-            figures = {"cells": self._cells, "seconds": seconds, "memory": memory, "peak": peak, "own": own}
+            left = sorted(path.name for path in self._work.iterdir())
+            figures = {"cells": self._cells, "seconds": seconds, "left": left}
+            figures |= {"memory": memory, "peak": peak, "own": own}
             Path(report).write_text(json.dumps(figures), encoding="utf-8")
         super().stop()
         self._folder.cleanup()

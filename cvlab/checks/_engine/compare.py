@@ -29,7 +29,7 @@ def difference(expected: Any, got: Any, *, tolerance: float = 1e-6, any_float: b
 
 def _difference(expected: Any, got: Any, tolerance: float, any_float: bool) -> str | None:
     if got is None and expected is not None:
-        return "It returned None: is the return missing?"
+        return "It returned None: is the `return` missing?"
     if isinstance(expected, np.ndarray) or is_tensor(expected):
         return _array_difference(expected, got, tolerance, any_float)
     if isinstance(expected, bool | numbers.Number):
@@ -47,10 +47,10 @@ def _type_difference(wanted: str, got: Any) -> str:
     """Say that the type is another, with the slip behind the commonest ones."""
     text = f"Expected {wanted}, got {kind(got)}."
     if inspect.isgenerator(got):
-        return text[:-1] + ": did you write yield instead of return?"
+        return text[:-1] + ": did you write `yield` instead of `return`?"
     if inspect.iscoroutine(got):
         got.close()
-        return text[:-1] + ": write def, not async def."
+        return text[:-1] + ": write `def`, not `async def`."
     if callable(got):
         return text[:-1] + ": did you forget to call it?"
     if isinstance(got, numbers.Number):
@@ -146,7 +146,7 @@ def dtype_slip(expected: Any, got: Any, *, any_float: bool = False) -> str:
         >>> dtype_slip(np.zeros(2), np.zeros(2, int), any_float=True)
         'The dtype is int64, expected a float.'
     """
-    if not all(isinstance(a, np.ndarray) or is_tensor(a) for a in (expected, got)):
+    if not all(issubclass(type(a), np.ndarray) or is_tensor(a) for a in (expected, got)):
         return ""
     dtype, wanted = (str(a.dtype).removeprefix("torch.") for a in (got, expected))
     are_floats = [name.startswith(("float", "bfloat")) for name in (dtype, wanted)]
@@ -158,13 +158,13 @@ def dtype_slip(expected: Any, got: Any, *, any_float: bool = False) -> str:
 def _unusual(tensor: Any) -> str:
     """Name the way back from a tensor that does not simply hold its numbers in a row; "" for an ordinary one."""
     if tensor.is_nested:
-        return "The tensor is nested, with rows of different lengths: torch.stack makes an ordinary one."
+        return "The tensor is nested, with rows of different lengths: `torch.stack` makes an ordinary one."
     if tensor.is_meta:
         return "The tensor is on the device meta: it has a shape, and no numbers."
     if tensor.layout != sys.modules["torch"].strided:
-        return f"The tensor is stored as {tensor.layout}: .to_dense() makes an ordinary one."
+        return f"The tensor is stored as {tensor.layout}: `.to_dense()` makes an ordinary one."
     if tensor.is_quantized:
-        return "The tensor is quantised: .dequantize() makes an ordinary one."
+        return "The tensor is quantised: `.dequantize()` makes an ordinary one."
     return ""
 
 

@@ -18,9 +18,11 @@ def fault(exercise: Exercise, wanted: Any, outcome: Outcome, index: int = 0) -> 
     if outcome.problem:
         return _exception(exercise, outcome.problem)
     if outcome.changed:
-        return f"Your function changed its input {' and '.join(outcome.changed)}. Work on a copy: .copy()."
+        return f"Your function changed its input {' and '.join(outcome.changed)}. Work on a copy: `.copy()`."
     if outcome.value is None and wanted is not None:
-        printed = ": did you print instead of return?" if outcome.printed else ": is the return missing?"
+        printed = (
+            ": did you `print` instead of `return`?" if outcome.printed else ": is the `return` missing?"
+        )
         return "It returned None" + printed
     text = difference(wanted, outcome.value, tolerance=exercise.tolerance, any_float=exercise.any_float)
     if text and outcome.unchanged:
@@ -28,7 +30,7 @@ def fault(exercise: Exercise, wanted: Any, outcome: Outcome, index: int = 0) -> 
     if text:
         return f"{text} Python warned: {outcome.warned}." if outcome.warned else text
     if outcome.shared and not exercise.view_allowed:
-        return f"The values are right, but the result shares memory with {outcome.shared[0]}: add .copy()."
+        return f"The values are right, but the result shares memory with {outcome.shared[0]}: add `.copy()`."
     return None
 
 
@@ -46,7 +48,7 @@ def _exception(exercise: Exercise, problem: Problem) -> str:
     if problem.type == "RecursionError":
         return f"{exercise.name} calls itself without end (RecursionError). When should it stop?"
     if problem.type == "SystemExit":
-        return "It ended Python (exit or sys.exit). End a function with return instead."
+        return "It ended Python (`exit` or `sys.exit`). End a function with `return` instead."
     if problem.type == "MemoryError":
         return "It ran out of memory" + (f": {problem.message}" if problem.message else " (MemoryError).")
     if problem.type == "NotImplementedError" and problem.raised_in:
@@ -61,9 +63,9 @@ def ended(exercise: Exercise, ending: apart.Ending) -> str:
         "back: does it wait for something, or is one number, one range or one pattern in it far too large?",
         "memory": f"It took more than {apart.MEMORY / 1e9:g} GB of memory, so it was ended. "
         "Does a list, an array or a recursion grow without end?",
-        "exit": f"It ended Python itself (os._exit, status {ending.detail}). End a function with return instead.",
-        "parent": "It ended the process that called it (os.kill). That was not the notebook, which goes on.",
-        "closed": "It closed files that it did not open (os.close), so its result could not be read.",
+        "exit": f"It ended Python itself (`os._exit`, status {ending.detail}). End a function with `return` instead.",
+        "parent": "It ended the process that called it (`os.kill`). That was not the notebook, which goes on.",
+        "closed": "It closed files that it did not open (`os.close`), so its result could not be read.",
         "broken": f"The check could not go on after your function ({ending.detail}). Does it change Python or a "
         "library, or return an object whose own methods fail?",
     }

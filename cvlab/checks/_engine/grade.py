@@ -40,12 +40,12 @@ def check(function: Any = NOTHING, /, *others: Any) -> Result:
     try:
         exercise, complaint = lookup(function, "check")
         if others:
-            complaint = "check takes one function at a time, as in check(mirror)."
+            complaint = "`check` takes one function at a time, as in `check(mirror)`."
         if complaint:
             return Result("not checked", "check", complaint)
         result = signature_slip(exercise, function)
         if result is None and _judging:
-            text = "check was called by the function that is being checked. Call it on its own, outside."
+            text = "`check` was called by the function that is being checked. Call it on its own, outside."
             return Result("not checked", "check", text)
         if result is None:
             result = judge(exercise, function)
@@ -116,7 +116,7 @@ def grade(
 ) -> Result:
     """Run all cases in this process and judge, without recording anything."""
     if inspect.iscoroutinefunction(function):
-        text = "Write def, not async def: an async function hands back a promise, not the result."
+        text = "Write `def`, not `async def`: an async function hands back a promise, not the result."
         return Result("wrong", exercise.name, text, notes=(next_step(exercise),))
     wanted = expected(exercise)
     outcomes = outcomes_of(exercise, function, tell)

@@ -68,7 +68,7 @@ def hint(function: Any = None, /) -> Hint | Result:
     remark = ""
     if number > seen:
         remark = progress.record(exercise.name, lambda r: r | {"hints": max(r["hints"], number)})
-    after = f"This was the last one; to see an answer: solution({exercise.name})" if number == total else ""
+    after = f"This was the last one; to see an answer: `solution({exercise.name})`" if number == total else ""
     heading = f"Hint {number} of {total} for {exercise.name}"
     return Hint(heading, exercise.hints[number - 1], tuple(note for note in (after, remark) if note))
 

@@ -29,7 +29,10 @@ def _lookup(value: Any, verb: str) -> tuple[Exercise | None, str]:
     if not by_name and (not callable(value) or not isinstance(name, str)):
         return None, _not_a_function(value, verb)
     if name == "<lambda>":
-        return None, f"{verb} finds the exercise by the function's name, and a lambda has none: write def."
+        return (
+            None,
+            f"`{verb}` finds the exercise by the function's name, and a lambda has none: write `def`.",
+        )
     known = registry.names()
     if name in known:
         return registry.find(name), ""
@@ -38,16 +41,16 @@ def _lookup(value: Any, verb: str) -> tuple[Exercise | None, str]:
 
 
 def _not_a_function(value: Any, verb: str) -> str:
-    example = f"{verb}({registry.names()[0]})"
+    example = f"`{verb}({registry.names()[0]})`"
     if value is NOTHING:
-        return f"{verb} wants your function: {example}."
+        return f"`{verb}` wants your function: {example}."
     if isinstance(value, str):
         name = value if value.isidentifier() and len(value) < 40 else registry.names()[0]
-        return f"{verb} wants the function itself, not its name in quotes: {verb}({name})."
+        return f"`{verb}` wants the function itself, not its name in quotes: `{verb}({name})`."
     if callable(value):
-        return f"{verb} wants a function that you wrote with def, as in {example}; got {kind(value)}."
+        return f"`{verb}` wants a function that you wrote with `def`, as in {example}; got {kind(value)}."
     given = describe(value) if not isinstance(value, type) else kind(value)
-    return f"{verb} wants the function itself, without brackets: {example}. You gave a value: {given}."
+    return f"`{verb}` wants the function itself, without brackets: {example}. You gave a value: {given}."
 
 
 def signature_slip(exercise: Exercise, function: Callable) -> Result | None:
@@ -74,16 +77,16 @@ def signature_slip(exercise: Exercise, function: Callable) -> Result | None:
 def _parameter_slip(wanted: Sequence[inspect.Parameter], found: Sequence[inspect.Parameter]) -> str:
     for index, parameter in enumerate(wanted):
         if index >= len(found):
-            return f"The parameter {parameter.name} is missing."
+            return f"The parameter `{parameter.name}` is missing."
         if found[index].name != parameter.name:
             names = [p.name for p in found]
             swapped = parameter.name in names
             what = "The parameters are in another order" if swapped else "A parameter has another name"
-            return f"{what}: number {index + 1} is called {found[index].name}, expected {parameter.name}."
+            return f"{what}: number {index + 1} is called `{found[index].name}`, expected `{parameter.name}`."
         if parameter.default is not parameter.empty and found[index].default is parameter.empty:
-            return f"The parameter {parameter.name} needs its default: write {parameter.name}={parameter.default!r}."
+            return f"The parameter `{parameter.name}` needs its default: write `{parameter.name}={parameter.default!r}`."
     extra = [p.name for p in found[len(wanted) :] if p.default is p.empty]
-    return f"The parameter {extra[0]} is one too many." if extra else ""
+    return f"The parameter `{extra[0]}` is one too many." if extra else ""
 
 
 def _bare(parameter: inspect.Parameter) -> str:
@@ -93,4 +96,4 @@ def _bare(parameter: inspect.Parameter) -> str:
 
 def next_step(exercise: Exercise) -> str:
     """Say what to do when stuck."""
-    return f"Stuck? hint({exercise.name})"
+    return f"Stuck? `hint({exercise.name})`"

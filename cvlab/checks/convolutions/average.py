@@ -108,61 +108,63 @@ MOVING_AVERAGE = Exercise(
         Mistake(
             "no padding",
             lambda signal, width: np.convolve(signal.astype(float), np.ones(width) / width, "valid"),
-            "The result is shorter than the signal by width - 1. Put width // 2 zeros at each end first.",
+            "The result is shorter than the signal by `width - 1`. Put `width // 2` zeros at each end first.",
         ),
         Mistake(
             "padding on one side",
             _one_side,
-            "Your window looks only backwards: all zeros went to the front, so the result lags behind. "
-            "Put width // 2 zeros at each end.",
+            "Your window looks only backwards: all zeros went to the front, so the result lags behind. Put "
+            "`width // 2` zeros at each end.",
         ),
         Mistake(
             "looks only forwards",
             lambda signal, width: _one_side(signal[::-1], width)[::-1],
-            "Your window looks only forwards: all zeros went to the back. Put width // 2 zeros at each end.",
+            "Your window looks only forwards: all zeros went to the back. Put `width // 2` zeros at each end.",
         ),
         Mistake(
             "window one too short",
             _short_window,
-            "The window holds width - 1 values: a slice stops before its end. Use padded[i : i + width].",
+            "The window holds `width - 1` values: a slice stops before its end. Use `padded[i : i + width]`.",
         ),
         Mistake(
             "window one too short, and divided by less",
             lambda signal, width: _padded_windows(signal, width // 2, width - 1, len(signal)),
-            "The window ends one too early: from i to i + 2 * half are width - 1 values. Use padded[i : i + width].",
+            "The window ends one too early: from i to `i + 2 * half` are `width - 1` values. Use `padded[i : "
+            "i + width]`.",
         ),
         Mistake(
             "too many zeros",
             lambda signal, width: _padded_windows(signal, width, width, len(signal)),
-            "You put width zeros at each end, so the result lags behind. Half a window hangs over: width // 2.",
+            "You put width zeros at each end, so the result lags behind. Half a window hangs over: `width // 2`.",
         ),
         Mistake(
             "one zero at each end",
             lambda signal, width: _padded_windows(signal, 1, width, len(signal)),
-            "You put one zero at each end, which suits a width of 3 only. Half a window hangs over: width // 2.",
+            "You put one zero at each end, which suits a width of 3 only. Half a window hangs over: `width // 2`.",
         ),
         Mistake(
             "a window for every padded place",
             lambda signal, width: _padded_windows(signal, width // 2, width, len(signal) + 2 * (width // 2)),
-            "You started a window at every padded place, so the result is too long. "
-            "There are len(signal) windows: range(len(signal)).",
+            "You started a window at every padded place, so the result is too long. There are `len(signal)` "
+            "windows: `range(len(signal))`.",
         ),
         Mistake(
             "full convolution",
             lambda signal, width: np.convolve(signal.astype(float), np.ones(width) / width),
-            "np.convolve keeps every overlap by default, so the result is longer than the signal. Add mode='same'.",
+            "`np.convolve` keeps every overlap by default, so the result is longer than the signal. Add "
+            "`mode='same'`.",
         ),
         Mistake(
             "negative start",
             lambda signal, width: np.array([w.sum() / width for w in _wrapped_windows(signal, width)]),
-            "signal[i - half : ...] starts below 0 near the beginning, and a negative start counts from the end. "
-            "Pad with zeros first.",
+            "`signal[i - half : ...]` starts below 0 near the beginning, and a negative start counts from the "
+            "end. Pad with zeros first.",
         ),
         Mistake(
             "negative start, mean",
             lambda signal, width: np.array([w.mean() for w in _wrapped_windows(signal, width)]),
-            "A negative start counts from the end, so the first windows are empty: their mean is NaN. "
-            "Pad with width // 2 zeros first.",
+            "A negative start counts from the end, so the first windows are empty: their mean is NaN. Pad "
+            "with `width // 2` zeros first.",
         ),
         Mistake(
             "reads what it has written",
@@ -177,7 +179,7 @@ MOVING_AVERAGE = Exercise(
         Mistake(
             "always three",
             lambda signal, width: filters.moving_average(signal, width) * width / 3,
-            "You divide by 3, whatever width is. Divide by width, or let .mean() count.",
+            "You divide by 3, whatever width is. Divide by width, or let `.mean()` count.",
         ),
         Mistake(
             "median",
@@ -192,7 +194,8 @@ MOVING_AVERAGE = Exercise(
         Mistake(
             "in the signal's dtype",
             lambda signal, width: filters.moving_average(signal, width).astype(signal.dtype),
-            "The result took the signal's dtype, as np.zeros_like does: whole numbers. np.zeros(len(signal)) makes floats.",
+            "The result took the signal's dtype, as `np.zeros_like` does: whole numbers. "
+            "`np.zeros(len(signal))` makes floats.",
         ),
         Mistake(
             "window one too far",

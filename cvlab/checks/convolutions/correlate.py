@@ -139,7 +139,7 @@ CORRELATE2D = Exercise(
         Mistake(
             "window off by one",
             _slid(lambda patch, kernel: (patch * kernel).sum(), less=1),
-            "The last row and column are missing. A kernel of k fits H - k + 1 times: mind the + 1.",
+            "The last row and column are missing. A kernel of k fits `H - k + 1` times: mind the `+ 1`.",
         ),
         Mistake(
             "kernel transposed",
@@ -164,7 +164,7 @@ CORRELATE2D = Exercise(
         Mistake(
             "products overflow",
             _in_pixels_products,
-            "The products wrapped around: 200 * 2 is 144 in uint8. Make the patch floats before you multiply.",
+            "The products wrapped around: uint8 ends at 255. Make the patch floats before you multiply.",
         ),
         Mistake(
             "whole numbers",
@@ -175,42 +175,45 @@ CORRELATE2D = Exercise(
             "result in the picture's type",
             _in_pixels_result,
             "The result has the picture's dtype, so fractions, minus signs or large sums were lost. "
-            "np.zeros((height, width)) makes floats.",
+            "`np.zeros((height, width))` makes floats.",
         ),
         Mistake(
             "zeros around",
             _zero_padded,
-            "You put zeros around the picture and kept its size. Here the result shrinks by k - 1.",
+            "You put zeros around the picture and kept its size. Here the result shrinks by `k - 1`.",
         ),
         Mistake(
             "zeros around, half a kernel",
             lambda image, kernel: filters.correlate2d(
                 np.pad(image.astype(float), [(side // 2, side // 2) for side in kernel.shape]), kernel
             ),
-            "You padded the picture by half a kernel. Here the kernel stays inside: the result is smaller by k - 1.",
+            "You padded the picture by half a kernel. Here the kernel stays inside: the result is smaller by "
+            "`k - 1`.",
         ),
         Mistake(
             "zeros around, a whole kernel",
             lambda image, kernel: filters.correlate2d(
                 np.pad(image.astype(float), [(side - 1, side - 1) for side in kernel.shape]), kernel
             ),
-            "You kept every place that the kernel touches (mode='full'). Keep those where it lies inside: H - k + 1.",
+            "You kept every place that the kernel touches (`mode='full'`). Keep those where it lies inside: "
+            "`H - k + 1`.",
         ),
         Mistake(
             "OpenCV's border",
             _by_opencv,
-            "cv2.filter2D mirrors the picture at its border and keeps its size. Here the kernel stays inside.",
+            "`cv2.filter2D` mirrors the picture at its border and keeps its size. Here the kernel stays inside.",
         ),
         Mistake(
             "result as large as the picture",
             lambda image, kernel: _in_pixels_result(image, kernel, image.shape),
-            "Your result is as large as the picture, with zeros at the right and bottom. "
-            "A kernel of k fits H - k + 1 times.",
+            "Your result is as large as the picture, with zeros at the right and bottom. A kernel of k fits "
+            "`H - k + 1` times.",
         ),
         Mistake(
             "last places not visited",
             _last_ones_missing,
-            "The last row and column of the result stayed 0: your loops stop one too early. Loop over all H - k + 1.",
+            "The last row and column of the result stayed 0: your loops stop one too early. Loop over all `H "
+            "- k + 1`.",
         ),
         Mistake(
             "returns in the loop",
@@ -220,12 +223,12 @@ CORRELATE2D = Exercise(
         Mistake(
             "rows and columns swapped in the picture",
             _places_swapped,
-            "The patch for result[row, col] starts at image[col, row]. Rows come first in the picture too.",
+            "The patch for `result[row, col]` starts at `image[col, row]`. Rows come first in the picture too.",
         ),
         Mistake(
             "result transposed",
             lambda image, kernel: filters.correlate2d(image, kernel).T,
-            "The result lies on its side: its rows and columns changed places. Fill result[row, col].",
+            "The result lies on its side: its rows and columns changed places. Fill `result[row, col]`.",
         ),
         Mistake(
             "clipped",
@@ -255,7 +258,7 @@ CORRELATE2D = Exercise(
         Mistake(
             "kernel taken as square",
             _square_kernel,
-            "You use the kernel's height as its width too. Take both from kernel.shape.",
+            "You use the kernel's height as its width too. Take both from `kernel.shape`.",
         ),
         Mistake(
             "jumps by a whole kernel",
@@ -265,7 +268,7 @@ CORRELATE2D = Exercise(
         Mistake(
             "matrix product",
             _slid(lambda patch, kernel: (patch @ kernel).sum()),
-            "@ multiplies rows by columns. A filter multiplies each pixel by the number that lies on it: *.",
+            "`@` multiplies rows by columns. A filter multiplies each pixel by the number that lies on it: `*`.",
         ),
     ],
     hints=[

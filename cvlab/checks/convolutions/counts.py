@@ -41,53 +41,57 @@ OUTPUT_SIZE = Exercise(
             lambda size, kernel, stride=1, padding=0, dilation=1: (
                 (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1
             ),
-            "You count half places: the floor is missing. A kernel that does not fit whole gives no output: use //.",
+            "You count half places: the floor is missing. A kernel that does not fit whole gives no output: "
+            "use `//`.",
         ),
         Mistake(
             "floor and dilation missing",
             lambda size, kernel, stride=1, padding=0, dilation=1: (size - kernel + 2 * padding) / stride + 1,
-            "That formula leaves out two things: the floor, //, and dilation. A dilated kernel reaches over "
-            "dilation * (kernel - 1) + 1 cells.",
+            "That formula leaves out two things: the floor, `//`, and dilation. A dilated kernel reaches over "
+            "`dilation * (kernel - 1) + 1` cells.",
         ),
         Mistake(
             "rounded up",
             lambda size, kernel, stride=1, padding=0, dilation=1: (
                 math.ceil((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1
             ),
-            "You rounded up, so the last window hangs over the edge. Round down: //.",
+            "You rounded up, so the last window hangs over the edge. Round down: `//`.",
         ),
         Mistake(
             "rounded to the nearest",
             lambda size, kernel, stride=1, padding=0, dilation=1: (
                 math.floor((size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 0.5) + 1
             ),
-            "You rounded to the nearest. Half a window is no window: round down, //.",
+            "You rounded to the nearest. Half a window is no window: round down, `//`.",
         ),
         Mistake(
             "dilation ignored",
             lambda size, kernel, stride=1, padding=0, dilation=1: (size + 2 * padding - kernel) // stride + 1,
-            "dilation changes nothing in your answer. A dilated kernel reaches over dilation * (kernel - 1) + 1 cells.",
+            "dilation changes nothing in your answer. A dilated kernel reaches over `dilation * (kernel - 1) "
+            "+ 1` cells.",
         ),
         Mistake(
             "dilation times kernel",
             lambda size, kernel, stride=1, padding=0, dilation=1: (
                 (size + 2 * padding - dilation * kernel) // stride + 1
             ),
-            "A kernel of 3 has two gaps, not three: it reaches over dilation * (kernel - 1) + 1 cells.",
+            "A kernel of 3 has two gaps, not three: it reaches over `dilation * (kernel - 1) + 1` cells.",
         ),
         Mistake(
             "reach one too short",
             lambda size, kernel, stride=1, padding=0, dilation=1: (
                 (size + 2 * padding - dilation * (kernel - 1)) // stride + 1
             ),
-            "Your kernel reaches one cell too little. Its last number counts too: dilation * (kernel - 1) + 1 cells.",
+            "Your kernel reaches one cell too little. Its last number counts too: `dilation * (kernel - 1) + "
+            "1` cells.",
         ),
         Mistake(
             "dilation added once",
             lambda size, kernel, stride=1, padding=0, dilation=1: (
                 (size + 2 * padding - (kernel + dilation - 1)) // stride + 1
             ),
-            "You widened the kernel once. Each of its kernel - 1 gaps grows: it reaches over dilation * (kernel - 1) + 1.",
+            "You widened the kernel once. Each of its `kernel - 1` gaps grows: it reaches over `dilation * "
+            "(kernel - 1) + 1`.",
         ),
         Mistake(
             "dilation as cells between",
@@ -108,28 +112,28 @@ OUTPUT_SIZE = Exercise(
             lambda size, kernel, stride=1, padding=0, dilation=1: (
                 (size + padding - dilation * (kernel - 1) - 1) // stride + 1
             ),
-            "padding counts once in your answer. It is added at both ends: 2 * padding.",
+            "padding counts once in your answer. It is added at both ends: `2 * padding`.",
         ),
         Mistake(
             "padding ignored",
             lambda size, kernel, stride=1, padding=0, dilation=1: (
                 (size - dilation * (kernel - 1) - 1) // stride + 1
             ),
-            "padding changes nothing in your answer. It makes the input longer by 2 * padding.",
+            "padding changes nothing in your answer. It makes the input longer by `2 * padding`.",
         ),
         Mistake(
             "first place forgotten",
             lambda size, kernel, stride=1, padding=0, dilation=1: (
                 (size + 2 * padding - dilation * (kernel - 1) - 1) // stride
             ),
-            "You counted the steps. There is one place more than there are steps: + 1.",
+            "You counted the steps. There is one place more than there are steps: `+ 1`.",
         ),
         Mistake(
             "one added before dividing",
             lambda size, kernel, stride=1, padding=0, dilation=1: (
                 (size + 2 * padding - dilation * (kernel - 1)) // stride
             ),
-            "The + 1 is inside your division. Divide the steps first, then add the first place.",
+            "The `+ 1` is inside your division. Divide the steps first, then add the first place.",
         ),
         Mistake(
             "stride ignored",
@@ -213,21 +217,21 @@ CONV_PARAMETERS = Exercise(
         Mistake(
             "input channels forgotten",
             lambda in_channels, out_channels, kernel, bias=True: out_channels * (kernel**2 + int(bias)),
-            "Your kernels are flat. Each looks at all input channels: k * k * in_channels numbers.",
+            "Your kernels are flat. Each looks at all input channels: `k * k * in_channels` numbers.",
         ),
         Mistake(
             "kernel not squared",
             lambda in_channels, out_channels, kernel, bias=True: (
                 out_channels * (kernel * in_channels + int(bias))
             ),
-            "A kernel has rows and columns: k * k numbers a channel.",
+            "A kernel has rows and columns: `k * k` numbers a channel.",
         ),
         Mistake(
             "kernel doubled",
             lambda in_channels, out_channels, kernel, bias=True: (
                 out_channels * (2 * kernel * in_channels + int(bias))
             ),
-            "You took 2 * kernel. A square of kernel rows and kernel columns holds kernel * kernel numbers.",
+            "You took `2 * kernel`. A square of kernel rows and kernel columns holds `kernel * kernel` numbers.",
         ),
         Mistake(
             "bias the wrong way round",
@@ -251,7 +255,7 @@ CONV_PARAMETERS = Exercise(
         Mistake(
             "one kernel",
             lambda in_channels, out_channels, kernel, bias=True: kernel**2 * in_channels + int(bias),
-            "That is one kernel. There are out_channels of them.",
+            "That is one kernel. There are `out_channels` of them.",
         ),
     ],
     hints=[

@@ -103,28 +103,29 @@ CONV1D_GRAD = Exercise(
         Mistake(
             "kernel's gradient not summed over positions",
             _changed(d_kernel=_last_place),
-            "dL/dkernel holds only the last window's share. The kernel is used at every place: add them all, +=.",
+            "dL/dkernel holds only the last window's share. The kernel is used at every place: add them all, "
+            "`+=`.",
         ),
         Mistake(
             "input's gradient overwritten",
             _changed(d_signal=_overwritten),
-            "A cell that several windows read gets only the last one's share in dL/dsignal. Add: +=, not =.",
+            "A cell that several windows read gets only the last one's share in dL/dsignal. Add: `+=`, not `=`.",
         ),
         Mistake(
             "both overwritten",
             _changed(d_signal=_overwritten, d_kernel=_last_place),
-            "Both gradients keep only the last window's share. Add over all places: += instead of =.",
+            "Both gradients keep only the last window's share. Add over all places: `+=` instead of `=`.",
         ),
         Mistake(
             "kernel flipped",
             _changed(d_signal=lambda x, w, g: np.convolve(g, w[::-1])),
-            "dL/dsignal slides the kernel the wrong way round. Output i has read signal[i + k] with kernel[k]: "
-            "give it back the same way.",
+            "dL/dsignal slides the kernel the wrong way round. Output i has read `signal[i + k]` with "
+            "`kernel[k]`: give it back the same way.",
         ),
         Mistake(
             "kernel's gradient reversed",
             _changed(d_kernel=lambda x, w, g: filters.correlate1d(x, g)[::-1].copy()),
-            "dL/dkernel is in reverse order: kernel[k] met signal[i + k].",
+            "dL/dkernel is in reverse order: `kernel[k]` met `signal[i + k]`.",
         ),
         Mistake(
             "bias not summed",
@@ -156,7 +157,7 @@ CONV1D_GRAD = Exercise(
         Mistake(
             "each kernel number meets the first cell",
             _changed(d_kernel=_window_starts),
-            "dL/dkernel meets only the first cell of each window. kernel[k] met signal[i + k].",
+            "dL/dkernel meets only the first cell of each window. `kernel[k]` met `signal[i + k]`.",
         ),
         Mistake(
             "signal and kernel exchanged in the loop",
@@ -166,12 +167,14 @@ CONV1D_GRAD = Exercise(
         Mistake(
             "signal convolved",
             _changed(d_kernel=lambda x, w, g: np.convolve(x, g, "valid")),
-            "dL/dkernel slides grad the wrong way round: np.convolve turns it. Use np.correlate(signal, grad, 'valid').",
+            "dL/dkernel slides grad the wrong way round: `np.convolve` turns it. Use `np.correlate(signal, "
+            "grad, 'valid')`.",
         ),
         Mistake(
             "input's gradient cut to the same length",
             _changed(d_signal=lambda x, w, g: np.convolve(g, w, "same")),
-            "dL/dsignal is as long as grad or kernel (mode='same'). Every input cell gets blame: use mode='full'.",
+            "dL/dsignal is as long as grad or kernel (`mode='same'`). Every input cell gets blame: use "
+            "`mode='full'`.",
         ),
         Mistake(
             "mean over positions",
@@ -181,7 +184,8 @@ CONV1D_GRAD = Exercise(
         Mistake(
             "grad ignored",
             lambda signal, kernel, grad: gradients.conv1d_grad(signal, kernel, np.ones_like(grad)),
-            "grad changes nothing in your answer: you differentiated the sum of the outputs. Weight each by grad[i].",
+            "grad changes nothing in your answer: you differentiated the sum of the outputs. Weight each by "
+            "`grad[i]`.",
         ),
         Mistake(
             "signal and kernel exchanged",

@@ -95,17 +95,19 @@ CONV_LAYER = Exercise(
         Mistake(
             "bias along the columns",
             _bias_last_axis,
-            "The bias runs along the columns. It belongs to the kernels: bias[:, None, None], or one number a map.",
+            "The bias runs along the columns. It belongs to the kernels: `bias[:, None, None]`, or one number "
+            "a map.",
         ),
         Mistake(
             "first bias for all",
             lambda picture, weight, bias: layers.conv_layer(picture, weight, np.full(len(weight), bias[0])),
-            "Every map got the first bias. Map k gets bias[k].",
+            "Every map got the first bias. Map k gets `bias[k]`.",
         ),
         Mistake(
             "all biases to each map",
             _all_biases,
-            "You added the whole array bias to a map, so it ran along the columns, or did not fit. Add one number: bias[k].",
+            "You added the whole array bias to a map, so it ran along the columns, or did not fit. Add one "
+            "number: `bias[k]`.",
         ),
         Mistake(
             "sum not begun anew",
@@ -145,7 +147,8 @@ CONV_LAYER = Exercise(
         Mistake(
             "a batch of one",
             lambda picture, weight, bias: layers.conv_layer(picture, weight, bias)[None],
-            "There is a fourth axis: (1, K, ...) is a batch. Return the maps of one picture: [0] takes them out.",
+            "There is a fourth axis: (1, K, ...) is a batch. Return the maps of one picture: `[0]` takes them "
+            "out.",
         ),
         Mistake(
             "channels averaged",
@@ -160,12 +163,13 @@ CONV_LAYER = Exercise(
         Mistake(
             "last channel only",
             _made_of(lambda picture, kernel, start: _answers(picture, kernel)[-1] + start),
-            "Only the last channel is left: each overwrites the one before. Add them up: total = total + answer.",
+            "Only the last channel is left: each overwrites the one before. Add them up: `total = total + "
+            "answer`.",
         ),
         Mistake(
             "one plane for all channels",
             _flat_kernels,
-            "Every channel meets the kernel's first plane. Channel c meets plane c: kernel[c].",
+            "Every channel meets the kernel's first plane. Channel c meets plane c: `kernel[c]`.",
         ),
         Mistake(
             "kernels flipped",
@@ -182,7 +186,7 @@ CONV_LAYER = Exercise(
         Mistake(
             "maps last",
             lambda picture, weight, bias: np.moveaxis(layers.conv_layer(picture, weight, bias), 0, -1),
-            "The maps come last. Channels come first here: (K, out_h, out_w). np.stack(maps) puts them there.",
+            "The maps come last. Channels come first here: (K, out_h, out_w). `np.stack(maps)` puts them there.",
         ),
         Mistake(
             "channels not added",

@@ -75,36 +75,41 @@ MAX_POOL2D = Exercise(
         Mistake(
             "stride axes swapped",
             lambda image, size, stride: pooling.max_pool2d(image, size, stride[::-1]),
-            "The stride's two numbers changed places: stride[0] moves down the rows, stride[1] along the columns.",
+            "The stride's two numbers changed places: `stride[0]` moves down the rows, `stride[1]` along the "
+            "columns.",
         ),
         Mistake(
             "size axes swapped",
             lambda image, size, stride: pooling.max_pool2d(image, size[::-1], stride),
-            "The window lies on its side: size[0] is its rows, size[1] its columns.",
+            "The window lies on its side: `size[0]` is its rows, `size[1]` its columns.",
         ),
         Mistake(
             "starts swapped",
             lambda image, size, stride: _filled(image, _shape(image, size, stride), size, stride[::-1]),
-            "Your windows start at row * stride[1], col * stride[0]. stride[0] belongs to rows, stride[1] to columns.",
+            "Your windows start at `row * stride[1]`, `col * stride[0]`. `stride[0]` belongs to rows, "
+            "`stride[1]` to columns.",
         ),
         Mistake(
             "rows counted by the window's width",
             lambda image, size, stride: _filled(
                 image, _shape(image, (size[1], size[1]), stride), size, stride
             ),
-            "You count rows with size[1], the window's width. Rows take size[0]: (H - size[0]) // stride[0] + 1.",
+            "You count rows with `size[1]`, the window's width. Rows take `size[0]`: `(H - size[0]) // "
+            "stride[0] + 1`.",
         ),
         Mistake(
             "columns counted by the window's height",
             lambda image, size, stride: _filled(
                 image, _shape(image, (size[0], size[0]), stride), size, stride
             ),
-            "You count columns with size[0], the window's height. They take size[1]: (W - size[1]) // stride[1] + 1.",
+            "You count columns with `size[0]`, the window's height. They take `size[1]`: `(W - size[1]) // "
+            "stride[1] + 1`.",
         ),
         Mistake(
             "windows taken as square",
             lambda image, size, stride: pooling.max_pool2d(image, [size[0]] * 2, [stride[0]] * 2),
-            "You use size[0] and stride[0] for columns too. They may differ: size[1] and stride[1] are theirs.",
+            "You use `size[0]` and `stride[0]` for columns too. They may differ: `size[1]` and `stride[1]` "
+            "are theirs.",
         ),
         Mistake(
             "starts from zero",
@@ -122,7 +127,7 @@ MAX_POOL2D = Exercise(
         Mistake(
             "stride forgotten",
             lambda image, size, stride: pooling.max_pool2d(image, size, (1, 1)),
-            "Your window moves by one. It moves by stride: its top is row * stride[0].",
+            "Your window moves by one. It moves by stride: its top is `row * stride[0]`.",
         ),
         Mistake(
             "stride counted, not taken",
@@ -133,33 +138,35 @@ MAX_POOL2D = Exercise(
         Mistake(
             "steps of a window",
             lambda image, size, stride: _filled(image, _shape(image, size, stride), size, size),
-            "Your windows start at row * size[0]. They move by stride: row * stride[0], col * stride[1].",
+            "Your windows start at `row * size[0]`. They move by stride: `row * stride[0]`, `col * stride[1]`.",
         ),
         Mistake(
             "windows as large as the stride",
             lambda image, size, stride: _filled(image, _shape(image, size, stride), stride, stride),
-            "Your windows end at the next start, so they are as large as stride. They are as large as size: top + size[0].",
+            "Your windows end at the next start, so they are as large as stride. They are as large as size: "
+            "`top + size[0]`.",
         ),
         Mistake(
             "windows one too large",
             lambda image, size, stride: _filled(
                 image, _shape(image, size, stride), [k + 1 for k in size], stride
             ),
-            "Your windows are a row and a column too large. A slice stops before its end: top : top + size[0].",
+            "Your windows are a row and a column too large. A slice stops before its end: `top : top + size[0]`.",
         ),
         Mistake(
             "windows one too small",
             lambda image, size, stride: _filled(
                 image, _shape(image, size, stride), [k - 1 for k in size], stride
             ),
-            "Your windows lack their last row and column. A slice already stops before its end: no - 1.",
+            "Your windows lack their last row and column. A slice already stops before its end: no `- 1`.",
         ),
         Mistake(
             "size forgotten in the count",
             lambda image, size, stride: _filled(
                 image, [n // s for n, s in zip(image.shape, stride, strict=True)], size, stride
             ),
-            "You count H // stride windows, and some hang over the edge. Only whole ones: (H - size) // stride + 1.",
+            "You count `H // stride` windows, and some hang over the edge. Only whole ones: `(H - size) // "
+            "stride + 1`.",
         ),
         Mistake(
             "place of the largest",
@@ -174,18 +181,18 @@ MAX_POOL2D = Exercise(
         Mistake(
             "partial windows kept",
             _pool_ceil,
-            "You also kept windows that hang over the edge. Count with a floor: (H - size) // stride + 1.",
+            "You also kept windows that hang over the edge. Count with a floor: `(H - size) // stride + 1`.",
         ),
         Mistake(
             "windows start anywhere",
             _pool_any_start,
-            "You start a window at every stride-th cell, even where it hangs over the edge. "
-            "Count whole windows: (H - size) // stride + 1.",
+            "You start a window at every stride-th cell, even where it hangs over the edge. Count whole "
+            "windows: `(H - size) // stride + 1`.",
         ),
         Mistake(
             "one window missing",
             lambda image, size, stride: pooling.max_pool2d(image, size, stride)[:-1, :-1],
-            "The last window of each row and column is missing: mind the + 1 in (H - size) // stride + 1.",
+            "The last window of each row and column is missing: mind the `+ 1` in `(H - size) // stride + 1`.",
         ),
         Mistake(
             "sum",
@@ -195,7 +202,7 @@ MAX_POOL2D = Exercise(
         Mistake(
             "result in floats",
             lambda image, size, stride: pooling.max_pool2d(image, size, stride).astype(float),
-            "The numbers are right, but the dtype changed. Make the result with image.dtype.",
+            "The numbers are right, but the dtype changed. Make the result with `image.dtype`.",
         ),
         Mistake(
             "largest of the whole picture",

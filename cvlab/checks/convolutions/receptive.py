@@ -80,7 +80,7 @@ RECEPTIVE_FIELD = Exercise(
         Mistake(
             "only the stride before",
             _last_stride,
-            "You keep only the stride of the layer just below. Strides multiply: step *= stride.",
+            "You keep only the stride of the layer just below. Strides multiply: `step *= stride`.",
         ),
         Mistake(
             "own stride instead of those below",
@@ -100,17 +100,19 @@ RECEPTIVE_FIELD = Exercise(
         Mistake(
             "the whole reach",
             _grown(lambda kernel, dilation, step: (dilation * (kernel - 1) + 1) * step),
-            "Each layer adds its whole reach in your answer. One cell was there before: it adds dilation * (kernel - 1).",
+            "Each layer adds its whole reach in your answer. One cell was there before: it adds `dilation * "
+            "(kernel - 1)`.",
         ),
         Mistake(
             "sum of kernels",
             lambda layers: sum(kernel for kernel, _, _ in layers),
-            "You added the kernels. Windows overlap: each layer adds dilation * (kernel - 1) steps, and you start from 1.",
+            "You added the kernels. Windows overlap: each layer adds `dilation * (kernel - 1)` steps, and you "
+            "start from 1.",
         ),
         Mistake(
             "dilation ignored",
             _grown(lambda kernel, dilation, step: (kernel - 1) * step),
-            "dilation changes nothing in your answer. It stretches a kernel's k - 1 gaps.",
+            "dilation changes nothing in your answer. It stretches a kernel's `k - 1` gaps.",
         ),
         Mistake(
             "a layer's own stride",
@@ -121,7 +123,7 @@ RECEPTIVE_FIELD = Exercise(
         Mistake(
             "kernel, not kernel - 1",
             _grown(lambda kernel, dilation, step: dilation * kernel * step),
-            "Each layer adds kernel cells in your answer. One of them was there before: it adds kernel - 1.",
+            "Each layer adds kernel cells in your answer. One of them was there before: it adds `kernel - 1`.",
         ),
         Mistake(
             "starts at 0",
@@ -131,12 +133,13 @@ RECEPTIVE_FIELD = Exercise(
         Mistake(
             "product of kernels",
             lambda layers: math.prod(kernel for kernel, _, _ in layers),
-            "You multiplied the kernels. Neighbouring windows overlap, so each layer only adds kernel - 1 steps.",
+            "You multiplied the kernels. Neighbouring windows overlap, so each layer only adds `kernel - 1` "
+            "steps.",
         ),
         Mistake(
             "strides added",
             _grown(_right, add_strides=True),
-            "You added the strides. After a 3 and a 2, neighbours are 6 input cells apart: multiply, step *= stride.",
+            "You added the strides. Each multiplies the distance between neighbours: `step *= stride`.",
         ),
         Mistake(
             "last layer first",

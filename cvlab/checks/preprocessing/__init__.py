@@ -14,4 +14,4 @@ QUESTION = (
     "Somebody hands you a trained network and one sentence: feed it pictures. What must you ask "
     "before the first picture goes in?"
 )
-EXERCISES = [TO_RGB, RESIZE_NEAREST, NORMALIZE, DENORMALIZE, HWC_TO_CHW, CENTER_CROP, PSNR]
+EXERCISES = [TO_RGB, CENTER_CROP, PSNR, RESIZE_NEAREST, NORMALIZE, DENORMALIZE, HWC_TO_CHW]

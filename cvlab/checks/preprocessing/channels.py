@@ -91,13 +91,14 @@ TO_RGB = Exercise(
         Mistake(
             "loses blue",
             lambda image: image[..., 2:0:-1].copy(),
-            "Blue is lost: a slice stops before its end, so 2:0:-1 never reaches 0. Leave start and end out: ::-1.",
+            "Blue is lost: a slice stops before its end, so `2:0:-1` never reaches 0. Leave start and end "
+            "out: `::-1`.",
         ),
         Mistake(
             "view",
             lambda image: image[..., ::-1],
             "The colours are right, but this is a view: it reads the input backwards, and torch refuses that. "
-            "Add .copy().",
+            "Add `.copy()`.",
         ),
         Mistake(
             "changes its input",
@@ -113,7 +114,7 @@ TO_RGB = Exercise(
             "a second name, not a copy",
             _swap_in_the_input,
             "A second name for the picture is no copy: you wrote into the caller's picture, and red over blue "
-            "before blue was read. Begin with image_bgr.copy().",
+            "before blue was read. Begin with `image_bgr.copy()`.",
         ),
         Mistake(
             "adds alpha",
@@ -123,17 +124,18 @@ TO_RGB = Exercise(
         Mistake(
             "reverses the columns",
             lambda image: image[:, ::-1].copy(),
-            "You mirrored the picture. The channels are the last axis: image[:, :, ::-1].",
+            "You mirrored the picture. The channels are the last axis: `image[:, :, ::-1]`.",
         ),
         Mistake(
             "reverses the rows",
             lambda image: image[::-1].copy(),
-            "You turned the picture upside down. The channels are the last axis: image[:, :, ::-1].",
+            "You turned the picture upside down. The channels are the last axis: `image[:, :, ::-1]`.",
         ),
         Mistake(
             "channels first",
             lambda image: np.moveaxis(image[..., ::-1], 2, 0).copy(),
-            "The order of the colours is right, but the channels came first: (3, H, W). np.stack needs axis=2.",
+            "The order of the colours is right, but the channels came first: (3, H, W). `np.stack` needs "
+            "`axis=2`.",
         ),
         Mistake(
             "reverses every axis",
@@ -185,8 +187,8 @@ HWC_TO_CHW = Exercise(
         Mistake(
             "reshape",
             lambda image: image.reshape(image.shape[2], *image.shape[:2]),
-            "reshape keeps the reading order, so red, green and blue are mixed in every plane. "
-            "Use transpose: it moves the axes.",
+            "`reshape` keeps the reading order, so red, green and blue are mixed in every plane. Use "
+            "`transpose`: it moves the axes.",
         ),
         Mistake(
             "height and width swapped",
@@ -201,7 +203,8 @@ HWC_TO_CHW = Exercise(
         Mistake(
             "axes moved the wrong way",
             lambda image: image.transpose(1, 2, 0),
-            "The axes moved the wrong way: (W, C, H). transpose names, for each new axis, the old one: (2, 0, 1).",
+            "The axes moved the wrong way: (W, C, H). `transpose` names, for each new axis, the old one: (2, "
+            "0, 1).",
         ),
         Mistake(
             "only two axes swapped",
@@ -231,7 +234,7 @@ HWC_TO_CHW = Exercise(
         Mistake(
             "list of planes",
             lambda image: [image[..., c] for c in range(image.shape[2])],
-            "This is a list of planes. Make one array of it: np.stack.",
+            "This is a list of planes. Make one array of it: `np.stack`.",
         ),
     ],
     hints=[

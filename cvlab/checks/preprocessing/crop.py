@@ -111,42 +111,42 @@ CENTER_CROP = Exercise(
         Mistake(
             "from the corner",
             lambda image, size: image[:size, :size].copy(),
-            "You cut from the top left corner. Start at (H - size) // 2 and (W - size) // 2.",
+            "You cut from the top left corner. Start at `(H - size) // 2` and `(W - size) // 2`.",
         ),
         Mistake(
             "from the bottom right",
             _cropped(lambda side, size: side - size),
-            "You cut from the bottom right corner. Leave half of the surplus on each side: (H - size) // 2.",
+            "You cut from the bottom right corner. Leave half of the surplus on each side: `(H - size) // 2`.",
         ),
         Mistake(
             "offset rounded up",
             _cropped(lambda side, size: -((size - side) // 2)),
-            "Where one pixel is left over you start one too late. Round the offset down: (H - size) // 2.",
+            "Where one pixel is left over you start one too late. Round the offset down: `(H - size) // 2`.",
         ),
         Mistake(
             "one too many",
             _cropped(lambda side, size: (side - size) // 2, extra=1),
-            "The crop is one pixel too large: a slice ends before its end, so stop at top + size.",
+            "The crop is one pixel too large: a slice ends before its end, so stop at `top + size`.",
         ),
         Mistake(
             "one too few",
             _cropped(lambda side, size: (side - size) // 2, extra=-1),
-            "The crop is one pixel too small: a slice already ends before its end, so stop at top + size.",
+            "The crop is one pixel too small: a slice already ends before its end, so stop at `top + size`.",
         ),
         Mistake(
             "starts one late",
             _cropped(lambda side, size: (side - size) // 2 + 1),
-            "You start one pixel too late. Counting begins at 0: the offset is (H - size) // 2.",
+            "You start one pixel too late. Counting begins at 0: the offset is `(H - size) // 2`.",
         ),
         Mistake(
             "rows and columns swapped",
             _crop_swapped,
-            "The offsets changed places. Rows come first, and theirs is (H - size) // 2; columns use W.",
+            "The offsets changed places. Rows come first, and theirs is `(H - size) // 2`; columns use W.",
         ),
         Mistake(
             "offset is half the size",
             _cropped(lambda side, size: size // 2),
-            "Your offset is size // 2. It must be half of what is cut away: (H - size) // 2.",
+            "Your offset is `size // 2`. It must be half of what is cut away: `(H - size) // 2`.",
         ),
         Mistake(
             "starts at the centre",
@@ -156,53 +156,55 @@ CENTER_CROP = Exercise(
         Mistake(
             "centre minus half the size",
             _cropped(lambda side, size: side // 2 - size // 2),
-            "H // 2 - size // 2 rounds twice, which is one too many when H is even and size is odd. "
-            "Subtract first: (H - size) // 2.",
+            "`H // 2 - size // 2` rounds twice, which is one too many when H is even and size is odd. "
+            "Subtract first: `(H - size) // 2`.",
         ),
         Mistake(
             "half on both sides",
             _crop_both_sides,
-            "From centre - size // 2 to centre + size // 2 an odd size loses a pixel. "
-            "Compute the start, then add size.",
+            "From `centre - size // 2` to `centre + size // 2` an odd size loses a pixel. Compute the start, "
+            "then add size.",
         ),
         Mistake(
             "half on both sides, and one",
             lambda image, size: _crop_both_sides(image, size, odd=1),
-            "From centre - size // 2 to centre + size // 2 + 1 an even size gets a pixel too many. "
+            "From `centre - size // 2` to `centre + size // 2 + 1` an even size gets a pixel too many. "
             "Compute the start, then add size.",
         ),
         Mistake(
             "ends at minus the offset",
             _crop_to_minus,
-            "top : -top fails where top is 0, since -0 is the beginning, and keeps a pixel too many where one is left "
-            "over. End at top + size.",
+            "`top : -top` fails where top is 0, since -0 is the beginning, and keeps a pixel too many where "
+            "one is left over. End at `top + size`.",
         ),
         Mistake(
             "ends at minus what is left over",
             _crop_to_minus_rest,
             "The end of your slice becomes -0, the beginning, where nothing is cut away: the crop is empty. "
-            "End at top + size.",
+            "End at `top + size`.",
         ),
         Mistake(
             "the same cut at both ends",
             _crop_to_side_minus,
-            "top : H - top keeps a pixel too many where one is left over. End at top + size: it holds size rows.",
+            "`top : H - top` keeps a pixel too many where one is left over. End at `top + size`: it holds "
+            "size rows.",
         ),
         Mistake(
             "ends at size",
             _crop_to_size,
-            "Your slice ends at size. The end is a place in the picture, counted from 0: top + size.",
+            "Your slice ends at size. The end is a place in the picture, counted from 0: `top + size`.",
         ),
         Mistake(
             "offset rounded to the nearest",
             _cropped(lambda side, size: round((side - size) / 2)),
-            "round goes up or down, whichever number is even. The pixel left over stays at the bottom and right: "
-            "(H - size) // 2.",
+            "`round` goes up or down, whichever number is even. The pixel left over stays at the bottom and "
+            "right: `(H - size) // 2`.",
         ),
         Mistake(
             "the rows' offset for both",
             _crop_one_offset,
-            "You start columns where you start rows. The picture may be wider than high: theirs is (W - size) // 2.",
+            "You start columns where you start rows. The picture may be wider than high: theirs is `(W - "
+            "size) // 2`.",
         ),
         Mistake(
             "largest square",
@@ -212,17 +214,17 @@ CENTER_CROP = Exercise(
         Mistake(
             "view",
             _cropped_view,
-            "The pixels are right, but this is a view: whoever draws on it draws on the picture. Add .copy().",
+            "The pixels are right, but this is a view: whoever draws on it draws on the picture. Add `.copy()`.",
         ),
         Mistake(
             "only the rows",
             _crop_rows,
-            "Only the rows were cropped. Do the same with the columns: (W - size) // 2.",
+            "Only the rows were cropped. Do the same with the columns: `(W - size) // 2`.",
         ),
         Mistake(
             "resizes with OpenCV",
             _shrunk,
-            "cv2.resize shrinks the whole picture. A crop leaves its pixels alone: cut them out with a slice.",
+            "`cv2.resize` shrinks the whole picture. A crop leaves its pixels alone: cut them out with a slice.",
         ),
         Mistake(
             "resizes instead",

@@ -74,7 +74,7 @@ DENORMALIZE = Exercise(
         Mistake(
             "axes as in torch",
             lambda image, mean, std: image * np.reshape(std, (3, 1, 1)) + np.reshape(mean, (3, 1, 1)),
-            "std[:, None, None] is for channels first, (C, H, W). Here they are last: shape (3,) fits as it is.",
+            "`std[:, None, None]` is for channels first, (C, H, W). Here they are last: shape (3,) fits as it is.",
         ),
         Mistake(
             "stretched from 0 to 1",
@@ -144,7 +144,7 @@ DENORMALIZE = Exercise(
         Mistake(
             "changes its input",
             _denormalize_in_place,
-            "*= and += wrote into the caller's picture. Write image * std, which makes a new array.",
+            "`*=` and `+=` wrote into the caller's picture. Write `image * std`, which makes a new array.",
         ),
     ],
     hints=[

@@ -100,7 +100,7 @@ NORMALIZE = Exercise(
         Mistake(
             "mean divided too early",
             lambda image, mean, std: image - np.divide(mean, std),
-            "Division binds tighter than minus: only the mean was divided. Put brackets around image - mean.",
+            "Division binds tighter than minus: only the mean was divided. Put brackets around `image - mean`.",
         ),
         Mistake(
             "one mean for all channels",
@@ -116,7 +116,8 @@ NORMALIZE = Exercise(
         Mistake(
             "axes as in torch",
             lambda image, mean, std: (image - np.reshape(mean, (3, 1, 1))) / np.reshape(std, (3, 1, 1)),
-            "mean[:, None, None] is for channels first, (C, H, W). Here they are last: shape (3,) fits as it is.",
+            "`mean[:, None, None]` is for channels first, (C, H, W). Here they are last: shape (3,) fits as "
+            "it is.",
         ),
         Mistake(
             "first channel's mean and std",
@@ -146,7 +147,7 @@ NORMALIZE = Exercise(
         Mistake(
             "channels first",
             lambda image, mean, std: np.moveaxis((image - mean) / std, 2, 0),
-            "The numbers are right, but the channels came first: (C, H, W). np.stack needs axis=2.",
+            "The numbers are right, but the channels came first: (C, H, W). `np.stack` needs `axis=2`.",
         ),
         Mistake(
             "channels reversed",
@@ -182,7 +183,7 @@ NORMALIZE = Exercise(
         Mistake(
             "changes its input",
             _normalize_in_place,
-            "-= and /= wrote into the caller's picture. Write image - mean, which makes a new array.",
+            "`-=` and `/=` wrote into the caller's picture. Write `image - mean`, which makes a new array.",
         ),
     ],
     hints=[

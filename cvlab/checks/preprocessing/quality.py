@@ -84,23 +84,23 @@ PSNR = Exercise(
         Mistake(
             "uint8 overflow",
             lambda a, b, peak=255: _log(_over(peak**2, np.mean((a - b) ** 2))),
-            "uint8 wrapped around: 3 - 5 became 254, and its square wrapped again. "
-            "Convert to float before subtracting.",
+            "uint8 has nothing below 0: negative differences wrapped around, and large squares, too. Convert to float "
+            "before subtracting.",
         ),
         Mistake(
             "converts after subtracting",
             lambda a, b, peak=255: _log(_over(peak**2, np.mean((a - b).astype(float) ** 2))),
-            "uint8 wrapped around: 3 - 5 became 254. Convert to float before subtracting, not after.",
+            "uint8 has nothing below 0: negative differences wrapped around. Convert to float before subtracting, not after.",
         ),
         Mistake(
             "whole numbers",
             lambda a, b, peak=255: _psnr_of(np.mean((a.astype(int) - b.astype(int)) ** 2), peak),
-            "astype(int) makes every pixel of a picture in [0, 1] 0. Convert to float: it holds both kinds.",
+            "`astype(int)` makes every pixel of a picture in [0, 1] 0. Convert to float: it holds both kinds.",
         ),
         Mistake(
             "squares too large for int16",
             lambda a, b, peak=255: _psnr_of(np.mean((a.astype(np.int16) - b.astype(np.int16)) ** 2), peak),
-            "int16 ends at 32767, and 255 squared is 65025; pictures in [0, 1] become 0. Convert to float.",
+            "int16 is too small for the squares of uint8, and as whole numbers pictures in [0, 1] become 0. Convert to float.",
         ),
         Mistake(
             "mean before the square",
@@ -115,12 +115,12 @@ PSNR = Exercise(
         Mistake(
             "peak not squared",
             lambda a, b, peak=255: _log(_over(peak, _mse(a, b))),
-            "The error is squared, so the peak must be squared too: 10 * log10(peak**2 / mse).",
+            "The error is squared, so the peak must be squared too: `10 * log10(peak**2 / mse)`.",
         ),
         Mistake(
             "natural logarithm",
             lambda a, b, peak=255: _log(_over(peak**2, _mse(a, b))) * math.log(10),
-            "np.log is the natural logarithm. Decibels use base 10: np.log10.",
+            "`np.log` is the natural logarithm. Decibels use base 10: `np.log10`.",
         ),
         Mistake(
             "20 instead of 10",
@@ -130,12 +130,13 @@ PSNR = Exercise(
         Mistake(
             "10 with the root",
             lambda a, b, peak=255: _psnr_of(np.sqrt(_mse(a, b)), peak, power=1),
-            "With the root of the error the factor is 20. Or leave the root out: 10 * log10(peak**2 / mse).",
+            "With the root of the error the factor is 20. Or leave the root out: `10 * log10(peak**2 / mse)`.",
         ),
         Mistake(
             "root missing",
             lambda a, b, peak=255: _log(_over(peak, _mse(a, b)), 20),
-            "20 * log10 needs the root of the mean squared error. Take the root, or use 10 * log10(peak**2 / mse).",
+            "`20 * log10` needs the root of the mean squared error. Take the root, or use `10 * log10(peak**2 "
+            "/ mse)`.",
         ),
         Mistake(
             "factor 10 missing",
@@ -145,7 +146,7 @@ PSNR = Exercise(
         Mistake(
             "ratio upside down",
             lambda a, b, peak=255: -_psnr_of(_mse(a, b), peak) if _mse(a, b) else math.inf,
-            "The ratio is upside down, so better pictures score lower. Divide peak**2 by the error.",
+            "The ratio is upside down, so better pictures score lower. Divide `peak**2` by the error.",
         ),
         Mistake(
             "mean of the channels' psnr",
@@ -160,7 +161,8 @@ PSNR = Exercise(
         Mistake(
             "sum over channels",
             lambda a, b, peak=255: _psnr_of(_mse(a, b) * (a.shape[2] if a.ndim == 3 else 1), peak),
-            "You divided by H * W only. A colour picture has three times as many values: np.mean counts them all.",
+            "You divided by `H * W` only. A colour picture has three times as many values: `np.mean` counts "
+            "them all.",
         ),
         Mistake(
             "scaled to [0, 1] first",
@@ -185,32 +187,33 @@ PSNR = Exercise(
         Mistake(
             "crashes on equal pictures",
             _divides_by_zero,
-            "Equal pictures have error 0, and you divide by it. Return float('inf') in that case.",
+            "Equal pictures have error 0, and you divide by it. Return `float('inf')` in that case.",
         ),
         Mistake(
             "100 for equal pictures",
             lambda a, b, peak=255: 100.0 if np.array_equal(a, b) else preprocess.psnr(a, b, peak),
-            "Equal pictures have no error at all. Return float('inf'), not 100.",
+            "Equal pictures have no error at all. Return `float('inf')`, not 100.",
         ),
         Mistake(
             "0 for equal pictures",
             lambda a, b, peak=255: 0.0 if np.array_equal(a, b) else preprocess.psnr(a, b, peak),
-            "0 dB is terrible, and equal pictures are perfect. Return float('inf').",
+            "0 dB is terrible, and equal pictures are perfect. Return `float('inf')`.",
         ),
         Mistake(
             "NaN for equal pictures",
             lambda a, b, peak=255: math.nan if np.array_equal(a, b) else preprocess.psnr(a, b, peak),
-            "Equal pictures give NaN. Test for error 0 first, and return float('inf').",
+            "Equal pictures give NaN. Test for error 0 first, and return `float('inf')`.",
         ),
         Mistake(
             "small number added",
             lambda a, b, peak=255: _log(peak**2 / (_mse(a, b) + 1e-10)),
-            "A small number added to the error keeps equal pictures finite. Leave it out, and return float('inf').",
+            "A small number added to the error keeps equal pictures finite. Leave it out, and return "
+            "`float('inf')`.",
         ),
         Mistake(
             "returns the error",
             lambda a, b, peak=255: float(_mse(a, b)),
-            "This is the mean squared error. Turn it into decibels: 10 * log10(peak**2 / mse).",
+            "This is the mean squared error. Turn it into decibels: `10 * log10(peak**2 / mse)`.",
         ),
     ],
     hints=[

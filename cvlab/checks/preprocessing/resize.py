@@ -91,36 +91,38 @@ RESIZE_NEAREST = Exercise(
         Mistake(
             "no half pixel",
             _picked(lambda i, old, new: i * old // new),
-            "You start from pixel corners, so the picture moves up and left. Use pixel centres: "
-            "floor((i + 0.5) * H / height).",
+            "You start from pixel corners, so the picture moves up and left. Use pixel centres: `floor((i + "
+            "0.5) * H / height)`.",
         ),
         Mistake(
             "corners aligned",
             _picked(lambda i, old, new: np.floor(i * (old - 1) / max(new - 1, 1) + 0.5)),
-            "You tied the first and last pixels together (align corners). Here pixel centres count: "
-            "floor((i + 0.5) * H / height).",
+            "You tied the first and last pixels together (align corners). Here pixel centres count: `floor((i "
+            "+ 0.5) * H / height)`.",
         ),
         Mistake(
             "corners aligned, ties to even",
             _picked(lambda i, old, new: np.round(np.linspace(0, old - 1, new))),
-            "np.linspace(0, H - 1, height) ties the first and last pixels together. Here pixel centres count: "
-            "floor((i + 0.5) * H / height).",
+            "`np.linspace(0, H - 1, height)` ties the first and last pixels together. Here pixel centres "
+            "count: `floor((i + 0.5) * H / height)`.",
         ),
         Mistake(
             "corners aligned, rounded down",
             _picked(lambda i, old, new: np.linspace(0, old - 1, new)),
-            "np.linspace(0, H - 1, height), cut to whole numbers, reaches the last pixel only at the very end. "
-            "Take floor((i + 0.5) * H / height).",
+            "`np.linspace(0, H - 1, height)`, cut to whole numbers, reaches the last pixel only at the very "
+            "end. Take `floor((i + 0.5) * H / height)`.",
         ),
         Mistake(
             "half a pixel taken off again",
             _picked(lambda i, old, new: (i + 0.5) * old / new - 0.5),
-            "The - 0.5 is one too many: old pixel j covers j to j + 1, so the floor of (i + 0.5) * H / height is it.",
+            "The `- 0.5` is one too many: old pixel j covers j to `j + 1`, so the floor of `(i + 0.5) * H / "
+            "height` is it.",
         ),
         Mistake(
             "half a pixel after scaling",
             _picked(lambda i, old, new: np.minimum(i * old / new + 0.5, old - 1)),
-            "You added 0.5 after scaling. It is half a *new* pixel: add it to i first, then multiply by H / height.",
+            "You added 0.5 after scaling. It is half a new pixel: add it to i first, then multiply by `H / "
+            "height`.",
         ),
         Mistake(
             "rounds instead of floor",
@@ -130,7 +132,8 @@ RESIZE_NEAREST = Exercise(
         Mistake(
             "rounds ties to even",
             _picked(lambda i, old, new: np.clip(np.round((i + 0.5) * old / new - 0.5), 0, old - 1)),
-            "Halfway between two pixels np.round takes the even one. Take floor((i + 0.5) * H / height) instead.",
+            "Halfway between two pixels `np.round` takes the even one. Take `floor((i + 0.5) * H / height)` "
+            "instead.",
         ),
         Mistake(
             "ceil",
@@ -145,18 +148,18 @@ RESIZE_NEAREST = Exercise(
         Mistake(
             "rows scaled by the width",
             _wrong_side,
-            "Rows are scaled by W and columns by H. Use H / height for rows, W / width for columns.",
+            "Rows are scaled by W and columns by H. Use `H / height` for rows, `W / width` for columns.",
         ),
         Mistake(
             "ratio upside down",
             _picked(lambda i, old, new: (i + 0.5) * new / old),
-            "The ratio is upside down. Going from output to input you multiply by H / height.",
+            "The ratio is upside down. Going from output to input you multiply by `H / height`.",
         ),
         Mistake(
             "pairs rows with columns",
             _paired,
-            "image[rows, cols] pairs row i with column i, so a line comes out. Every row meets every column: "
-            "image[rows[:, None], cols].",
+            "`image[rows, cols]` pairs row i with column i, so a line comes out. Every row meets every "
+            "column: `image[rows[:, None], cols]`.",
         ),
         Mistake(
             "from input to output",
@@ -169,18 +172,19 @@ RESIZE_NEAREST = Exercise(
             lambda image, height, width: image[:: image.shape[0] // height, :: image.shape[1] // width][
                 :height, :width
             ],
-            "image[::step] keeps the corner of each block, and works for whole ratios only. "
-            "Compute the row for each i: floor((i + 0.5) * H / height).",
+            "`image[::step]` keeps the corner of each block, and works for whole ratios only. Compute the row "
+            "for each i: `floor((i + 0.5) * H / height)`.",
         ),
         Mistake(
             "repeats instead of stretching",
             lambda image, height, width: np.resize(image, (height, width, *image.shape[2:])),
-            "np.resize refills the shape with the numbers in reading order. Pick rows and columns by index.",
+            "`np.resize` refills the shape with the numbers in reading order. Pick rows and columns by index.",
         ),
         Mistake(
             "crops or tiles",
             _picked(lambda i, old, new: i % old),
-            "You took the first pixels one after the other. Stretch: output i comes from (i + 0.5) * H / height.",
+            "You took the first pixels one after the other. Stretch: output i comes from `(i + 0.5) * H / "
+            "height`.",
         ),
         Mistake(
             "only the rows",
@@ -196,7 +200,7 @@ RESIZE_NEAREST = Exercise(
         Mistake(
             "result in floats",
             lambda image, height, width: preprocess.resize_nearest(image, height, width).astype(float),
-            "The pixels are right, but the dtype changed. Make the result with image.dtype, or by indexing.",
+            "The pixels are right, but the dtype changed. Make the result with `image.dtype`, or by indexing.",
         ),
     ],
     hints=[

@@ -101,33 +101,33 @@ SLOPE = Exercise(
         Mistake(
             "returns the value",
             lambda function, x: function(_tensor(x)).item(),
-            "That is the function's value. Call .backward() on it, and read the slope in x.grad.",
+            "That is the function's value. Call `.backward()` on it, and read the slope in `x.grad`.",
         ),
         Mistake(
             "returns a tensor",
             lambda function, x: _backward(function, x).grad,
-            "x.grad is a tensor. Take the number out of it: x.grad.item().",
+            "`x.grad` is a tensor. Take the number out of it: `x.grad.item()`.",
         ),
         Mistake(
             "returns x",
             lambda function, x: _backward(function, x).item(),
-            "You returned x itself. Its slope is in x.grad.",
+            "You returned x itself. Its slope is in `x.grad`.",
         ),
         Mistake(
             "backward twice",
             _twice,
-            "The slope is doubled: each backward() adds to x.grad. Call it once.",
+            "The slope is doubled: each `backward()` adds to `x.grad`. Call it once.",
         ),
         Mistake(
             "one step to the right",
             _rise(1),
-            "You took the rise from x to x + 1, which is the slope at one number only for straight lines. "
-            "Let backward() find it.",
+            "You took the rise from x to `x + 1`, which is the slope at one number only for straight lines. "
+            "Let `backward()` find it.",
         ),
         Mistake(
             "a coarse difference",
             _rise(0.1),
-            "You took the rise over a small step: close, not equal. Let backward() find the slope.",
+            "You took the rise over a small step: close, not equal. Let `backward()` find the slope.",
         ),
         Mistake(
             "sign turned",

@@ -110,7 +110,8 @@ MIRROR = Exercise(
         Mistake(
             "reverses every axis",
             np.flip,
-            "np.flip without an axis turns every axis round, the colours too. Reverse the columns only: axis=1.",
+            "`np.flip` without an axis turns every axis round, the colours too. Reverse the columns only: "
+            "`axis=1`.",
         ),
         Mistake(
             "reverses columns and colours",
@@ -136,7 +137,7 @@ MIRROR = Exercise(
         Mistake(
             "minus the index",
             lambda image: image[:, -np.arange(image.shape[1])],
-            "Column 0 stayed in its place, because -0 is 0. Counted from the end, column c becomes -1 - c.",
+            "Column 0 stayed in its place, because -0 is 0. Counted from the end, column c becomes `-1 - c`.",
         ),
         Mistake(
             "changes its input",
@@ -215,7 +216,7 @@ TO_BATCH = Exercise(
         Mistake(
             "no channel axis",
             lambda images: _stack(images).float() / 255,
-            "The channel axis is missing: (N, H, W) should be (N, 1, H, W). Add it with unsqueeze(1).",
+            "The channel axis is missing: (N, H, W) should be (N, 1, H, W). Add it with `unsqueeze(1)`.",
         ),
         Mistake(
             "channel axis last",
@@ -241,7 +242,8 @@ TO_BATCH = Exercise(
         Mistake(
             "joined, not stacked",
             lambda images: _stack(images).flatten(0, 1)[:, None].float() / 255,
-            "The pictures were joined along their rows, as torch.cat does. Stack them along a new axis: np.stack.",
+            "The pictures were joined along their rows, as `torch.cat` does. Stack them along a new axis: "
+            "`np.stack`.",
         ),
         Mistake(
             "three channels",
@@ -251,17 +253,18 @@ TO_BATCH = Exercise(
         Mistake(
             "float64",
             lambda images: _stack(images).unsqueeze(1).double() / 255,
-            "The batch is float64, NumPy's habit. Networks compute in float32: add .float().",
+            "The batch is float64, NumPy's habit. Networks compute in float32: add `.float()`.",
         ),
         Mistake(
             "integer division",
             lambda images: (_stack(images) // 255).unsqueeze(1).float(),
-            "Whole-number division made every grey value below 255 zero. Turn to float first, then divide with /.",
+            "Whole-number division made every grey value below 255 zero. Turn to float first, then divide "
+            "with `/`.",
         ),
         Mistake(
             "divides by 256",
             lambda images: _stack(images).unsqueeze(1).float() / 256,
-            "You divided by 256, so white is 0.996. The largest uint8 is 255: divide by 255.",
+            "You divided by 256, so white falls short of 1. The largest uint8 is 255: divide by 255.",
         ),
         Mistake(
             "divides by the batch's maximum",
@@ -288,12 +291,12 @@ TO_BATCH = Exercise(
         Mistake(
             "divided twice",
             lambda images: _stack(images).unsqueeze(1).float() / 255**2,
-            "You divided by 255 twice, so white is 0.004. Once is enough.",
+            "You divided by 255 twice, so even white is almost black. Once is enough.",
         ),
         Mistake(
             "stays NumPy",
             lambda images: np.stack(images)[:, None].astype(np.float32) / np.float32(255),
-            "The numbers are right, but this is a NumPy array. Turn it into a tensor: torch.from_numpy(...).",
+            "The numbers are right, but this is a NumPy array. Turn it into a tensor: `torch.from_numpy(...)`.",
         ),
     ],
     hints=[

@@ -1,12 +1,13 @@
 """The shape of every widget: controls -> state -> compute -> picture and readout.
 
 A subclass says what can be moved (`controls`), what that means (`compute`, a pure function), how it looks
-(`draw`) and how it reads (`text`). The base shows it live, keeps a static picture for readers without a
-kernel, and never makes a new figure: the bytes of one `Image` widget are replaced in place.
+(`draw`) and how it reads (`text`). The base shows it live in the page's theme, keeps a static picture in the light
+one for readers without a kernel, and never makes a new figure: the bytes of one picture are replaced in place.
 """
 
 import base64
 import io
+import re
 from typing import Any, ClassVar
 
 import ipywidgets
@@ -15,11 +16,15 @@ from PIL import Image
 
 from cvlab._validate import nearest
 from cvlab.widgets._engine.controls import arrange, check_value
+from cvlab.widgets._engine.palette import DARK, LIGHT, Palette
+from cvlab.widgets._engine.picture import DENSE
 from cvlab.widgets._engine.readout import readout_html, task_html
+from cvlab.widgets._engine.view import PictureView
 
 __all__ = ["Widget"]
 
 VIEW = "application/vnd.jupyter.widget-view+json"
+DONE, OPEN = "✓ Task done", "○ Task not done yet"
 
 
 class Widget:
@@ -41,7 +46,7 @@ class Widget:
         ...     def compute(self, level):
         ...         return {"level": level}
         ...     def draw(self, values):
-        ...         return np.full((40, 60, 3), values["level"], np.uint8)
+        ...         return np.full((80, 120, 3), values["level"], np.uint8)  # shown at 60 x 40
         ...     def text(self, values):
         ...         return f"level: {values['level']} of 255"
         >>> grey = Grey(level=10)
@@ -53,22 +58,26 @@ class Widget:
     """
 
     format = "jpeg"  # "png" for small pixel art, where every pixel must be exact
-    quality = 92  # of the JPEG
+    quality = 85  # of the JPEG, whose pixels are half a CSS pixel
     alt = ""  # one sentence: what the picture shows
+    is_chart = False  # True when no colour in the picture is data: a dark page may invert the static one
     default_task = ""
+    learnt = ""  # one sentence, told when `default_task` is done
     answer: ClassVar[dict[str, Any]] = {}  # a state in which `default_task` is done; a test checks that it is
     strict = False  # True raises a move's exception instead of telling the learner about it (tests set it)
 
     def __init__(self, *, task: str | None = None, goal=None, **state: Any):
         self.task = self.default_task if task is None else task
         self._goal = goal or (self.goal if task is None else lambda values: None)
+        self._learnt = self.learnt if task is None else ""
         self._quiet = False
+        self.palette = LIGHT  # what `draw` draws with; the page's theme chooses it
         self._controls = self.controls()
         self._check_state(state)
         for name, value in state.items():
             self._controls[name].value = value
         self._first = self.state
-        self._readout_view = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 240px", min_width="240px"))
+        self._readout_view = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 280px", min_width="280px"))
         self.widget = self._assemble()
         for control in self._controls.values():
             control.observe(self._moved, "value")
@@ -85,11 +94,11 @@ class Widget:
         raise NotImplementedError(f"{type(self).__name__} must define compute()")
 
     def draw(self, values: dict[str, Any]) -> np.ndarray:
-        """Return the picture of `values`: (H, W, 3) uint8 RGB."""
+        """Return the picture of `values` in `self.palette`: (H, W, 3) uint8 RGB, `DENSE` pixels a CSS pixel."""
         raise NotImplementedError(f"{type(self).__name__} must define draw()")
 
     def text(self, values: dict[str, Any]) -> str:
-        """Return the readout of `values`: one fact a line, "name: value"."""
+        """Return the readout of `values`: one fact a line, "name: value"; as many lines in every state."""
         raise NotImplementedError(f"{type(self).__name__} must define text()")
 
     def goal(self, values: dict[str, Any]) -> bool | None:
@@ -125,8 +134,8 @@ class Widget:
 
     @property
     def snapshot(self) -> bytes:
-        """The encoded static picture (`format`)."""
-        return encode(self.picture, self.format, self.quality)
+        """The encoded static picture (`format`), in the light theme."""
+        return encode(self._drawn(LIGHT), self.format, self.quality)
 
     def __repr__(self) -> str:
         return (
@@ -134,14 +143,24 @@ class Widget:
         )
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        mime = f"image/{self.format}"
+        mime, picture = f"image/{self.format}", self._drawn(LIGHT)
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         data = {
             "text/plain": f"{self!r}\n{self.readout}",
-            mime: base64.b64encode(self.snapshot).decode(),
+            mime: base64.b64encode(encode(picture, self.format, self.quality)).decode(),
             VIEW: view,
         }
-        return data, {mime: {"alt": self.alt_text}}
+        height, width = (side // DENSE for side in picture.shape[:2])
+        shown = {"alt": self.alt_text, "width": width, "height": height}
+        return data, {mime: shown | ({"needs_background": "light"} if self.is_chart else {})}
+
+    @property
+    def title(self) -> str:
+        """The widget's name in words.
+
+        Example: `"Iou threshold"` for `IouThreshold`.
+        """
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).capitalize()
 
     @property
     def alt_text(self) -> str:
@@ -174,11 +193,24 @@ class Widget:
         return view
 
     def _picture_view(self) -> ipywidgets.Widget:
-        # No tooltip: in ipywidgets 8.1 an Image that has one cannot be shown. The readout carries the alt text.
-        self._image = ipywidgets.Image(
-            format=self.format, layout=ipywidgets.Layout(max_width="100%", margin="6px 0")
-        )
+        layout = ipywidgets.Layout(max_width="100%", margin="6px 0")
+        self._image = PictureView(format=self.format, title=self.title, layout=layout)
+        self._image.observe(self._retheme, "theme")
+        self.palette = DARK if self._image.theme == "dark" else LIGHT
         return self._image
+
+    def _retheme(self, change) -> None:
+        """The page has another theme: draw the same values in it."""
+        self.palette = DARK if change.new == "dark" else LIGHT
+        self._show(self.values, self.readout)
+
+    def _drawn(self, palette: Palette) -> np.ndarray:
+        """Draw the values of now in one palette."""
+        kept, self.palette = self.palette, palette
+        try:
+            return self.draw(self.values)
+        finally:
+            self.palette = kept
 
     def _moved(self, change) -> None:
         if not self._quiet:
@@ -196,20 +228,26 @@ class Widget:
     def _update(self) -> None:
         values = self.compute(**self.state)
         readout, done = self.text(values), self._goal(values)
-        self._show(values, readout)
         if done is not None:
-            readout += "\n✓ Task done" if done else "\n○ Task not done yet"
+            readout += f"\n{self._verdict(done)}"
+        self._show(values, readout)
         self.values, self.readout = values, readout
-        self._tell(readout)
+        self._tell(readout, "" if done is None else self._verdict(not done))
         self._task_view.value = task_html(self.task, done)
 
-    def _tell(self, readout: str) -> None:
-        self._readout_view.value = readout_html(readout, self.alt)
+    def _verdict(self, done: bool) -> str:
+        return f"{DONE}. {self._learnt}".removesuffix(". ") if done else OPEN
+
+    def _tell(self, readout: str, other: str = "") -> None:
+        self._readout_view.value = readout_html(readout, other)
 
     def _show(self, values: dict[str, Any], readout: str) -> None:
         self.picture = self.draw(values)
-        self._image.layout.width = f"{self.picture.shape[1]}px"
-        self._image.value = encode(self.picture, self.format, self.quality)
+        height, width = (side // DENSE for side in self.picture.shape[:2])
+        with self._image.hold_sync():  # one message: the page never shows a picture with another one's words
+            self._image.width, self._image.height = width, height
+            self._image.alt = f"{self.alt or self.title}. {readout}"
+            self._image.value = encode(self.picture, self.format, self.quality)
 
 
 def encode(picture: np.ndarray, kind: str, quality: int = 92) -> bytes:

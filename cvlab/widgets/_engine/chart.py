@@ -1,4 +1,4 @@
-"""Small charts of arrays, drawn by Pillow in a few milliseconds: axes from 0 to 1, lines, points, boxes on a photo."""
+"""Small charts, drawn by Pillow in a few milliseconds: axes, lines with names at their ends, points."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,27 +6,27 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cvlab.widgets._engine.picture import BOARD, INK, font
+from cvlab.widgets._engine.labels import freest, spread
+from cvlab.widgets._engine.palette import LIGHT, Palette
+from cvlab.widgets._engine.picture import DENSE, font
 
-__all__ = ["BLUE", "GREEN", "ORANGE", "SKY", "Axis", "Line", "Outline", "Point", "chart", "drawn_boxes"]
+__all__ = ["GREEN", "ORANGE", "SKY", "Axis", "Line", "Point", "chart"]
 
-GREEN, ORANGE, SKY, BLUE = (
-    (0, 190, 140),
-    (230, 120, 0),
-    (86, 180, 233),
-    (90, 150, 255),
-)  # told apart by everyone
-DIM, GRID = (150, 158, 166), (56, 62, 69)
-LEFT, RIGHT, TOP, BOTTOM = 44, 14, 12, 40
+Colour = tuple[int, int, int]
+GREEN, ORANGE, SKY = LIGHT.green, LIGHT.vermillion, LIGHT.sky
+LEFT, TOP, BOTTOM = 46, 12, 42  # CSS pixels, as all numbers here
+SMALL, WORDS = font(12 * DENSE), font(13 * DENSE)
+ROW = 17  # height of a line of words
 
 
 class Line(NamedTuple):
-    """A line through (N,) places."""
+    """A line through (N,) places, and the name that stands at its end."""
 
     x: Sequence[float]
     y: Sequence[float]
-    colour: tuple[int, int, int]
+    colour: Colour
     width: int = 2
+    name: str = ""
 
 
 class Point(NamedTuple):
@@ -34,8 +34,8 @@ class Point(NamedTuple):
 
     x: float
     y: float
-    colour: tuple[int, int, int]
-    text: str
+    colour: Colour
+    text: str = ""
 
 
 class Axis(NamedTuple):
@@ -47,15 +47,6 @@ class Axis(NamedTuple):
     tick: float = 0.2  # whole steps are written without a decimal point
 
 
-class Outline(NamedTuple):
-    """A box, x, y, width, height in pixels, and how it is drawn."""
-
-    box: Sequence[float]
-    colour: tuple[int, int, int]
-    text: str
-    dashed: bool = False
-
-
 def chart(
     lines: Sequence[Line],
     points: Sequence[Point] = (),
@@ -63,106 +54,117 @@ def chart(
     x: Axis,
     y_label: str = "",
     levels: dict[float, str] | None = None,
-    size: tuple[int, int] = (320, 300),
+    size: tuple[int, int] = (300, 320),
+    room: int = 14,
+    look: Palette = LIGHT,
 ) -> np.ndarray:
     """Draw lines and points over axes; y runs from 0 to 1.
 
     Args:
-        lines: the lines, drawn first.
-        points: the dots.
+        lines: the lines, drawn first; what leaves the axes is cut off.
+        points: the dots; their texts stand where they cover no line.
         x: the x axis.
         y_label: what y is.
         levels: y -> what is written there, instead of the numbers 0.0 to 1.0.
-        size: height and width of the picture.
+        size: height and width in CSS pixels.
+        room: CSS pixels right of the axes, for the names of lines.
+        look: the theme.
 
     Returns:
-        (H, W, 3) uint8 RGB.
+        (H, W, 3) uint8 RGB, `DENSE` pixels a CSS pixel.
     """
     height, width = size
-    picture = Image.new("RGB", (width, height), BOARD)
+    picture = Image.new("RGB", (width * DENSE, height * DENSE), look.ground)
     pen = ImageDraw.Draw(picture)
-    inner = (width - LEFT - RIGHT, height - TOP - BOTTOM)
+    inner = (width - LEFT - room, height - TOP - BOTTOM)
 
     def place(across, up):
         return LEFT + (across - x.low) / (x.high - x.low) * inner[0], TOP + (1 - up) * inner[1]
 
-    for i in range(int((x.high - x.low) / x.tick + 1e-9) + 1):
-        across = x.low + x.tick * i
-        pen.line([place(across, 0), place(across, 1)], fill=GRID)
-        pen.text(
-            (place(across, 0)[0], height - BOTTOM + 5),
-            f"{across:.0f}" if x.tick >= 1 else f"{across:.1f}",
-            font=font(11),
-            fill=DIM,
-            anchor="mt",
-        )
-    for y, text in (levels or {y / 5: f"{y / 5:.1f}" for y in range(6)}).items():
-        pen.line([place(x.low, y), place(x.high, y)], fill=GRID)
-        pen.text((LEFT - 6, place(x.low, y)[1]), text, font=font(11), fill=DIM, anchor="rm")
-    pen.text((LEFT + inner[0] / 2, height - 4), x.label, font=font(12), fill=INK, anchor="mb")
-    _upright(picture, y_label, (12, TOP + inner[1] / 2))
+    _axes(picture, pen, place, x, levels or {y / 5: f"{y / 5:.1f}" for y in range(6)}, look)
+    middle = (LEFT + inner[0] / 2, height - 4)
+    pen.text(_at(middle), x.label, font=WORDS, fill=look.ink, anchor="mb")
+    _upright(picture, y_label, (10, TOP + inner[1] / 2), look)
+    taken = Image.new("F", (width, height))
+    mark = ImageDraw.Draw(taken)
     for line in lines:
-        pen.line([place(*at) for at in zip(line.x, line.y, strict=True)], fill=line.colour, width=line.width)
+        path = [place(*at) for at in zip(line.x, np.clip(line.y, 0, 1), strict=True)]
+        pen.line([_at(at) for at in path], fill=line.colour, width=line.width * DENSE, joint="curve")
+        mark.line(path, fill=1.0, width=3)
     for point in points:
         across, down = place(point.x, point.y)
-        pen.ellipse(
-            (across - 6, down - 6, across + 6, down + 6), fill=point.colour, outline=(255, 255, 255), width=2
-        )
-        right, below = across > LEFT + inner[0] * 0.6, point.y > 0.8  # where the text has room
-        where = (across + (-10 if right else 10), down + (10 if below else -8))
-        anchor = ("r" if right else "l") + ("t" if below else "b")
-        pen.text(where, point.text, font=font(12), fill=INK, anchor=anchor, stroke_width=2, stroke_fill=BOARD)
+        _dot(pen, (across, down), 6, point.colour, look)
+        mark.ellipse((across - 7, down - 7, across + 7, down + 7), fill=5.0)
+    taken = np.array(taken)
+    _names(
+        pen,
+        [(place(line.x[-1], np.clip(line.y[-1], 0, 1)), line) for line in lines if line.name],
+        taken,
+        look,
+    )
+    for point in points:
+        if point.text:
+            _beside(pen, place(point.x, point.y), point.text, taken, look)
     return np.asarray(picture)
 
 
-def _upright(picture: Image.Image, text: str, centre: tuple[float, float]) -> None:
+def _at(place: tuple[float, float]) -> tuple[float, float]:
+    return place[0] * DENSE, place[1] * DENSE
+
+
+def _axes(picture, pen, place, x: Axis, levels: dict[float, str], look: Palette) -> None:
+    for i in range(int((x.high - x.low) / x.tick + 1e-9) + 1):
+        across = x.low + x.tick * i
+        pen.line([_at(place(across, 0)), _at(place(across, 1))], fill=look.grid, width=DENSE)
+        words = f"{across:.0f}" if x.tick >= 1 else f"{across:.1f}"
+        left, foot = place(across, 0)
+        pen.text(_at((left, foot + 5)), words, font=SMALL, fill=look.dim, anchor="mt")
+    for y, words in levels.items():
+        pen.line([_at(place(x.low, y)), _at(place(x.high, y))], fill=look.grid, width=DENSE)
+        pen.text(_at((LEFT - 6, place(x.low, y)[1])), words, font=SMALL, fill=look.dim, anchor="rm")
+
+
+def _dot(pen, place: tuple[float, float], radius: int, colour: Colour, look: Palette) -> None:
+    (x, y), r = _at(place), radius * DENSE
+    pen.ellipse((x - r, y - r, x + r, y + r), fill=colour, outline=look.ground, width=2 * DENSE)
+
+
+def _names(pen, ends: list, taken: np.ndarray, look: Palette) -> None:
+    """Write the names of the lines right of their ends, apart from each other."""
+    heights = spread([end[1] for end, _ in ends], ROW, ROW / 2, taken.shape[0] - BOTTOM)
+    for ((across, _), line), middle in zip(ends, heights, strict=True):
+        at = (across + 10, middle)
+        pen.text(_at(at), line.name, font=WORDS, fill=look.text(line.colour), anchor="lm")
+        long = int(WORDS.getlength(line.name) / DENSE)
+        taken[int(middle - ROW / 2) : int(middle + ROW / 2), int(at[0]) : int(at[0]) + long] += 10
+
+
+def _beside(pen, place: tuple[float, float], text: str, taken: np.ndarray, look: Palette) -> None:
+    """Write a text near a dot, where it covers the least."""
+    across, down = place
+    width = round(WORDS.getlength(text) / DENSE) + 4
+    sides = [(across + 9, down - ROW / 2), (across - 9 - width, down - ROW / 2)]
+    rows = [
+        (left, down + rise)
+        for rise in (-ROW - 8, 8)
+        for left in (across - width / 2, across + 4, across - 4 - width)
+    ]
+    far = [
+        (left, down + rise) for rise in (-2 * ROW - 8, ROW + 12) for left in (across + 4, across - 4 - width)
+    ]
+    left, top = freest(taken, [*sides, *rows, *far], (width, ROW))
+    at = _at((left + 2, top + ROW / 2))
+    pen.text(
+        at, text, font=WORDS, fill=look.ink, anchor="lm", stroke_width=2 * DENSE, stroke_fill=look.ground
+    )
+
+
+def _upright(picture: Image.Image, text: str, centre: tuple[float, float], look: Palette) -> None:
     """Write a text that reads from bottom to top."""
-    length = int(font(12).getlength(text)) + 4
-    strip = Image.new("RGB", (length, 18), BOARD)
-    ImageDraw.Draw(strip).text((2, 9), text, font=font(12), fill=INK, anchor="lm")
-    turned = strip.rotate(90, expand=True)
-    picture.paste(turned, (int(centre[0] - 9), int(centre[1] - length / 2)))
-
-
-def drawn_boxes(image: np.ndarray, boxes: Sequence[Outline], side: int = 320) -> np.ndarray:
-    """Draw boxes on a square picture enlarged to `side` pixels.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        boxes: what is drawn, the texts over all the outlines.
-        side: pixels of the longer side of the result.
-
-    Returns:
-        (side, side, 3) uint8 RGB, for a square picture.
-    """
-    scale = side / max(image.shape[:2])
-    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-    picture = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
-    pen = ImageDraw.Draw(picture)
-    for (x, y, w, h), colour, _, dashed in boxes:
-        corners = [round(v * scale) for v in (x, y, x + w, y + h)]
-        _rectangle(pen, corners, colour, dashed)
-    for (x, y, _, h), colour, text, dashed in boxes:
-        if text:  # inside at the top; of a dashed box, which may have a twin, at the bottom
-            at = (
-                max(x, 0) * scale + 3,
-                min((y + h) * scale, size[1]) - 3 if dashed else max(y, 0) * scale + 16,
-            )
-            box = pen.textbbox(at, text, font=font(11), anchor="lb")
-            pen.rectangle((box[0] - 2, box[1] - 1, box[2] + 2, box[3] + 1), fill=colour)
-            pen.text(at, text, font=font(11), fill=(0, 0, 0), anchor="lb")
-    return np.asarray(picture)
-
-
-def _rectangle(pen: ImageDraw.ImageDraw, corners: list[int], colour, dashed: bool) -> None:
-    x0, y0, x1, y1 = corners
-    if not dashed:
-        pen.rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), outline=(0, 0, 0), width=1)
-        pen.rectangle((x0, y0, x1, y1), outline=colour, width=2)
+    if not text:
         return
-    for start in range(x0, x1, 10):
-        for y in (y0, y1):
-            pen.line([(start, y), (min(start + 5, x1), y)], fill=colour, width=3)
-    for start in range(y0, y1, 10):
-        for x in (x0, x1):
-            pen.line([(x, start), (x, min(start + 5, y1))], fill=colour, width=3)
+    length, height = round(WORDS.getlength(text)) + 4, 18 * DENSE
+    strip = Image.new("RGB", (length, height), look.ground)
+    ImageDraw.Draw(strip).text((2, height / 2), text, font=WORDS, fill=look.ink, anchor="lm")
+    x, y = _at(centre)
+    picture.paste(strip.rotate(90, expand=True), (int(x - height / 2), int(y - length / 2)))

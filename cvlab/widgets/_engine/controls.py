@@ -54,8 +54,10 @@ def arrange(controls: dict[str, Any], *extra) -> ipywidgets.Box:
     beside = [control for control in shown if not isinstance(control, ipywidgets.Checkbox)]
     letters = max((len(control.description) for control in beside), default=0)
     for control in shown:
-        if not isinstance(control, ipywidgets.ToggleButtons):
-            control.layout.width = "340px"
+        control.layout.width = "340px"
+        if isinstance(control, ipywidgets.ToggleButtons):
+            longest = max(len(str(option)) for option in allowed(control))
+            control.style.button_width = f"{max(40, longest * CHARACTER + 24)}px"
         control.style.description_width = f"{letters * CHARACTER + 8:.0f}px"
     for button in extra:
         button.layout.width = "90px"

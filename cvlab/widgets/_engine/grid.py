@@ -1,17 +1,18 @@
 """Small grids of numbers, drawn by Python for the static picture and by JavaScript for the live one."""
 
 import base64
-import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
 
-from cvlab.widgets._engine.picture import ANCHORS, BOARD, font, signed_map
+from cvlab.widgets._engine.picture import ANCHORS, signed_map
+from cvlab.widgets._engine.sheet import INK, Sheet, ink_on, text_width
 
-__all__ = ["as_base64", "format_number", "number_grid", "scene_of"]
+__all__ = ["as_base64", "cells", "format_number", "framed", "grey", "scene_of", "signed"]
 
-COLOURS_JS = f"""
+EMPTY = "#80808030"  # a cell without a value, or outside the picture: seen on light and on dark
+SHARED_JS = f"""
 const anchors = {[[int(a[i : i + 2], 16) for i in (0, 2, 4)] for a in ANCHORS]};
 const mix = (share) => {{  // -1 blue, 0 white, +1 red
   const at = Math.min(9.999, Math.max(0, (share + 1) * 5)), i = Math.floor(at), t = at - i;
@@ -20,15 +21,44 @@ const mix = (share) => {{  // -1 blue, 0 white, +1 red
 const css = (rgb) => `rgb(${{rgb.join(",")}})`;
 const signed = (value, limit) => mix(limit ? value / limit : 0);
 const grey = (value, limit) => Array(3).fill(Math.round(40 + 200 * Math.min(1, Math.max(0, limit ? value / limit : 0))));
-const inkOn = (rgb) => (0.3 * rgb[0] + 0.59 * rgb[1] + 0.11 * rgb[2] > 130 ? "#111" : "#fff");
+const linear = (v) => (v <= 10.31 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+const inkOn = (rgb) => (0.2126 * linear(rgb[0]) + 0.7152 * linear(rgb[1]) + 0.0722 * linear(rgb[2]) > 0.179 ? "#000" : "#fff");
 const write = (v) => (Number.isInteger(v) ? String(v) : v.toFixed(2)).replace("-", "−");
+// Write a number into a cell: large where it fits, with one decimal where two do not, never too small to read.
+const fit = (ctx, value, room) => {{
+  for (const words of Number.isInteger(value) ? [write(value)] : [write(value), value.toFixed(1).replace("-", "−")])
+    for (const size of [15, 13, 12]) {{
+      ctx.font = `${{size}}px system-ui, sans-serif`;
+      if (ctx.measureText(words).width <= room) return words;
+    }}
+  return "";
+}};
+function cells(ctx, s, values, x, y, cell, paint, empty) {{
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  values.forEach((line, r) => line.forEach((value, c) => {{
+    const rgb = value === null || empty?.(r, c) ? null : paint(value);
+    ctx.fillStyle = rgb ? css(rgb) : "{EMPTY}";
+    ctx.fillRect(x + c * cell + 0.5, y + r * cell + 0.5, cell - 1, cell - 1);
+    if (value === null) return;
+    ctx.fillStyle = rgb ? inkOn(rgb) : s.theme.ink;
+    ctx.fillText(fit(ctx, value, cell - 3), x + (c + 0.5) * cell, y + (r + 0.5) * cell);
+  }}));
+}}
+function framed(ctx, s, x, y, w, h) {{  // "here": seen on any cell, on any page
+  for (const [colour, wide] of [["#000", 4.5], [s.theme.here, 2.5]]) {{
+    ctx.strokeStyle = colour;
+    ctx.lineWidth = wide;
+    ctx.strokeRect(x, y, w, h);
+  }}
+}}
 """
 
 
 def scene_of(file: str) -> str:
-    """Return the scene in the .js beside a widget's `__file__`, with the colours it shares with the others."""
+    """Return the scene in the .js beside a widget's `__file__`, with what it shares with the others."""
     code = Path(file).with_suffix(".js").read_text(encoding="utf-8")
-    return f"(() => {{{COLOURS_JS}{code}}})()"
+    return f"(() => {{{SHARED_JS}{code}}})()"
 
 
 def format_number(value: float) -> str:
@@ -42,41 +72,54 @@ def format_number(value: float) -> str:
     return (str(int(value)) if value.is_integer() else f"{value:.2f}").replace("-", "−")
 
 
-def number_grid(values: np.ndarray, cell: int, *, signed: bool, limit: float, dim=None) -> np.ndarray:
-    """Draw a grid of numbered cells: (rows * cell + 1, cols * cell + 1, 3) uint8.
+def grey(value: float, limit: float) -> tuple[int, int, int]:
+    """Return the colour of a pixel's value: dark grey at 0, nearly white at `limit`."""
+    return (round(40 + 200 * min(1.0, max(0.0, value / limit if limit else 0.0))),) * 3
+
+
+def signed(value: float, limit: float) -> tuple[int, int, int]:
+    """Return the colour of a signed number: blue below 0, white at 0, red above."""
+    return tuple(signed_map(np.array(float(value)), limit or 1).tolist())
+
+
+def cells(
+    sheet: Sheet, values: np.ndarray, x: float, y: float, cell: float, paint: Callable, empty=None
+) -> None:
+    """Draw a grid of numbered cells.
 
     Args:
+        sheet: what is drawn on.
         values: (rows, cols) floats; NaN leaves a cell empty.
-        cell: side of a cell in pixels.
-        signed: blue, white, red around 0; otherwise black to white from 0.
-        limit: the number with the strongest colour.
-        dim: (rows, cols) bool: the cells to draw hatched-grey, such as padding.
+        x, y: the upper left corner.
+        cell: the side of a cell.
+        paint: a number -> its colour (R, G, B).
+        empty: (rows, cols) bool, the cells to draw without a colour, such as padding.
     """
-    rows, cols = values.shape
-    limit = limit or 1
-    shown = np.nan_to_num(values)
-    grey = np.repeat((40 + 200 * np.clip(shown / limit, 0, 1)).round().astype(np.uint8)[..., None], 3, axis=2)
-    colours = signed_map(shown, limit) if signed else grey  # (rows, cols, 3)
-    colours = np.where(np.isnan(values)[..., None], np.array(BOARD, np.uint8) + 14, colours)
-    if dim is not None:
-        colours = np.where(dim[..., None], np.array(BOARD, np.uint8) + 40, colours)
-    out = np.full((rows * cell + 1, cols * cell + 1, 3), 110, np.uint8)
-    for r, c in np.ndindex(rows, cols):
-        out[r * cell + 1 : (r + 1) * cell, c * cell + 1 : (c + 1) * cell] = colours[r, c]
-    picture = Image.fromarray(out)
-    draw = ImageDraw.Draw(picture)
-    for r, c in np.ndindex(rows, cols):
-        if not np.isnan(values[r, c]):
-            text = format_number(values[r, c])
-            ink = (17, 17, 17) if colours[r, c] @ [0.3, 0.59, 0.11] > 130 else (255, 255, 255)
-            where = ((c + 0.5) * cell, (r + 0.5) * cell)
-            draw.text(where, text, font=_fitting(text, cell), fill=ink, anchor="mm")
-    return np.asarray(picture)
+    for (r, c), value in np.ndenumerate(values):
+        bare = np.isnan(value) or (empty is not None and empty[r, c])
+        rgb = (0, 0, 0) if bare else paint(value)
+        fill = EMPTY if bare else "#{:02x}{:02x}{:02x}".format(*rgb)
+        sheet.box(x + c * cell + 0.5, y + r * cell + 0.5, cell - 1, cell - 1, fill=fill)
+        if not np.isnan(value):
+            words, size = _fit(value, cell - 3)
+            ink = INK if bare else ink_on(rgb)
+            sheet.text(x + (c + 0.5) * cell, y + (r + 0.5) * cell, words, size=size, fill=ink, anchor="mm")
 
 
-@functools.lru_cache(512)
-def _fitting(text: str, cell: int):
-    return next((font(s) for s in (15, 13, 12, 11, 10, 9) if font(s).getlength(text) <= cell - 5), font(8))
+def _fit(value: float, room: float) -> tuple[str, int]:
+    """Return a number and its size in type: as large as fits, with one decimal where two do not, else nothing."""
+    whole = float(value).is_integer()
+    for words in (format_number(value), "" if whole else f"{value:.1f}".replace("-", "−")):
+        for size in (15, 13, 12):
+            if text_width(words, size) <= room:
+                return words, size
+    return "", 12
+
+
+def framed(sheet: Sheet, x: float, y: float, width: float, height: float, colour: str) -> None:
+    """Draw a frame that is seen on any cell."""
+    for ink, line in (("#000000", 4.5), (colour, 2.5)):
+        sheet.box(x, y, width, height, outline=ink, line=line)
 
 
 def as_base64(pixels: np.ndarray) -> str:

@@ -9,26 +9,27 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cvlab import _validate
+from cvlab.widgets._engine.palette import LIGHT, Palette
 
 __all__ = [
     "BOARD",
+    "DENSE",
     "INK",
     "as_photo",
     "board",
     "decibels",
+    "dense",
     "enlarge",
     "font",
     "outlined",
-    "panel",
     "scaled",
     "signed_map",
     "stretch",
 ]
 
-BOARD = (34, 38, 43)  # a dark neutral surround: the eye judges a photo best there, in a light or a dark page
-INK = (236, 239, 241)
-GAP = 14
-CAPTION = 24
+DENSE = 2  # pixels a CSS pixel: type and lines stay sharp on a dense screen
+GAP, MARGIN, CAPTION, TYPE = 14, 8, 24, 13  # CSS pixels
+BOARD, INK = LIGHT.ground, LIGHT.ink
 # ColorBrewer's RdBu, blue below zero, red above: told apart by the colour-blind.
 ANCHORS = [
     "053061",
@@ -55,47 +56,57 @@ def font(size: int = 14, *, mono: bool = False) -> ImageFont.FreeTypeFont:
 
 
 @functools.lru_cache(512)
-def caption(text: str, width: int) -> np.ndarray:
-    """Draw one line of type as a (24, width, 3) strip, shrunk until it fits."""
-    strip = Image.new("RGB", (width, CAPTION), BOARD)
-    size = next((s for s in (13, 12, 11, 10) if font(s).getlength(text) <= width), 9)
-    ImageDraw.Draw(strip).text((0, CAPTION - 8), text, font=font(size), fill=INK, anchor="ls")
+def caption(text: str, look: Palette) -> np.ndarray:
+    """Draw one line of type as a (H, W, 3) strip, as wide as it needs."""
+    size = font(TYPE * DENSE)
+    strip = Image.new("RGB", (round(size.getlength(text)) + 2, CAPTION * DENSE), look.ground)
+    ImageDraw.Draw(strip).text((0, (CAPTION - 8) * DENSE), text, font=size, fill=look.ink, anchor="ls")
     return np.asarray(strip)
 
 
-def panel(text: str, picture: np.ndarray) -> np.ndarray:
-    """Put a caption above a picture; grey (H, W) pictures become RGB."""
-    if picture.ndim == 2:
-        picture = np.repeat(picture[..., None], 3, axis=2)  # (H, W) -> (H, W, 3)
-    return np.concatenate([caption(text, picture.shape[1]), picture])
-
-
-def board(rows: Sequence[Sequence[tuple[str, np.ndarray]]]) -> np.ndarray:
-    """Lay captioned pictures in rows on a dark board, aligned at the top left with equal gaps.
+def board(rows: Sequence[Sequence[tuple[str, np.ndarray]]], look: Palette = LIGHT) -> np.ndarray:
+    """Lay captioned pictures in rows on the page's ground, aligned at the top left with equal gaps.
 
     Args:
-        rows: for each row, pairs of a caption and a (H, W) or (H, W, 3) uint8 picture.
+        rows: for each row, pairs of a caption and a (H, W) or (H, W, 3) uint8 picture, `DENSE` pixels a CSS pixel.
+        look: the theme.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Example:
         >>> board([[("a", np.zeros((40, 50), np.uint8)), ("b", np.zeros((40, 50), np.uint8))]]).shape
-        (85, 142, 3)
+        (120, 160, 3)
     """
-    drawn = [[panel(text, picture) for text, picture in row] for row in rows]
-    heights = [max(p.shape[0] for p in row) for row in drawn]
-    width = max(sum(p.shape[1] for p in row) + GAP * (len(row) + 1) for row in drawn)
-    out = np.empty((sum(heights) + GAP // 2 * (len(rows) + 1) + GAP // 2, width, 3), np.uint8)
-    out[:] = BOARD
-    top = GAP // 2
-    for row, height in zip(drawn, heights, strict=True):
-        left = GAP
-        for p in row:
-            out[top : top + p.shape[0], left : left + p.shape[1]] = p
-            left += p.shape[1] + GAP
-        top += height + GAP // 2
+    drawn = [[(caption(text, look), _colour(picture)) for text, picture in row] for row in rows]
+    widths = [[max(title.shape[1], picture.shape[1]) for title, picture in row] for row in drawn]
+    heights = [max(picture.shape[0] for _, picture in row) for row in drawn]
+    gap, margin, head = GAP * DENSE, MARGIN * DENSE, CAPTION * DENSE
+    width = max(sum(row) + gap * (len(row) - 1) for row in widths)
+    height = sum(heights) + head * len(rows) + gap // 2 * (len(rows) - 1)
+    out = np.empty((height + 2 * margin, width + 2 * margin, 3), np.uint8)
+    out[:] = look.ground
+    top = margin
+    for row, row_widths, row_height in zip(drawn, widths, heights, strict=True):
+        left = margin
+        for (title, picture), panel_width in zip(row, row_widths, strict=True):
+            out[top : top + head, left : left + title.shape[1]] = title
+            below = top + head
+            out[below : below + picture.shape[0], left : left + picture.shape[1]] = picture
+            left += panel_width + gap
+        top += head + row_height + gap // 2
     return out
+
+
+def _colour(picture: np.ndarray) -> np.ndarray:
+    return np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture  # -> (H, W, 3)
+
+
+def dense(picture: np.ndarray, width: int) -> np.ndarray:
+    """Show a photo smoothly at `width` CSS pixels: (H, `width` * `DENSE`, 3)."""
+    across = width * DENSE
+    size = (across, max(1, round(picture.shape[0] * across / picture.shape[1])))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR))
 
 
 def signed_map(values: np.ndarray, limit: float) -> np.ndarray:
@@ -138,7 +149,7 @@ def stretch(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     """Show a picture at exactly `height` x `width`, nearest neighbour, so that its pixels stay visible."""
     rows = (np.arange(height) + 0.5) * picture.shape[0] // height
     cols = (np.arange(width) + 0.5) * picture.shape[1] // width
-    return picture[rows.astype(int)[:, None], cols.astype(int)]
+    return picture[:, cols.astype(int)][rows.astype(int)]  # columns first: rows are then copied whole
 
 
 def scaled(picture: np.ndarray, longest: int) -> np.ndarray:
@@ -171,9 +182,9 @@ def outlined(picture: np.ndarray, top: int, left: int, height: int, width: int) 
     """Return a copy with a rectangle drawn around a window: white in black, seen on any picture."""
     out = Image.fromarray(picture)  # a copy: Pillow owns its pixels
     draw = ImageDraw.Draw(out)
-    for border, colour in ((2, (0, 0, 0)), (1, (255, 255, 255))):
+    for border, colour in ((2 * DENSE, (0, 0, 0)), (DENSE, (255, 255, 255))):
         box = (left - border, top - border, left + width + border - 1, top + height + border - 1)
-        draw.rectangle(box, outline=colour)
+        draw.rectangle(box, outline=colour, width=DENSE)
     return np.asarray(out)
 
 

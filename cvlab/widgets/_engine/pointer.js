@@ -1,23 +1,51 @@
 // One canvas for every widget that draws in the browser: sharp on dense screens, moved by pointer and keyboard,
-// readable in light and dark themes. A widget gives `scene`, an object with
-//   size(s) -> [width, height]            in CSS pixels
-//   draw(ctx, s)                          s = {state, data, theme, width, height, grab}
+// at home on a light and on a dark page. A widget gives `scene`, an object with
+//   size(s) -> [width, height]            in CSS pixels; the same for every state, so that the page stands still
+//   draw(ctx, s)                          s = {state, data, theme, width, height, grab, repaint}
 //   drag(from, to, s) -> changes or null  points are {x, y} in CSS pixels; changes go into the state
 //   key(key, shift, s) -> changes or null for keys the scene understands; arrows by default
 //   grab(point, s) -> any                 optional: what a press takes hold of, kept in s.grab while dragging
 //   tell(s) -> lines                      optional: the readout made here; Python then hears of a pause, not of a step
 //   start({el, now, change})              optional: called once, to add buttons; may return what to do at the end
+// Events only note what happened; a frame of the browser then moves, draws and tells once.
+const cvlabInks = {
+  light: { ink: "#212121", dim: "#616161", line: "#bdbdbd", faint: "#e0e0e0", paper: "#ffffff" },
+  dark: { ink: "#e6e6e6", dim: "#a8a8a8", line: "#616161", faint: "#3a3a3a", paper: "#111111" },
+};
+
+// What lies behind `el` decides; where nothing does (an output of Colab or VS Code), the page's own mark for it.
+function cvlabDark(el) {
+  for (let up = el; up; up = up.parentElement) {
+    const [r, g, b, a = 1] = (getComputedStyle(up).backgroundColor.match(/[\d.]+/g) || [0, 0, 0, 0]).map(Number);
+    if (a > 0.5) return 0.3 * r + 0.59 * g + 0.11 * b < 128;
+  }
+  const { body, documentElement: html } = document, has = (name) => body.classList.contains(name);
+  if (has("vscode-light") || has("vscode-high-contrast-light") || html.getAttribute("theme") === "light") return false;
+  if (has("vscode-dark") || has("vscode-high-contrast") || html.getAttribute("theme") === "dark") return true;
+  return matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
 function cvlabTheme(el) {
-  const style = getComputedStyle(el);
-  const pick = (name, other) => style.getPropertyValue(name).trim() || other;
+  const style = getComputedStyle(el), dark = cvlabDark(el), other = cvlabInks[dark ? "dark" : "light"];
+  const pick = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
   return {
-    ink: pick("--jp-ui-font-color1", style.color),
-    dim: pick("--jp-ui-font-color2", style.color),
-    line: pick("--jp-border-color1", "#888"),
-    paper: pick("--jp-layout-color0", "transparent"),
-    focus: pick("--jp-brand-color1", "#0072b2"),
-    colours: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"],
+    dark,
+    ink: pick("--jp-ui-font-color1", other.ink),
+    dim: pick("--jp-ui-font-color2", other.dim),
+    line: pick("--jp-border-color1", other.line),
+    faint: other.faint,
+    paper: pick("--jp-layout-color0", other.paper),
+    ...cvlabHues,
   };
+}
+
+// Call `changed` whenever the page's theme may be another; return what ends that.
+function cvlabOnTheme(changed) {
+  const marks = new MutationObserver(changed), system = matchMedia("(prefers-color-scheme: dark)");
+  marks.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
+  marks.observe(document.documentElement, { attributes: true, attributeFilter: ["theme"] });
+  system.addEventListener("change", changed);
+  return () => { marks.disconnect(); system.removeEventListener("change", changed); };
 }
 
 // Put lines "name: value" into the readout that Python laid out, in its style.
@@ -40,68 +68,89 @@ function cvlabTell(box, lines) {
 function cvlabMount(scene) {
   return {
     render({ model, el }) {
-      const canvas = document.createElement("canvas");
-      const readout = document.createElement("div");
+      const make = (kind, name) => el.appendChild(Object.assign(document.createElement(kind), { className: name }));
+      el.classList.add("cvlab-stage");
+      const canvas = make("canvas", "cvlab-canvas"), readout = make("div", "cvlab-told"), hint = make("div", "cvlab-hint");
       canvas.tabIndex = 0;
       canvas.setAttribute("role", "application");
-      canvas.style.cssText = "touch-action:none;border-radius:4px;outline-offset:3px;max-width:100%";
       readout.setAttribute("role", "status");
-      readout.setAttribute("aria-live", "polite");
-      el.style.cssText = "display:flex;flex-wrap:wrap;gap:0 20px;align-items:flex-start";
-      readout.style.cssText = "flex:1 1 240px;min-width:240px";
-      el.append(canvas, readout);
-      let grab = null;
-      let last = null;
-      let later = null;
+      readout.style.setProperty("--lines", model.get("lines"));
+      hint.textContent = model.get("hint");
+      let grab = null, last = null, to = null, frame = 0, unsaved = false, later = null, theme = null;
 
-      const now = () => ({ state: model.get("state"), data: model.get("data"), theme: cvlabTheme(el), grab });
-      const paint = () => {
-        const s = now();
-        const [width, height] = scene.size(s);
-        const dense = window.devicePixelRatio || 1;
-        canvas.width = Math.round(width * dense);
-        canvas.height = Math.round(height * dense);
-        canvas.style.width = `${width}px`;
+      const paint = () => { frame ||= requestAnimationFrame(step); };
+      const now = () => ({ state: model.get("state"), data: model.get("data"), theme: theme || cvlabTheme(el), grab, repaint: paint });
+      const draw = () => {
+        const s = now(), [width, height] = scene.size(s), dense = window.devicePixelRatio || 1;
+        const across = Math.round(width * dense), down = Math.round(height * dense);
+        if (canvas.width !== across || canvas.height !== down) {
+          [canvas.width, canvas.height] = [across, down];
+          canvas.style.width = `${width}px`;
+        }
         const ctx = canvas.getContext("2d");
-        ctx.setTransform(dense, 0, 0, dense, 0, 0);
+        ctx.save();
+        ctx.clearRect(0, 0, across, down);
+        ctx.scale(dense, dense);
         ctx.imageSmoothingEnabled = false;
         ctx.font = "13px system-ui, sans-serif";
         scene.draw(ctx, { ...s, width, height });
+        ctx.restore();
         canvas.dataset.state = JSON.stringify(s.state); // for tests
       };
       const tell = () => {
         readout.innerHTML = model.get("readout");
-        if (scene.tell) cvlabTell(readout.firstElementChild, scene.tell(now()));
+        const box = readout.firstElementChild;
+        if (scene.tell) cvlabTell(box, scene.tell(now()));
+        box?.removeAttribute("role"); // the box around it is the one that stays in the page
+        const said = [...(box?.children || [])].map((part) => part.textContent).join(" ");
+        canvas.setAttribute("aria-label", `${model.get("label")}. ${said}. ${model.get("hint")}`);
       };
-      const name = () => canvas.setAttribute("aria-label", model.get("label"));
-      const change = (changes) => {
-        if (!changes) return;
-        model.set("state", { ...model.get("state"), ...changes });
-        paint();
+      const step = () => {
+        frame = 0;
+        if (!el.isConnected) return paint();
+        theme ||= cvlabTheme(el);
+        if (grab !== null && to) {
+          const here = point(to);
+          to = null;
+          change(scene.drag(last, here, now()));
+          last = here;
+        }
+        draw();
+        if (!unsaved) return;
+        unsaved = false;
         if (!scene.tell) return model.save_changes();
         tell();
         clearTimeout(later);
         later = setTimeout(() => model.save_changes(), 300);
       };
-      const point = (event) => {
+      const change = (changes) => {
+        if (!changes) return;
+        unsaved = true;
+        model.set("state", { ...model.get("state"), ...changes });
+        paint();
+      };
+      const point = ({ x, y }) => {
         const box = canvas.getBoundingClientRect();
         const scale = canvas.width / (window.devicePixelRatio || 1) / box.width;
-        return { x: (event.clientX - box.left) * scale, y: (event.clientY - box.top) * scale };
+        return { x: (x - box.left) * scale, y: (y - box.top) * scale };
       };
       canvas.addEventListener("pointerdown", (event) => {
         canvas.setPointerCapture(event.pointerId);
         canvas.focus();
-        last = point(event);
+        last = point({ x: event.clientX, y: event.clientY });
         grab = scene.grab ? scene.grab(last, now()) : true;
         change(scene.drag(last, last, now()));
       });
       canvas.addEventListener("pointermove", (event) => {
         if (grab === null) return;
-        const to = point(event);
-        change(scene.drag(last, to, now()));
-        last = to;
+        to = { x: event.clientX, y: event.clientY };
+        paint();
       });
-      const release = () => { grab = null; paint(); };
+      const release = () => {
+        if (frame) { cancelAnimationFrame(frame); step(); }
+        grab = to = null;
+        paint();
+      };
       canvas.addEventListener("pointerup", release);
       canvas.addEventListener("pointercancel", release);
       canvas.addEventListener("keydown", (event) => {
@@ -111,18 +160,13 @@ function cvlabMount(scene) {
         event.stopPropagation();
         change(changes);
       });
-      canvas.addEventListener("focus", () => { canvas.style.outline = `2px solid ${cvlabTheme(el).focus}`; });
-      canvas.addEventListener("blur", () => { canvas.style.outline = "none"; });
-      const themes = new MutationObserver(paint);
-      themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
-      model.on("change:state change:data", () => { paint(); if (scene.tell) tell(); });
-      model.on("change:readout", tell);
-      model.on("change:label", name);
+      const restyled = cvlabOnTheme(() => { theme = null; paint(); });
+      model.on("change:state change:data", () => { paint(); if (scene.tell && !unsaved) tell(); });
+      model.on("change:readout change:label", tell);
       tell();
-      name();
-      requestAnimationFrame(paint); // once it is in the page, so that the theme's colours are known
+      paint(); // once it is in the page, so that the theme's colours are known
       const stop = scene.start ? scene.start({ el, now, change }) : null;
-      return () => { themes.disconnect(); clearTimeout(later); if (stop) stop(); };
+      return () => { restyled(); cancelAnimationFrame(frame); clearTimeout(later); if (stop) stop(); };
     },
   };
 }

@@ -1,6 +1,7 @@
 """Widgets that are drawn in the browser and moved by the pointer, with the surface of every other widget."""
 
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,15 @@ import anywidget
 import ipywidgets
 import traitlets
 
+import cvlab.draw
 from cvlab.widgets._engine.base import Widget
 from cvlab.widgets._engine.readout import readout_html
+from cvlab.widgets._engine.sheet import DENSITY, HUES
 
 __all__ = ["PointerWidget"]
 
-HELPER = Path(__file__).with_name("pointer.js")
+HELPER, STYLE = (Path(__file__).with_name(f"pointer.{kind}") for kind in ("js", "css"))
+PAGE = Path(cvlab.draw.__file__).with_name("page.css")
 
 
 class PointerWidget(Widget):
@@ -21,8 +25,9 @@ class PointerWidget(Widget):
 
     It is a `Widget` in all else. The state still lives in controls, because they know what is allowed; a
     control with `layout.display = "none"` is moved on the canvas only. Besides the four methods of `Widget`
-    (`draw` makes the static picture), a subclass gives `scene`, a JavaScript object whose functions are
-    listed at the top of `pointer.js`, and `data`, what that needs to draw beyond the state.
+    (`draw` makes the static picture, on a `Sheet`, to look as the canvas does on a light page), a subclass
+    gives `scene`, a JavaScript object whose functions are listed at the top of `pointer.js`, and `data`, what
+    that needs to draw beyond the state.
 
     Example:
         >>> class Dot(PointerWidget):
@@ -49,6 +54,8 @@ class PointerWidget(Widget):
 
     format = "png"
     scene = ""
+    hint = "Drag, or use the arrow keys."  # how it is moved
+    lines = 6  # of text the readout needs at most, where it is 330 pixels wide: room that is kept
 
     def data(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return what the scene draws beyond the state: plain numbers, lists and text."""
@@ -59,6 +66,12 @@ class PointerWidget(Widget):
         """The static picture, drawn by Python when it is asked for; in the browser the canvas draws."""
         return self.draw(self.values)
 
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data, metadata = super()._repr_mimebundle_(include, exclude)
+        height, width = (side // DENSITY for side in self.picture.shape[:2])
+        metadata[f"image/{self.format}"] |= {"width": width, "height": height}
+        return data, metadata
+
     def _assemble(self) -> ipywidgets.Widget:
         view = super()._assemble()
         self._readout_view.layout.display = "none"  # the canvas has its own, which stays in the page
@@ -66,7 +79,8 @@ class PointerWidget(Widget):
 
     def _picture_view(self) -> ipywidgets.Widget:
         wide = ipywidgets.Layout(flex="1 1 100%")  # room for the readout beside the canvas
-        self.canvas = _canvas_class(type(self))(state=self.state, layout=wide)
+        canvas = _canvas_class(type(self))
+        self.canvas = canvas(state=self.state, label=self.alt, hint=self.hint, lines=self.lines, layout=wide)
         self.canvas.observe(self._dragged, "state")
         return self.canvas
 
@@ -86,12 +100,11 @@ class PointerWidget(Widget):
                 raise
 
     def _show(self, values: dict[str, Any], readout: str) -> None:
-        self.canvas.label = f"{self.alt or type(self).__name__}. Drag, or use the arrow keys."
         self.canvas.data = self.data(values)
         self._quiet, self.canvas.state = True, self.state
         self._quiet = False
 
-    def _tell(self, readout: str) -> None:
+    def _tell(self, readout: str, other: str = "") -> None:
         self.canvas.readout = readout_html(readout)
 
 
@@ -100,11 +113,17 @@ def _canvas_class(owner: type[PointerWidget]) -> type:
     """Make the anywidget class of a scene once: the shared helper, then the scene."""
 
     class Canvas(anywidget.AnyWidget):
-        _esm = f"{HELPER.read_text(encoding='utf-8')}\nexport default cvlabMount({owner.scene});\n"
+        _esm = (
+            f"const cvlabHues = {json.dumps(HUES)};\n{HELPER.read_text(encoding='utf-8')}\n"
+            f"export default cvlabMount({owner.scene});\n"
+        )
+        _css = "\n".join(path.read_text(encoding="utf-8") for path in (PAGE, STYLE))
         state = traitlets.Dict().tag(sync=True)
         data = traitlets.Dict().tag(sync=True)
         readout = traitlets.Unicode().tag(sync=True)
         label = traitlets.Unicode().tag(sync=True)
+        hint = traitlets.Unicode().tag(sync=True)
+        lines = traitlets.Int().tag(sync=True)
 
         def __repr__(self) -> str:
             return f"{owner.__name__} canvas"

@@ -10,28 +10,35 @@ FONT = (
 )
 GRID = "display:grid;grid-template-columns:max-content minmax(0, 1fr);column-gap:14px;margin:6px 0;white-space:normal;"
 DIM = "color:var(--jp-ui-font-color2, inherit)"
-UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
-WHOLE = "grid-column:1 / -1"
+WHOLE, BOLD, UNSEEN = "grid-column:1 / -1", "font-weight:600;margin-top:4px", "visibility:hidden"
 
 
-def readout_html(text: str, alt: str = "") -> str:
+def readout_html(text: str, other: str = "") -> str:
     """Lay out "name: value" lines in two columns and other lines across both; the text is escaped.
 
-    `alt` says what the picture beside it shows: unseen, but read by a screen reader, and not again each move.
+    `other` is what may once stand in place of the last line ("Task done"): its room is kept.
 
     Example:
         >>> "role='status'" in readout_html("mean: 3 < 4") and "3 &lt; 4" in readout_html("mean: 3 < 4")
         True
     """
-    cells = "".join(_line(line) for line in text.splitlines())
-    picture = f"<div style='{UNSEEN}'>Picture: {html.escape(alt)}.</div>" if alt else ""
-    return f"{picture}<div class='cvlab-readout' role='status' aria-live='polite' style='{FONT}{GRID}'>{cells}</div>"
+    lines = text.splitlines()
+    last = (
+        f"<div style='{WHOLE};display:grid'>{_over(lines.pop())}{_over(other, UNSEEN)}</div>" if other else ""
+    )
+    cells = "".join(map(_line, lines)) + last
+    return f"<div class='cvlab-readout' role='status' aria-live='polite' style='{FONT}{GRID}'>{cells}</div>"
+
+
+def _over(line: str, style: str = "") -> str:
+    """One of two lines that share their place."""
+    return f"<div style='grid-area:1 / 1;{BOLD};{style}'>{html.escape(line)}</div>"
 
 
 def _line(line: str) -> str:
     name, colon, value = line.partition(": ")
     if line[:1] in ("✓", "○", "⚠"):
-        return f"<div style='{WHOLE};font-weight:600;margin-top:4px'>{html.escape(line)}</div>"
+        return f"<div style='{WHOLE};{BOLD}'>{html.escape(line)}</div>"
     if not colon:
         return f"<div style='{WHOLE}'>{html.escape(line)}</div>"
     return f"<div style='{DIM}'>{html.escape(name)}:</div><div>{html.escape(value)}</div>"
@@ -42,4 +49,5 @@ def task_html(task: str, done: bool | None = None) -> str:
     if not task:
         return ""
     mark = "✓ Done" if done else "Task"
-    return f"<div class='cvlab-task' style='{FONT}font-size:14px'><b>{mark}:</b> {html.escape(task)}</div>"
+    wide = "display:inline-block;min-width:58px"  # the longer word: nothing moves when it appears
+    return f"<div class='cvlab-task' style='{FONT}font-size:14px'><b style='{wide}'>{mark}:</b> {html.escape(task)}</div>"

@@ -6,13 +6,14 @@ import ipywidgets
 import numpy as np
 
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.picture import BOARD, board, enlarge, stretch
+from cvlab.widgets._engine.picture import DENSE, board, enlarge, stretch
 from cvlab.world.stickers import CIFAR10
 
 __all__ = ["FeatureMaps"]
 
 LAYERS = {"lenet": (1, 4, 5), "resnet": (2, 3, 4)}  # positions in the Sequential, by depth
-PICTURES, SHOWN, TILE = 30, 16, 76
+PICTURES, SHOWN = 30, 16
+TILE, GAP, SIDE = 76, 4, 288  # CSS pixels: a map, between two, the picture
 
 
 class FeatureMaps(Widget):
@@ -52,25 +53,22 @@ class FeatureMaps(Widget):
         }
 
     def draw(self, values):
-        maps = values["maps"]
+        maps, step, side = values["maps"], (TILE + GAP) * DENSE, TILE * DENSE
         strongest = np.argsort(-maps.max(axis=(1, 2)), kind="stable")[:SHOWN]
-        tiles = [_tile(maps[k]) for k in strongest]
-        tiles += [np.full((TILE, TILE, 3), BOARD, np.uint8)] * (-len(tiles) % 4)
-        rows = [np.concatenate(tiles[i : i + 4], axis=1) for i in range(0, len(tiles), 4)]
-        return board(
-            [
-                [
-                    ("the picture", enlarge(values["image"], 9)),
-                    (f"the strongest {len(strongest)} of {len(maps)} maps", np.concatenate(rows)),
-                ]
-            ]
-        )
+        shown = np.empty((4 * step, 4 * step, 3), np.uint8)  # as large with 6 maps as with 16
+        shown[:] = self.palette.ground
+        for place, k in enumerate(strongest):
+            top, left = place // 4 * step, place % 4 * step
+            shown[top : top + side, left : left + side] = _tile(maps[k], side)
+        title = f"the strongest {len(strongest)} of {len(maps)} maps"
+        picture = enlarge(values["image"], SIDE * DENSE // len(values["image"]))
+        return board([[("the picture", picture), (title, shown)]], self.palette)
 
     def text(self, values):
         maps, right = values["maps"], values["answer"] == values["truth"]
         return (
             f"maps: {len(maps)} of {maps.shape[1]} x {maps.shape[2]}, after {values['depth']} of 3 stages\n"
-            f"{values['net']} says: {values['answer']}, sure to {100 * values['sure']:.0f} % {'✓' if right else '✗'}\n"
+            f"it says: {values['answer']}, sure to {100 * values['sure']:.0f} % {'✓' if right else '✗'}\n"
             f"it is: {values['truth']}\n"
             f"numbers that are 0: {100 * (maps == 0).mean():.0f} %"
         )
@@ -100,10 +98,8 @@ def _maps(picture: int, name: str) -> tuple[list[np.ndarray], np.ndarray]:
     return found, x[0].softmax(dim=0).numpy()
 
 
-def _tile(values: np.ndarray) -> np.ndarray:
-    """Draw one map, its own largest number white, with a border to its right and below."""
+def _tile(values: np.ndarray, side: int) -> np.ndarray:
+    """Draw one map as (side, side, 1), its own largest number white."""
     top = values.max()
     gray = np.zeros(values.shape) if top <= 0 else 255 * values.clip(0) / top
-    out = np.full((TILE, TILE, 3), BOARD, np.uint8)
-    out[: TILE - 4, : TILE - 4] = stretch(gray.astype(np.uint8), TILE - 4, TILE - 4)[..., None]
-    return out
+    return stretch(gray.astype(np.uint8), side, side)[..., None]

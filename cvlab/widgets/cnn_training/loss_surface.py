@@ -7,12 +7,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.chart import GREEN, ORANGE, SKY, Axis, Line, Point, chart
-from cvlab.widgets._engine.picture import BOARD, board
+from cvlab.widgets._engine.chart import Axis, Line, Point, chart
+from cvlab.widgets._engine.picture import DENSE, board
 
 __all__ = ["SURFACES", "LossSurface"]
 
-SIDE, REACH = 320, 2.0  # pixels, and the largest x and y shown
+SIDE, REACH = 320, 2.0  # CSS pixels, and the largest x and y shown
 START = {"round bowl": (-1.6, 1.2), "long valley": (-1.7, 0.6), "two hollows": (-1.75, 0.9)}
 ENOUGH = 0.001
 
@@ -77,39 +77,42 @@ class LossSurface(Widget):
         }
 
     def draw(self, values):
-        picture = Image.fromarray(_map(values["surface"]))
+        picture, look = Image.fromarray(_map(values["surface"])), self.palette
         pen = ImageDraw.Draw(picture)
         places = [_place(point) for point in np.clip(values["path"], -50, 50)]
-        pen.line(places, fill=(255, 255, 255), width=2)
+        pen.line(places, fill=(255, 255, 255), width=2 * DENSE)
         for place in places:
-            _dot(pen, place, 3, ORANGE)
-        _dot(pen, places[0], 6, SKY)
-        _dot(pen, places[-1], 6, GREEN)
+            _dot(pen, place, 3, look.orange)
+        _dot(pen, places[0], 6, look.sky)
+        _dot(pen, places[-1], 6, look.green)
         losses = values["losses"]
         height = (np.log10(np.clip(losses, 1e-5, 1e3)) + 5) / 8  # 0.00001 to 1000
         steps = len(losses) - 1
         line = chart(
-            [Line(range(len(losses)), height, ORANGE), Line((0, steps), (0.25, 0.25), SKY, 1)],
-            [Point(steps, height[-1], GREEN, f"{losses[-1]:.2g}")],
+            [
+                Line((0, steps), (0.25, 0.25), look.dim, 1, "0.001"),
+                Line(range(len(losses)), height, look.orange),
+            ],
+            [Point(steps, height[-1], look.green)],
             x=Axis("step", 0, steps, max(1, -(-steps // 6))),
             levels={(power + 5) / 8: f"1e{power}" for power in range(-5, 4)},
             size=(SIDE, SIDE),
+            room=52,
+            look=look,
         )
-        return board(
-            [[("the path: blue start, green end", np.asarray(picture)), ("the loss; blue line: 0.001", line)]]
-        )
+        path = "the path, from blue to green"
+        return board([[(path, np.asarray(picture)), ("the loss at each step", line)]], look)
 
     def text(self, values):
         losses, path = values["losses"], values["path"]
         count = len(losses) - 1
         crossings = int((path[:-1, 1] * path[1:, 1] < -1e-9).sum())  # not the noise near 0
         first = np.flatnonzero(losses < ENOUGH)
-        grown = (
-            "it grows: the steps are too large" if losses[-1] > losses[0] else f"started at {losses[0]:.3f}"
-        )
+        now = f"{losses[-1]:.4f}" if losses[-1] < 1000 else "grows without end"
+        grown = ", smaller than now: the steps are too large" if losses[-1] > losses[0] else ""
         return (
-            f"loss after {count} step{'s' * (count > 1)}: {losses[-1]:.4f}\n"
-            f"{grown}\n"
+            f"loss after {count} step{'s' * (count > 1)}: {now}\n"
+            f"at the start: {losses[0]:.3f}{grown}\n"
             f"below {ENOUGH}: {f'from step {first[0]}' if len(first) else 'not yet'}\n"
             f"times across the valley: {crossings}"
         )
@@ -123,18 +126,19 @@ class LossSurface(Widget):
 
 
 def _place(point) -> tuple[float, float]:
-    return (point[0] + REACH) / (2 * REACH) * SIDE, (REACH - point[1]) / (2 * REACH) * SIDE
+    side = SIDE * DENSE
+    return (point[0] + REACH) / (2 * REACH) * side, (REACH - point[1]) / (2 * REACH) * side
 
 
 def _dot(pen, place, radius: int, colour) -> None:
-    x, y = place
-    pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour, outline=BOARD)
+    (x, y), r = place, radius * DENSE
+    pen.ellipse((x - r, y - r, x + r, y + r), fill=colour, outline=(0, 0, 0), width=DENSE // 2)
 
 
 @functools.cache
 def _map(surface: str) -> np.ndarray:
     """Draw a surface: bright is high, lines join places of one height."""
-    axis = np.linspace(-REACH, REACH, SIDE)
+    axis = np.linspace(-REACH, REACH, SIDE * DENSE)
     height = np.log(SURFACES[surface](axis[None, :], axis[::-1, None])[0] + 0.05)
     level = (height - height.min()) / (height.max() - height.min())
     bands = np.floor(level * 12)

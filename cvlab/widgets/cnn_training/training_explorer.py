@@ -5,13 +5,20 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.chart import GREEN, ORANGE, Axis, Line, Point, chart
-from cvlab.widgets._engine.picture import BOARD, INK, board, enlarge, font
+from cvlab.widgets._engine.chart import Axis, Line, Point, chart
+from cvlab.widgets._engine.palette import Palette
+from cvlab.widgets._engine.picture import DENSE, board, enlarge, font
 from cvlab.world.stickers import CIFAR10
 
 __all__ = ["TrainingExplorer"]
 
-CELL = 23  # pixels of the confusion matrix a class
+CELL, KERNEL, GAP, HIGH = (
+    29,
+    70,
+    8,
+    290,
+)  # CSS pixels: a class in the matrix, a kernel, between two, the curve
+WORDS = font(12 * DENSE)
 
 
 class TrainingExplorer(Widget):
@@ -52,31 +59,36 @@ class TrainingExplorer(Widget):
         }
 
     def draw(self, values):
-        limit = np.abs(self.run["kernels"]).max()
-        tiles = [enlarge(_tile(kernel, limit), 15) for kernel in values["kernels"]]
-        gap = np.full((75, 8, 3), BOARD, np.uint8)
-        rows = [np.concatenate([tiles[i], gap, tiles[i + 1]], axis=1) for i in (0, 2, 4)]
-        kernels = np.concatenate(
-            [part for row in rows for part in (row, np.full((8, row.shape[1], 3), BOARD, np.uint8))]
-        )
-        return board(
-            [
-                [
-                    ("the 6 kernels", kernels),
-                    ("the curve", self._curve(values["epoch"])),
-                    ("rows: true, columns: said", _matrix(values["table"])),
-                ]
-            ]
-        )
+        look = self.palette
+        kernels = ("the 6 kernels", self._kernels(values["kernels"]))
+        matrix = ("the answers: rows are the truth, columns what it said", _matrix(values["table"], look))
+        return board([[kernels, ("the curve", self._curve(values["epoch"]))], [matrix]], look)
+
+    def _kernels(self, kernels: np.ndarray) -> np.ndarray:
+        limit, side, step = np.abs(self.run["kernels"]).max(), KERNEL * DENSE, (KERNEL + GAP) * DENSE
+        out = np.empty((3 * step, 2 * step, 3), np.uint8)
+        out[:] = self.palette.ground
+        for i, kernel in enumerate(kernels):
+            top, left = i // 2 * step, i % 2 * step
+            out[top : top + side, left : left + side] = enlarge(_tile(kernel, limit), side // 5)
+        return out
 
     def _curve(self, epoch: int) -> np.ndarray:
-        accuracy, loss = self.run["accuracy"], self.run["loss"] / np.nanmax(self.run["loss"])
+        look, accuracy, loss = (
+            self.palette,
+            self.run["accuracy"],
+            self.run["loss"] / np.nanmax(self.run["loss"]),
+        )
         steps = np.arange(len(accuracy))
-        lines = [Line(steps, accuracy, GREEN), Line(steps[1:], loss[1:], ORANGE)]
-        points = [Point(epoch, accuracy[epoch], GREEN, "accuracy")]
+        lines = [
+            Line(steps, accuracy, look.blue, name="accuracy"),
+            Line(steps[1:], loss[1:], look.vermillion, name="loss / first"),
+        ]
+        points = [Point(epoch, accuracy[epoch], look.blue)]
         if epoch:
-            points.append(Point(epoch, loss[epoch], ORANGE, "loss / first"))
-        return chart(lines, points, x=Axis("epoch", 0, steps[-1], 2), size=(260, 250))
+            points.append(Point(epoch, loss[epoch], look.vermillion))
+        axis = Axis("epoch", 0, steps[-1], 2)
+        return chart(lines, points, x=axis, size=(HIGH, 330), room=84, look=look)
 
     def text(self, values):
         true, said, count, total = values["worst"]
@@ -97,22 +109,26 @@ def _tile(kernel: np.ndarray, limit: float) -> np.ndarray:
     return ((kernel.transpose(1, 2, 0) / limit + 1) * 127.5).clip(0, 255).astype(np.uint8)
 
 
-def _matrix(table: np.ndarray) -> np.ndarray:
-    """Draw a confusion matrix with class names at the left and short ones on top."""
-    left, top, side = 78, 34, CELL * len(table)
-    picture = Image.new("RGB", (left + side, top + side), BOARD)
+def _matrix(table: np.ndarray, look: Palette) -> np.ndarray:
+    """Draw a confusion matrix with class names at the left and on top."""
+    left, top, side = 78, 22, CELL * len(table)
+    picture = Image.new("RGB", ((left + side) * DENSE, (top + side) * DENSE), look.ground)
     pen = ImageDraw.Draw(picture)
+
+    def words(x, y, text, anchor, ink=look.ink):
+        pen.text((x * DENSE, y * DENSE), text, font=WORDS, fill=ink, anchor=anchor)
+
     for i, name in enumerate(CIFAR10):
-        pen.text((left - 5, top + CELL * i + CELL / 2), name, font=font(11), fill=INK, anchor="rm")
-        pen.text((left + CELL * i + CELL / 2, top - 4), name[:3], font=font(11), fill=INK, anchor="ms")
+        words(left - 5, top + CELL * (i + 0.5), name, "rm")
+        words(left + CELL * (i + 0.5), top - 5, name[:4], "ms")
         for j, count in enumerate(table[i]):
             share = count / max(table[i].sum(), 1)
-            colour = np.array(GREEN if i == j else ORANGE) * share + np.array((52, 57, 63)) * (1 - share)
+            colour = np.array(look.green if i == j else look.vermillion) * share + np.array(look.raised) * (
+                1 - share
+            )
             box = (left + CELL * j, top + CELL * i, left + CELL * (j + 1) - 2, top + CELL * (i + 1) - 2)
-            pen.rectangle(box, fill=tuple(int(c) for c in colour))
+            pen.rectangle([v * DENSE for v in box], fill=tuple(int(c) for c in colour))
             if count:
-                centre = (box[0] + CELL / 2 - 1, box[1] + CELL / 2 - 1)
-                pen.text(
-                    centre, str(count), font=font(10), fill=(0, 0, 0) if share > 0.5 else INK, anchor="mm"
-                )
+                ink = (255, 255, 255) if colour @ [0.3, 0.59, 0.11] < 128 else (0, 0, 0)
+                words(box[0] + CELL / 2 - 1, box[1] + CELL / 2 - 1, str(count), "mm", ink)
     return np.asarray(picture)

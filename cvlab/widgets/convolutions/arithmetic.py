@@ -6,12 +6,12 @@ from PIL import Image, ImageDraw
 
 from cvlab.convolutions import arithmetic
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.picture import BOARD, INK, font
+from cvlab.widgets._engine.picture import DENSE, font
 
 __all__ = ["ConvArithmetic"]
 
-CELL, ROW, LEFT, TOP = 28, 17, 78, 30
-INPUT, PAD, READ, UNREAD = (86, 180, 233), (90, 96, 104), (0, 158, 115), (213, 94, 0)
+CELL, ROW, LEFT, TOP, END = 25, 17, 74, 30, 16  # CSS pixels; END: the largest input size
+WORDS, SMALL = font(13 * DENSE), font(12 * DENSE)
 
 
 class ConvArithmetic(Widget):
@@ -19,17 +19,19 @@ class ConvArithmetic(Widget):
 
     Example:
         >>> ConvArithmetic(size=6, kernel=3, stride=2).readout.splitlines()[:2]
-        ['formula: (6 + 2·0 − 1·(3 − 1) − 1) // 2 + 1 = 3 // 2 + 1', 'output: 2 cells']
+        ['formula: (6 + 2·0 − 1·(3 − 1) − 1) // 2 + 1', 'output: 3 // 2 + 1 = 2']
     """
 
     format = "png"
     alt = "A row of input cells with padding, and below it one row for each place of the kernel"
     default_task = "Find a setting in which a cell of the input is never read."
+    is_chart = True
+    learnt = "A stride may step over the last cells: the floor in the formula drops them."
     answer = {"stride": 2}
 
     def controls(self):
         return {
-            "size": ipywidgets.IntSlider(12, 1, 16, description="input size"),
+            "size": ipywidgets.IntSlider(12, 1, END, description="input size"),
             "kernel": ipywidgets.IntSlider(3, 1, 7, description="kernel"),
             "stride": ipywidgets.IntSlider(1, 1, 4, description="stride"),
             "padding": ipywidgets.IntSlider(0, 0, 4, description="padding"),
@@ -53,58 +55,84 @@ class ConvArithmetic(Widget):
 
     def draw(self, values):
         size, kernel, _, padding, _ = values["numbers"]
-        room, places = size + 2 * padding, values["places"]
-        picture = Image.new("RGB", (LEFT + 24 * CELL + 12, TOP + CELL + 10 + 24 * ROW + 8), BOARD)
+        look, room = self.palette, size + 2 * padding
+        most = END + 2 * 4  # cells, and places: the picture is as large in every state
+        picture = Image.new("RGB", ((LEFT + most * CELL + 8) * DENSE, self._top(most) * DENSE), look.ground)
         draw = ImageDraw.Draw(picture)
 
-        def cell(i, top, height, colour, words=""):
-            box = (LEFT + i * CELL + 1, top + 1, LEFT + (i + 1) * CELL - 2, top + height - 2)
-            draw.rectangle(box, fill=colour)
-            if words:
-                middle = (LEFT + (i + 0.5) * CELL, top + height / 2)
-                draw.text(middle, words, font=font(11), fill=(10, 10, 10), anchor="mm")
+        def words(x, y, text, anchor, kind=WORDS, ink=look.ink):
+            draw.text((x * DENSE, y * DENSE), text, font=kind, fill=ink, anchor=anchor)
 
-        never = ", orange: never read" if values["unread"] else ""
-        draw.text((LEFT, 18), f"blue: input, grey: padding{never}", font=font(12), fill=INK, anchor="ls")
-        draw.text((8, TOP + CELL / 2), "input", font=font(12), fill=INK, anchor="lm")
+        def cell(i, top, height, colour):
+            box = (LEFT + i * CELL + 1, top + 1, LEFT + (i + 1) * CELL - 1, top + height - 1)
+            draw.rectangle([v * DENSE for v in box], fill=colour)
+
+        never = ", red: never read" if values["unread"] else ""
+        words(LEFT, 18, f"blue: input, grey: padding{never}", "ls")
+        words(6, TOP + CELL / 2, "input", "lm")
         for i in range(room):
             inside = padding <= i < padding + size
-            colour = UNREAD if i in values["unread"] else INPUT if inside else PAD
-            cell(i, TOP, CELL, colour, str(i - padding) if inside else "0")
-        for place, taps in enumerate(values["taps"]):
-            top = TOP + CELL + 10 + place * ROW
-            draw.text((8, top + ROW / 2), f"output {place}", font=font(12), fill=INK, anchor="lm")
-            line = (
-                LEFT + (taps[0] + 0.5) * CELL,
-                top + ROW // 2,
-                LEFT + (taps[-1] + 0.5) * CELL,
-                top + ROW // 2,
+            colour = look.vermillion if i in values["unread"] else look.sky if inside else look.raised
+            cell(i, TOP, CELL, colour)
+            ink = (0, 0, 0) if inside else look.ink
+            words(
+                LEFT + (i + 0.5) * CELL, TOP + CELL / 2, str(i - padding) if inside else "0", "mm", SMALL, ink
             )
-            draw.line(line, fill=READ, width=2)
+        for place, taps in enumerate(values["taps"]):
+            top = self._top(place)
+            words(6, top + ROW / 2, f"output {place}", "lm")
+            ends = [(LEFT + (i + 0.5) * CELL) * DENSE for i in (taps[0], taps[-1])]
+            middle = (top + ROW / 2) * DENSE
+            draw.line((ends[0], middle, ends[1], middle), fill=look.green, width=2 * DENSE)
             for i in taps:
-                cell(i, top, ROW, READ)
-        if not places:
-            words = f"the kernel reaches over {values['reach']} cells, there are {room}"
-            draw.text((LEFT, TOP + CELL + 30), words, font=font(13), fill=INK, anchor="ls")
-        height = TOP + CELL + 18 + max(2, places) * ROW
-        return np.asarray(picture)[:height].copy()
+                cell(i, top, ROW, look.green)
+        if not values["places"]:
+            words(
+                LEFT,
+                TOP + CELL + 30,
+                f"the kernel reaches over {values['reach']} cells, there are {room}",
+                "ls",
+            )
+        return np.asarray(picture)
+
+    @staticmethod
+    def _top(place: int) -> int:
+        return TOP + CELL + 10 + place * ROW
 
     def text(self, values):
         size, kernel, stride, padding, dilation = values["numbers"]
-        if not values["places"]:
-            room = size + 2 * padding
-            return f"formula: the kernel reaches over {values['reach']} cells, more than {room}\noutput: none"
-        steps = size + 2 * padding - values["reach"]
-        formula = f"({size} + 2·{padding} − {dilation}·({kernel} − 1) − 1) // {stride} + 1 = {steps} // {stride} + 1"
-        unread = ", ".join(str(i - padding) for i in values["unread"]) or "none"
-        same = " (same size)" if values["places"] == size else ""
+        room = size + 2 * padding
+        formula = f"({size} + 2·{padding} − {dilation}·({kernel} − 1) − 1) // {stride} + 1"
+        if values["places"]:
+            steps = room - values["reach"]
+            same = " (same size)" if values["places"] == size else ""
+            result, left = f"{steps} // {stride} + 1 = {values['places']}{same}", f"{steps % stride}"
+        else:
+            result, left = f"none: {values['reach']} cells do not fit on {room}", "none"
+        unread = spans([i - padding for i in values["unread"]])
         return (
             f"formula: {formula}\n"
-            f"output: {values['places']} cells{same}\n"
-            f"a kernel reaches over: {values['reach']} cells\n"
-            f"steps left over by the floor: {steps % stride}\n"
-            f"input cells never read: {unread}"
+            f"output: {result}\n"
+            f"kernel reaches over: {values['reach']} cells\n"
+            f"left over by the floor: {left}\n"
+            f"never read: {unread}"
         )
 
     def goal(self, values):
-        return bool(values["unread"] and values["places"])
+        return bool(values["unread"])
+
+
+def spans(cells: list[int]) -> str:
+    """Write rising numbers with runs in short.
+
+    Example:
+        >>> spans([0, 1, 2, 5]), spans([])
+        ('0 to 2, 5', 'none')
+    """
+    runs: list[list[int]] = []
+    for cell in cells:
+        if runs and cell == runs[-1][1] + 1:
+            runs[-1][1] = cell
+        else:
+            runs.append([cell, cell])
+    return ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in runs) or "none"

@@ -1,7 +1,7 @@
 // The receptive field: levels from the input (below) to the output (above); a click asks what a cell sees.
-const UNIT = 16, MARGIN = 4, TOP = 14, LEFT = 64, RISE = 58;
+const UNIT = 13, MARGIN = 4, TOP = 2, LEFT = 60, RISE = 58, LAYERS = 4;  // room for four layers, the input lowest
 const x = (s, level, cell) => LEFT + (MARGIN + 0.5 + level.start + cell * level.step) * UNIT;
-const y = (s, depth) => TOP + (s.data.levels.length - 1 - depth) * RISE + 14;
+const y = (s, depth) => TOP + (LAYERS - depth) * RISE + 14;
 const chosen = (s) => {
   const depth = Math.min(s.state.level, s.data.levels.length - 1);
   return { depth, cell: Math.min(s.state.cell, s.data.levels[depth].cells - 1) };
@@ -17,14 +17,14 @@ function seen(s) {
   return found;
 }
 const hit = (p, s) => {
-  const depth = Math.min(s.data.levels.length - 1, Math.max(0, Math.round(s.data.levels.length - 1 - (p.y - TOP - 14) / RISE)));
+  const depth = Math.min(s.data.levels.length - 1, Math.max(0, Math.round(LAYERS - (p.y - TOP - 14) / RISE)));
   const level = s.data.levels[depth];
   const cell = Math.round((p.x - LEFT) / UNIT / level.step - (MARGIN + 0.5 + level.start) / level.step);
   return { level: depth, cell: Math.min(level.cells - 1, Math.max(0, cell)) };
 };
 
 return {
-  size: (s) => [LEFT + (s.data.levels[0].cells + 2 * MARGIN) * UNIT + 6, TOP + (s.data.levels.length - 1) * RISE + 34],
+  size: (s) => [LEFT + (s.data.levels[0].cells + 2 * MARGIN) * UNIT + 6, TOP + LAYERS * RISE + 30],
   draw(ctx, s) {
     const { levels } = s.data, found = seen(s), { depth } = chosen(s), half = UNIT / 2 - 1;
     ctx.textBaseline = "middle";
@@ -32,8 +32,8 @@ return {
     ctx.beginPath();
     ctx.rect(LEFT, 0, s.width - LEFT, s.height);
     ctx.clip();
-    ctx.strokeStyle = s.theme.colours[1];
-    ctx.globalAlpha = 0.45;
+    ctx.strokeStyle = s.theme.prediction;
+    ctx.globalAlpha = s.theme.dark ? 0.8 : 0.5;
     ctx.lineWidth = 1.2;
     for (let d = depth; d > 0; d--) {
       const { kernel, stride, dilation, padding } = levels[d];
@@ -48,10 +48,10 @@ return {
     levels.forEach((level, d) => {
       const inside = new Set(found[d] || []);
       for (let c = 0; c < level.cells; c++) {
-        ctx.fillStyle = inside.has(c) ? s.theme.colours[1] : "rgba(128,128,128,0.35)";
+        ctx.fillStyle = inside.has(c) ? s.theme.prediction : s.theme.dark ? "#4a4a4a" : "#d0d0d0";
         ctx.fillRect(x(s, level, c) - half, y(s, d) - half, 2 * half, 2 * half);
       }
-      ctx.strokeStyle = s.theme.colours[1];
+      ctx.strokeStyle = s.theme.prediction;
       for (const c of inside) if (c < 0 || c >= level.cells) ctx.strokeRect(x(s, level, c) - half + 1, y(s, d) - half + 1, 2 * half - 2, 2 * half - 2);
     });
     ctx.restore();

@@ -1,19 +1,16 @@
 """Lesson 02: build a stack of layers, click a cell, and see which cells of the input it depends on."""
 
 import ipywidgets
-import numpy as np
-from PIL import Image, ImageDraw
 
 from cvlab.convolutions import arithmetic, receptive
 from cvlab.widgets._engine.grid import scene_of
-from cvlab.widgets._engine.picture import BOARD, INK, font
 from cvlab.widgets._engine.pointer import PointerWidget
+from cvlab.widgets._engine.sheet import HUES, INK, PAPER, Sheet
 
 __all__ = ["ReceptiveField"]
 
 CELLS = 33  # of the input
-UNIT, MARGIN, TOP, LEFT, RISE = 16, 4, 14, 64, 58  # as in field.js
-SEEN, OTHER = (230, 120, 40), (92, 98, 106)
+UNIT, MARGIN, TOP, LEFT, RISE, HIGHEST = 13, 4, 2, 60, 58, 4  # as in field.js
 LAYERS = {
     "none": None,
     "3 wide": (3, 1, 1),
@@ -36,6 +33,9 @@ class ReceptiveField(PointerWidget):
 
     alt = "Rows of cells, the input at the bottom; lines from one chosen cell to all the cells it depends on"
     default_task = "With three layers, let a cell at the top see at least 13 input cells."
+    learnt = "A plain layer 3 wide adds 2 cells; dilation widens what it adds, and every stride below multiplies it."
+    hint = "Click a cell, or walk by the arrow keys."
+    lines = 7
     answer = {"first": "3 wide, stride 2", "second": "3 wide, stride 2", "level": 3}
     scene = scene_of(__file__)
 
@@ -102,24 +102,19 @@ class ReceptiveField(PointerWidget):
     def data(self, values):
         return {"levels": values["levels"]}
 
-    def draw(self, values):
+    def draw(self, values):  # as in field.js
         levels, seen = values["levels"], values["seen"]
-        top = len(levels) - 1
-        width = LEFT + (CELLS + 2 * MARGIN) * UNIT + 6
-        picture = Image.new("RGB", (width, TOP + top * RISE + 34), BOARD)
-        draw, half = ImageDraw.Draw(picture), UNIT // 2 - 1
+        width, half, hue = LEFT + (CELLS + 2 * MARGIN) * UNIT + 6, UNIT / 2 - 1, HUES["prediction"]
+        sheet = Sheet(width, TOP + HIGHEST * RISE + 30)
 
         def place(depth, cell):
             level = levels[depth]
-            return LEFT + (MARGIN + 0.5 + level["start"] + cell * level["step"]) * UNIT, TOP + (
-                top - depth
-            ) * RISE + 14
+            across = LEFT + (MARGIN + 0.5 + level["start"] + cell * level["step"]) * UNIT
+            return across, TOP + (HIGHEST - depth) * RISE + 14
 
         def square(depth, cell, grow=0, **colours):
-            x, y = place(depth, cell)
-            draw.rectangle(
-                (x - half - grow, y - half - grow, x + half + grow - 1, y + half + grow - 1), **colours
-            )
+            (x, y), side = place(depth, cell), half + grow
+            sheet.box(x - side, y - side, 2 * side, 2 * side, **colours)
 
         for depth in range(values["level"], 0, -1):
             one = levels[depth]
@@ -127,19 +122,18 @@ class ReceptiveField(PointerWidget):
                 for k in range(one["kernel"]):
                     tap = cell * one["stride"] - one["padding"] + one["dilation"] * k
                     (x0, y0), (x1, y1) = place(depth, cell), place(depth - 1, tap)
-                    draw.line((x0, y0 + half, x1, y1 - half), fill=(140, 84, 40))
+                    sheet.path([(x0, y0 + half), (x1, y1 - half)], f"{hue}80", 1)
         for depth, level in enumerate(levels):
             inside = set(seen[depth]) if depth < len(seen) else set()
             for cell in range(level["cells"]):
-                square(depth, cell, fill=SEEN if cell in inside else OTHER)
+                square(depth, cell, fill=hue if cell in inside else "#d0d0d0")
             for cell in inside - set(range(level["cells"])):
-                square(depth, cell, outline=SEEN)
-        square(values["level"], values["cell"], grow=2, outline=INK, width=2)
-        draw.rectangle((0, 0, LEFT - 2, picture.height), fill=BOARD)
+                square(depth, cell, grow=-1, outline=hue, line=1)
+        square(values["level"], values["cell"], grow=1, outline=INK, line=2)
+        sheet.box(0, 0, LEFT, TOP + HIGHEST * RISE + 30, fill=PAPER)
         for depth in range(len(levels)):
-            words = f"layer {depth}" if depth else "input"
-            draw.text((6, place(depth, 0)[1]), words, font=font(12), fill=INK, anchor="lm")
-        return np.asarray(picture)
+            sheet.text(6, place(depth, 0)[1], f"layer {depth}" if depth else "input", anchor="lm")
+        return sheet.pixels
 
     def text(self, values):
         inputs = values["seen"][0]

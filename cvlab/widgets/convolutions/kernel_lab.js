@@ -1,5 +1,5 @@
 // The kernel lab: the photo is sent once; every change of a weight is filtered and drawn here.
-const TOP = 26, LEFT = 8, CELL = 42, GAP = 18;
+const TOP = 26, LEFT = 6, SIDE = 160, GAP = 12, WIDE = 298, BAR = 14;  // SIDE: of the kernel, 3 x 3 or 5 x 5
 const weights = (s) => s.data.weights.map((line, r) => line.map((w, c) => w + s.state[`edit_${r}${c}`]));
 const spot = (s) => {
   const k = s.data.weights.length;
@@ -28,62 +28,73 @@ function response(s) {
   }));
   return out;
 }
-function paint(ctx, s, values, colour, x, y) {
-  const { height, width } = s.data, image = new ImageData(width, height);
-  for (let i = 0; i < values.length; i++) {
-    const [r, g, b] = colour(values[i]);
-    image.data.set([r, g, b, 255], 4 * i);
-  }
-  const other = new OffscreenCanvas(width, height);
+const canvases = new WeakMap();  // two small pictures a canvas, made once
+function paint(ctx, s, which, values, colour, x, y, w, h) {
+  const { height, width } = s.data, mine = canvases.get(ctx.canvas) || canvases.set(ctx.canvas, {}).get(ctx.canvas);
+  const key = `${which} ${height} ${width}`;
+  mine[key] ||= { image: new ImageData(width, height), other: new OffscreenCanvas(width, height) };
+  const { image, other } = mine[key], out = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < values.length; i++) out[i] = colour(values[i]);
   other.getContext("2d").putImageData(image, 0, 0);
-  ctx.drawImage(other, x, y);
+  ctx.imageSmoothingEnabled = true;
+  ctx.drawImage(other, x, y, w, h);
 }
+const packed = ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+const greys = Array.from({ length: 256 }, (_, v) => packed([v, v, v]));
+const reds = Array.from({ length: 511 }, (_, i) => packed(mix(i / 255 - 1)));  // from blue over white to red
+const plainColour = (v) => greys[v <= 0 ? 0 : v >= 255 ? 255 : Math.round(v)];
 const set = (s, row, col, weight) => {
   const base = s.data.weights[row][col], edit = Math.min(9, Math.max(-9, Math.round(weight - base)));
   return { [`edit_${row}${col}`]: edit, row, col };
 };
-const left = (s) => LEFT + s.data.weights.length * CELL + GAP;
+const cellOf = (s) => SIDE / s.data.weights.length;
 const cellAt = (p, s) => {
-  const k = s.data.weights.length, row = Math.floor((p.y - TOP) / CELL), col = Math.floor((p.x - LEFT) / CELL);
+  const k = s.data.weights.length, row = Math.floor((p.y - TOP) / cellOf(s)), col = Math.floor((p.x - LEFT) / cellOf(s));
   return row >= 0 && col >= 0 && row < k && col < k ? { row, col } : null;
 };
+const shown = (s) => {
+  const zoom = Math.min(WIDE / s.data.width, WIDE / s.data.height);
+  return { w: Math.round(s.data.width * zoom), h: Math.round(s.data.height * zoom), y: TOP + SIDE + 32 };
+};
+function words(ctx, s, text, x, y, align = "left", colour = s.theme.ink) {
+  ctx.font = "13px system-ui, sans-serif";
+  ctx.textAlign = align;
+  ctx.textBaseline = "alphabetic";
+  ctx.fillStyle = colour;
+  ctx.fillText(text, x, y);
+}
+// What the colours of the answer mean: a bar with its ends named.
+function scale(ctx, s, plain, most, x, y, wide) {
+  for (let i = 0; i < wide; i++) {
+    ctx.fillStyle = css(plain ? Array(3).fill(Math.round(255 * i / (wide - 1))) : mix(2 * i / (wide - 1) - 1));
+    ctx.fillRect(x + i, y, 1.5, BAR);
+  }
+  ctx.strokeStyle = s.theme.line;
+  ctx.lineWidth = 1;
+  ctx.strokeRect(x - 0.5, y - 0.5, wide + 1, BAR + 1);
+  words(ctx, s, plain ? "0" : `−${most}`, x, y + BAR + 16);
+  words(ctx, s, plain ? "127" : "0", x + wide / 2, y + BAR + 16, "center");
+  words(ctx, s, plain ? "255" : `${most}`, x + wide, y + BAR + 16, "right");
+}
 
 return {
-  size: (s) => [left(s) + 2 * s.data.width + GAP + 8, TOP + Math.max(s.data.height, s.data.weights.length * CELL + 40) + 8],
+  size: (s) => [2 * LEFT + 2 * WIDE + GAP, shown(s).y + shown(s).h + 6],
   draw(ctx, s) {
-    const kernel = weights(s), k = kernel.length, { row, col } = spot(s);
-    const limit = Math.max(1, ...kernel.flat().map(Math.abs));
-    ctx.fillStyle = s.theme.ink;
-    ctx.textAlign = "left";
-    ctx.fillText(s.data.divisor === 1 ? "Kernel" : `Kernel, divided by ${s.data.divisor}`, LEFT, 16);
-    ctx.fillText("Photo", left(s), 16);
-    kernel.forEach((line, r) => line.forEach((w, c) => {
-      const rgb = signed(w, limit);
-      ctx.fillStyle = css(rgb);
-      ctx.fillRect(LEFT + c * CELL + 1, TOP + r * CELL + 1, CELL - 2, CELL - 2);
-      ctx.fillStyle = inkOn(rgb);
-      ctx.textAlign = "center";
-      ctx.textBaseline = "middle";
-      ctx.fillText(write(w), LEFT + (c + 0.5) * CELL, TOP + (r + 0.5) * CELL);
-    }));
-    ctx.textAlign = "left";
-    ctx.textBaseline = "alphabetic";
-    ctx.lineWidth = 3;
-    ctx.strokeStyle = s.theme.colours[4];
-    ctx.strokeRect(LEFT + col * CELL + 2, TOP + row * CELL + 2, CELL - 4, CELL - 4);
-    ctx.fillStyle = s.theme.dim;
-    ctx.font = "11px system-ui, sans-serif";
-    ctx.fillText("drag ↕ or type 0–9, −", LEFT, TOP + k * CELL + 16);
-    const x = left(s), found = response(s);
+    const kernel = weights(s), { row, col } = spot(s), cell = cellOf(s), { w, h, y } = shown(s);
+    const limit = Math.max(1, ...kernel.flat().map(Math.abs)), right = LEFT + WIDE + GAP;
+    words(ctx, s, s.data.divisor === 1 ? "Kernel" : `Kernel, divided by ${s.data.divisor}`, LEFT, 16);
+    cells(ctx, s, kernel, LEFT, TOP, cell, (v) => signed(v, limit));
+    framed(ctx, s, LEFT + col * cell + 1, TOP + row * cell + 1, cell - 2, cell - 2);
+    const found = response(s), plain = s.state.show === s.data.plain;
     let most = 1e-6;
-    for (const v of found) most = Math.max(most, Math.abs(v));
-    const plain = s.state.show === s.data.plain, grey3 = (v) => { const g = Math.min(255, Math.max(0, Math.round(v))); return [g, g, g]; };
-    paint(ctx, s, photo(s), grey3, x, TOP);
-    paint(ctx, s, found, plain ? grey3 : (v) => signed(v, most), x + s.data.width + GAP, TOP);
-    ctx.fillStyle = s.theme.ink;
-    ctx.font = "13px system-ui, sans-serif";
-    const most3 = Math.round(most);
-    ctx.fillText(plain ? "Answer, 0 black to 255 white" : `Answer, −${most3} blue, 0 white, ${most3} red`, x + s.data.width + GAP, 16);
+    for (const v of found) most = Math.max(most, v < 0 ? -v : v);
+    words(ctx, s, "Photo, in grey", LEFT, y - 8);
+    words(ctx, s, "The kernel's answer", right, y - 8);
+    paint(ctx, s, "photo", photo(s), (v) => greys[v], LEFT, y, w, h);
+    const bend = 255 / most;
+    paint(ctx, s, "answer", found, plain ? plainColour : (v) => reds[Math.round(v * bend) + 255], right, y, w, h);
+    words(ctx, s, plain ? "The answer's greys" : "The answer's colours", right, TOP + 76);
+    scale(ctx, s, plain, Math.round(most), right, TOP + 86, WIDE);
   },
   grab: (point, s) => {
     const cell = cellAt(point, s);

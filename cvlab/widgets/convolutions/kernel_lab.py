@@ -3,13 +3,14 @@
 import ipywidgets
 import numpy as np
 
-from cvlab.widgets._engine.grid import as_base64, format_number, number_grid, scene_of
-from cvlab.widgets._engine.picture import as_photo, board, outlined, signed_map
+from cvlab.widgets._engine.grid import as_base64, cells, format_number, framed, scene_of, signed
+from cvlab.widgets._engine.picture import as_photo, signed_map
 from cvlab.widgets._engine.pointer import PointerWidget
+from cvlab.widgets._engine.sheet import HUES, LINE, Sheet
 
 __all__ = ["KernelLab"]
 
-CELL = 42
+TOP, LEFT, SIDE, GAP, WIDE, BAR = 26, 6, 160, 12, 298, 14  # as in kernel_lab.js
 SIGNED, PLAIN = "signed, 0 is white", "as a picture, 0 to 255"
 LOG = [[0, 0, -1, 0, 0], [0, -1, -2, -1, 0], [-1, -2, 16, -2, -1], [0, -1, -2, -1, 0], [0, 0, -1, 0, 0]]
 BINOMIAL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]).tolist()
@@ -43,11 +44,18 @@ class KernelLab(PointerWidget):
 
     alt = "A kernel, a photo in grey, and the kernel's answer to it"
     default_task = "Turn vertical edges into a kernel that finds only edges that get brighter downwards."
+    learnt = (
+        "Where every column of weights adds up to 0, vertical edges vanish; minus above and plus below answer "
+        "to what gets brighter downwards."
+    )
+    hint = "Drag a weight up or down, or choose one by the arrow keys and type 0 to 9, + or −."
+    lines = 6
+    format = "jpeg"
     answer = {"edit_01": -2, "edit_02": -2, "edit_10": 2, "edit_12": -2, "edit_20": 2, "edit_21": 2}
     scene = scene_of(__file__)
 
     def __init__(self, image="chelsea", **options):
-        photo = as_photo(image, longest=250)
+        photo = as_photo(image, longest=298)
         self.grey = (photo @ [0.299, 0.587, 0.114]).round().astype(np.uint8)  # (H, W)
         self._sent = as_base64(self.grey)
         super().__init__(**options)
@@ -102,16 +110,33 @@ class KernelLab(PointerWidget):
         sent = {"pixels": self._sent, "height": height, "width": width, "plain": PLAIN}
         return sent | {"weights": values["base"], "divisor": values["divisor"]}
 
-    def draw(self, values):
+    def draw(self, values):  # as in kernel_lab.js
         weights, answer, row, col = values["weights"], values["answer"], values["row"], values["col"]
-        grid = number_grid(weights.astype(float), CELL, signed=True, limit=np.abs(weights).max())
-        grid = outlined(grid, row * CELL + 3, col * CELL + 3, CELL - 5, CELL - 5)
-        most = max(float(np.abs(answer).max()), 1e-6)
-        plain = values["show"] == PLAIN
+        height, width = self.grey.shape
+        zoom = WIDE / max(height, width)
+        w, h, y, right = round(width * zoom), round(height * zoom), TOP + SIDE + 32, LEFT + WIDE + GAP
+        cell, limit = SIDE / len(weights), max(1, np.abs(weights).max())
+        most, plain = max(float(np.abs(answer).max()), 1e-6), values["show"] == PLAIN
+        sheet = Sheet(2 * LEFT + 2 * WIDE + GAP, y + h + 6)
+        sheet.text(
+            LEFT, 16, "Kernel" if values["divisor"] == 1 else f"Kernel, divided by {values['divisor']}"
+        )
+        cells(sheet, weights.astype(float), LEFT, TOP, cell, lambda v: signed(v, limit))
+        framed(sheet, LEFT + col * cell + 1, TOP + row * cell + 1, cell - 2, cell - 2, HUES["here"])
         shown = np.clip(answer.round(), 0, 255).astype(np.uint8) if plain else signed_map(answer, most)
-        scale = "0 to 255" if plain else f"0 white, ±{most:.0f}"
-        divided = "" if values["divisor"] == 1 else f" / {values['divisor']}"
-        return board([[(f"kernel{divided}", grid), ("photo", self.grey), (f"answer: {scale}", shown)]])
+        sheet.text(LEFT, y - 8, "Photo, in grey")
+        sheet.text(right, y - 8, "The kernel's answer")
+        sheet.paste(LEFT, y, self.grey, w, h)
+        sheet.paste(right, y, shown, w, h)
+        sheet.text(right, TOP + 76, "The answer's greys" if plain else "The answer's colours")
+        ramp = np.linspace(-1, 1, 2 * WIDE)[None]  # (1, 2 * WIDE)
+        colours = (255 * (ramp + 1) / 2).astype(np.uint8) if plain else signed_map(ramp, 1)
+        sheet.paste(right, TOP + 86, colours, WIDE, BAR)
+        sheet.box(right - 0.5, TOP + 85.5, WIDE + 1, BAR + 1, outline=LINE)
+        ends = ("0", "127", "255") if plain else (f"−{most:.0f}", "0", f"{most:.0f}")
+        for i, (words, anchor) in enumerate(zip(ends, ("ls", "ms", "rs"), strict=True)):
+            sheet.text(right + i * WIDE / 2, TOP + 86 + BAR + 16, words, anchor=anchor)
+        return sheet.pixels
 
     def text(self, values):
         weights, answer, row, col = values["weights"], values["answer"], values["row"], values["col"]
@@ -128,5 +153,8 @@ class KernelLab(PointerWidget):
     def goal(self, values):
         kernel = values["kernel"]
         blind_sideways = np.allclose(kernel.sum(axis=0), 0)
-        down = kernel.sum(axis=1)  # the answer to a picture that changes downwards only
-        return bool(values["preset"] == "vertical edges" and blind_sideways and down[0] < 0 < down[-1])
+        steps = np.cumsum(
+            kernel.sum(axis=1)[::-1]
+        )  # the answers to a step that is brighter below, at every height
+        rises = bool((steps > -1e-9).all() and (steps > 1e-9).any())
+        return values["preset"] == "vertical edges" and blind_sideways and rises

@@ -4,13 +4,13 @@ import ipywidgets
 import numpy as np
 
 from cvlab import _validate
-from cvlab.widgets._engine.grid import format_number, number_grid, scene_of
-from cvlab.widgets._engine.picture import board, outlined
+from cvlab.widgets._engine.grid import cells, format_number, framed, grey, scene_of, signed
 from cvlab.widgets._engine.pointer import PointerWidget
+from cvlab.widgets._engine.sheet import DIM, HUES, LINE, Sheet
 
 __all__ = ["SlidingKernel"]
 
-CELL = 40
+TOP, LEFT, GAP, ROOM, BIG = 26, 6, 30, 2, 44  # as in sliding.js
 KERNELS = {
     "right minus left": [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
     "below minus above": [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
@@ -41,7 +41,13 @@ class SlidingKernel(PointerWidget):
 
     alt = "A small picture with a window on it, the answers so far, and patch times kernel equals products"
     default_task = "Walk to the place with the strongest answer, positive or negative."
+    learnt = (
+        "The answer is strongest where the patch is bright under positive weights and dark under negative ones, "
+        "or just the other way round."
+    )
     answer = {"step": 1}
+    hint = "Drag the window, or use the arrow keys; Home is the first place, End the last."
+    lines = 8
     scene = scene_of(__file__)
 
     def __init__(self, image=None, **options):
@@ -88,29 +94,57 @@ class SlidingKernel(PointerWidget):
         judged = self._goal(values) is not None
         return kept | {key: grid.tolist() for key, grid in grids.items()} | {"judged": judged}
 
-    def draw(self, values):
+    def draw(self, values):  # as in sliding.js
         padded, output, pad = values["padded"], values["output"], values["padding"]
-        most = np.abs(padded).max()
+        rows, cols = self.image.shape
+        cell = min(36, 574 // (2 * max(rows, cols) + 4 * ROOM - 1))
+        tall, wide, inset = (rows + 2 * ROOM) * cell, (cols + 2 * ROOM) * cell, (ROOM - pad) * cell
+        right, below = LEFT + wide + GAP, TOP + tall + 34
+        sheet = Sheet(620, below + 3 * BIG + 6)
+        sheet.text(LEFT, 16, "The picture, with padding" if pad else "The picture")
+        sheet.box(LEFT + 0.5, TOP + 0.5, wide - 1, tall - 1, outline=LINE)
+        if not pad:
+            sheet.text(LEFT + 8, TOP + tall - 8, "room for padding", size=12, fill=DIM)
+        most, limit = np.abs(padded).max(), np.abs(output).max(initial=0)
         outside = np.pad(np.zeros(self.image.shape, bool), pad, constant_values=True)
-        picture = number_grid(padded, CELL, signed=False, limit=most, dim=outside)
-        name = "the picture, with padding" if pad else "the picture"
+        x, y = LEFT + inset, TOP + inset
+        cells(sheet, padded, x, y, cell, lambda v: grey(v, most), outside)
         if values["answer"] is None:
-            return board([[(name, picture)]])
-        row, col, stride, k = values["row"], values["col"], values["stride"], len(values["weights"])
-        side = (values["dilation"] * (k - 1) + 1) * CELL
-        picture = outlined(picture, row * stride * CELL + 2, col * stride * CELL + 2, side - 3, side - 3)
-        limit = np.abs(output).max()
-        so_far = np.where(
-            np.arange(output.size).reshape(output.shape) <= row * output.shape[1] + col, output, np.nan
-        )
-        answers = number_grid(so_far, CELL, signed=True, limit=limit)
-        answers = outlined(answers, row * CELL + 2, col * CELL + 2, CELL - 3, CELL - 3)
-        below = [
-            ("patch", number_grid(values["patch"], CELL, signed=False, limit=most)),
-            ("× kernel", number_grid(values["weights"], CELL, signed=True, limit=np.abs(values["weights"]).max())),
-            (f"= products, sum {format_number(values['answer'])}", number_grid(values["products"], CELL, signed=True, limit=limit)),
-        ]  # fmt: skip
-        return board([[(name, picture), ("answers so far", answers)], below])
+            sheet.text(right, 16, "The kernel fits nowhere")
+            return sheet.pixels
+        row, col, stride, dilation = (values[key] for key in ("row", "col", "stride", "dilation"))
+        sheet.text(right, 16, "Answers so far")
+        seen = np.arange(output.size).reshape(output.shape) <= row * output.shape[1] + col
+        cells(sheet, np.where(seen, output, np.nan), right, TOP, cell, lambda v: signed(v, limit))
+        k = len(values["weights"])
+        for i, j in np.ndindex(k, k) if dilation > 1 else ():
+            place = x + (col * stride + j * dilation) * cell + 4, y + (row * stride + i * dilation) * cell + 4
+            sheet.box(*place, cell - 8, cell - 8, outline=HUES["here"], line=2.5)
+        reach = (dilation * (k - 1) + 1) * cell
+        framed(sheet, x + col * stride * cell, y + row * stride * cell, reach, reach, HUES["here"])
+        framed(sheet, right + col * cell, TOP + row * cell, cell, cell, HUES["here"])
+        self._draw_sum(sheet, below, values, most, limit)
+        return sheet.pixels
+
+    @staticmethod
+    def _draw_sum(sheet, y, values, most, limit):
+        """Draw patch times kernel equals products, and their sum, below `y`."""
+        weights, step = values["weights"], 3 * BIG + 30
+        side, strongest = len(weights) * BIG, np.abs(weights).max()
+        middle = y + side / 2 + 6
+        for i, (name, grid, paint) in enumerate(
+            (
+                ("Patch", values["patch"], lambda v: grey(v, most)),
+                ("Kernel", weights, lambda v: signed(v, strongest)),
+                ("Products", values["products"], lambda v: signed(v, limit)),
+            )
+        ):
+            sheet.text(LEFT + i * step, y - 8, name)
+            cells(sheet, grid, LEFT + i * step, y, BIG, paint)
+        for i, words in enumerate(("×", "=")):
+            sheet.text(LEFT + i * step + side + 9, middle, words, size=18, bold=True)
+        total = f"sum {format_number(values['answer'])}"
+        sheet.text(LEFT + 2 * step + side + 12, middle, total, size=18, bold=True)
 
     def text(self, values):
         if values["answer"] is None:

@@ -5,109 +5,19 @@ from typing import ClassVar
 
 import ipywidgets
 import numpy as np
-from PIL import Image, ImageDraw
 
 from cvlab import boxes
 from cvlab.widgets._engine.base import encode
-from cvlab.widgets._engine.picture import as_photo, font
+from cvlab.widgets._engine.grid import scene_of
+from cvlab.widgets._engine.picture import as_photo
 from cvlab.widgets._engine.pointer import PointerWidget
+from cvlab.widgets._engine.sheet import HUES, Sheet, ink_on, text_width
 
 __all__ = ["IouBoxes"]
 
-TRUTH, BOX, SHARED = (86, 180, 233), (230, 159, 0), (0, 158, 115)
-PARTS = ("x", "y", "w", "h")
-
-SCENE = """{
-  photos: {},
-  size: (s) => [s.data.width, s.data.height],
-  box: (s, name) => ["x", "y", "w", "h"].map((part) => s.state[`${name}_${part}`]),
-  values(s) {
-    const [a, b] = [this.box(s, "truth"), this.box(s, "box")];
-    const w = Math.max(0, Math.min(a[0] + a[2], b[0] + b[2]) - Math.max(a[0], b[0]));
-    const h = Math.max(0, Math.min(a[1] + a[3], b[1] + b[3]) - Math.max(a[1], b[1]));
-    const overlap = w * h, union = a[2] * a[3] + b[2] * b[3] - overlap;
-    return { overlap, union, iou: union > 0 ? overlap / union : 0, w, h };
-  },
-  photo(ctx, s) {
-    this.latest = { ctx, s };
-    let image = this.photos[s.data.photo];
-    if (!image) {
-      image = this.photos[s.data.photo] = new Image();
-      image.onload = () => this.draw(this.latest.ctx, this.latest.s);
-      image.src = s.data.photo;
-    }
-    if (image.complete) ctx.drawImage(image, 0, 0, s.width, s.height);
-  },
-  draw(ctx, s) {
-    ctx.fillStyle = "#22262b"; ctx.fillRect(0, 0, s.width, s.height);
-    this.photo(ctx, s);
-    const [a, b] = [this.box(s, "truth"), this.box(s, "box")], v = this.values(s);
-    ctx.fillStyle = "rgba(86,180,233,0.28)"; ctx.fillRect(...a);
-    ctx.fillStyle = "rgba(230,159,0,0.28)"; ctx.fillRect(...b);
-    ctx.fillStyle = "rgba(0,158,115,0.62)";
-    if (v.overlap > 0) ctx.fillRect(Math.max(a[0], b[0]), Math.max(a[1], b[1]), v.w, v.h);
-    for (const [name, box, colour, word] of [["truth", a, "#56b4e9", "truth"], ["box", b, "#e69f00", "detection"]]) {
-      ctx.strokeStyle = "#000"; ctx.lineWidth = 4; ctx.strokeRect(...box);
-      ctx.strokeStyle = colour; ctx.lineWidth = 2; ctx.strokeRect(...box);
-      if (s.state.active === word) {
-        ctx.fillStyle = "#fff"; ctx.strokeStyle = "#000"; ctx.lineWidth = 1;
-        for (const [i, j] of [[0, 0], [1, 0], [0, 1], [1, 1]]) {
-          const corner = [box[0] + i * box[2] - 4, box[1] + j * box[3] - 4, 8, 8];
-          ctx.fillRect(...corner); ctx.strokeRect(...corner);
-        }
-      }
-      const y = Math.max(18, box[1]);
-      ctx.fillStyle = colour; ctx.fillRect(box[0], y - 18, ctx.measureText(word).width + 8, 18);
-      ctx.fillStyle = "#000"; ctx.fillText(word, box[0] + 4, y - 5);
-    }
-    const text = `IoU ${v.iou.toFixed(3)}`;
-    ctx.font = "bold 20px system-ui, sans-serif";
-    const wide = ctx.measureText(text).width + 16;
-    ctx.fillStyle = "rgba(0,0,0,0.75)"; ctx.fillRect(s.width - wide, s.height - 32, wide, 32);
-    ctx.fillStyle = "#fff"; ctx.fillText(text, s.width - wide + 8, s.height - 10);
-    ctx.font = "13px system-ui, sans-serif";
-    ctx.canvas.dataset.iou = v.iou.toFixed(6);
-  },
-  grab(at, s) {
-    const names = s.state.active === "truth" ? ["truth", "box"] : ["box", "truth"];
-    for (const name of names) {
-      const [x, y, w, h] = this.box(s, name), near = 9;
-      if (at.x < x - near || at.x > x + w + near || at.y < y - near || at.y > y + h + near) continue;
-      const edges = {
-        left: Math.abs(at.x - x) < near, right: Math.abs(at.x - x - w) < near,
-        top: Math.abs(at.y - y) < near, bottom: Math.abs(at.y - y - h) < near,
-      };
-      if (edges.left && edges.right) edges.left = false;
-      if (edges.top && edges.bottom) edges.top = false;
-      return { name, edges, start: at, box: [x, y, w, h] };
-    }
-    return { name: null };
-  },
-  moved(name, [x, y, w, h], s, sizing) {
-    const [W, H] = [s.data.width, s.data.height], keep = (v, low, high) => Math.round(Math.min(high, Math.max(low, v)));
-    if (!sizing) { w = keep(w, 0, W); h = keep(h, 0, H); x = keep(x, 0, W - w); y = keep(y, 0, H - h); }
-    else { x = keep(x, 0, W); y = keep(y, 0, H); w = keep(w, 0, W - x); h = keep(h, 0, H - y); }
-    const out = { active: name === "truth" ? "truth" : "detection" };
-    return Object.assign(out, { [`${name}_x`]: x, [`${name}_y`]: y, [`${name}_w`]: w, [`${name}_h`]: h });
-  },
-  drag(from, to, s) {
-    const g = s.grab;
-    if (!g || !g.name) return null;
-    const [x, y, w, h] = g.box, dx = to.x - g.start.x, dy = to.y - g.start.y, e = g.edges;
-    if (!(e.left || e.right || e.top || e.bottom)) return this.moved(g.name, [x + dx, y + dy, w, h], s, false);
-    const left = Math.max(0, e.left ? Math.min(x + dx, x + w) : x), top = Math.max(0, e.top ? Math.min(y + dy, y + h) : y);
-    const right = e.right ? Math.max(x + w + dx, x) : x + w, bottom = e.bottom ? Math.max(y + h + dy, y) : y + h;
-    return this.moved(g.name, [left, top, right - left, bottom - top], s, true);
-  },
-  key(key, shift, s) {
-    if (key === " ") return { active: s.state.active === "truth" ? "detection" : "truth" };
-    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
-    if (!step) return null;
-    const name = s.state.active === "truth" ? "truth" : "box", [x, y, w, h] = this.box(s, name);
-    const [dx, dy] = step.map((v) => 5 * v);
-    return shift ? this.moved(name, [x, y, w + dx, h + dy], s, true) : this.moved(name, [x + dx, y + dy, w, h], s, false);
-  },
-}"""
+FOOT, TAG = 34, 18  # as in iou_boxes.js
+PARTS, NAMES = ("x", "y", "w", "h"), ("truth", "detection")
+COLOURS = HUES["truth"], HUES["prediction"]
 
 
 class IouBoxes(PointerWidget):
@@ -124,8 +34,11 @@ class IouBoxes(PointerWidget):
     format = "jpeg"
     alt = "A photo with two boxes, the truth and a detection; their overlap is shaded"
     default_task = "Make the IoU at least 0.75. (COCO's mAP asks for up to 0.95.)"
+    learnt = "Two boxes that look alike soon fall below 0.75: the IoU divides by everything that either of them covers."
+    hint = "Drag a box or its edges. Arrow keys move the chosen box, with Shift they resize it; Space chooses the other."
+    lines = 8
     answer: ClassVar = {"box_x": 137, "box_y": 13, "box_w": 189, "box_h": 234}
-    scene = SCENE
+    scene = scene_of(__file__)
 
     def __init__(self, image="coffee", **options):
         self.image = as_photo(image, longest=480)
@@ -165,26 +78,35 @@ class IouBoxes(PointerWidget):
             "iou": boxes.iou(*corners),
         }
 
-    def draw(self, values):
-        picture = Image.fromarray(self.image).convert("RGBA")
-        shade = Image.new("RGBA", picture.size)
-        pen = ImageDraw.Draw(shade)
-        (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = values["corners"]
-        for corners, colour in zip(values["corners"], (TRUTH, BOX), strict=True):
-            layer = Image.new("RGBA", picture.size)
-            ImageDraw.Draw(layer).rectangle(corners, fill=(*colour, 72))
-            shade.alpha_composite(layer)
+    def draw(self, values):  # as in iou_boxes.js
+        height, width = self.image.shape[:2]
+        sheet = Sheet(width, height + FOOT)
+        sheet.paste(0, 0, self.image, width, height)
+        boxes_xywh = [(x0, y0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in values["corners"]]
+        for box, colour in zip(boxes_xywh, COLOURS, strict=True):
+            sheet.box(*box, fill=f"{colour}48")
         if values["overlap"]:
-            pen.rectangle((max(ax0, bx0), max(ay0, by0), min(ax1, bx1), min(ay1, by1)), fill=(*SHARED, 158))
-        for corners, colour, word in zip(
-            values["corners"], (TRUTH, BOX), ("truth", "detection"), strict=True
+            (ax, ay, *_), (bx, by, *_) = boxes_xywh
+            sheet.box(max(ax, bx), max(ay, by), *values["sides"], fill="#ffffff99")
+        for (x, y, w, h), colour, name in zip(boxes_xywh, COLOURS, NAMES, strict=True):
+            sheet.box(x, y, w, h, outline="#ffffff", line=5)
+            sheet.box(x, y, w, h, outline=colour, line=3)
+            for i, j in np.ndindex(2, 2) if name == values["active"] else ():
+                corner = x + i * w - 4, y + j * h - 4, 8, 8
+                sheet.box(*corner, fill="#ffffff")
+                sheet.box(*corner, outline="#000000")
+        wide = [text_width(name, 13) + 8 for name in NAMES]
+        for (x, y, w, h), colour, name in zip(
+            tags(boxes_xywh, wide, (width, height)), COLOURS, NAMES, strict=True
         ):
-            pen.rectangle(corners, outline=(*colour, 255), width=3 if word == values["active"] else 2)
-            at = (corners[0] + 4, max(corners[1], 18) - 3)
-            frame = pen.textbbox(at, word, font=font(12), anchor="lb")
-            pen.rectangle((frame[0] - 4, frame[1] - 2, frame[2] + 4, frame[3] + 3), fill=(*colour, 255))
-            pen.text(at, word, font=font(12), fill=(0, 0, 0, 255), anchor="lb")
-        return np.asarray(Image.alpha_composite(picture, shade).convert("RGB"))
+            sheet.box(x, y, w, h, fill=colour)
+            rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+            sheet.text(x + 4, y + 13.5, name, fill=ink_on(rgb))
+        words, shared = f"IoU {values['iou']:.3f}", values["overlap"]
+        sheet.text(0, height + 25, words, size=18, bold=True)
+        covered = f"= {shared} shared / {sum(values['areas']) - shared} covered"
+        sheet.text(text_width(words, 18) + 10, height + 24, covered)
+        return sheet.pixels
 
     def text(self, values):
         a, b = values["areas"]
@@ -196,9 +118,35 @@ class IouBoxes(PointerWidget):
             f"union: {a} + {b} − {overlap} = {a + b - overlap} px²\n"
             f"truth: x0, y0, x1, y1 = {rounded[0]}\n"
             f"detection: x0, y0, x1, y1 = {rounded[1]}\n"
-            f"right at IoU 0.5: {'yes' if values['iou'] >= 0.5 else 'no'}\n"
-            f"Drag a box or its edges. Arrow keys move the {values['active']}, with Shift they resize it; Space changes the box."
+            f"right at IoU 0.5: {'yes' if values['iou'] >= 0.5 else 'no'}"
         )
 
     def goal(self, values):
         return values["iou"] >= 0.75
+
+
+def tags(boxes_xywh, wide, size) -> list[tuple[float, float, float, float]]:
+    """Return where the names of two boxes stand, as x, y, width, height: on the picture, and never one on the other.
+
+    Each stands on the upper edge of its box; the second goes to another corner, or beside the first, when they
+    would collide. The picture must be as wide as both.
+
+    Args:
+        boxes_xywh: the two boxes, x, y, width, height.
+        wide: the widths of the two names.
+        size: width and height of the picture.
+    """
+    (tx, ty, _, _), (x, y, w, h) = boxes_xywh
+
+    def put(left, top, width):
+        return min(max(0, size[0] - width), max(0, left)), min(size[1] - TAG, max(0, top)), width, TAG
+
+    def apart(p, q):
+        across = p[0] + p[2] <= q[0] or q[0] + q[2] <= p[0]
+        return across or p[1] + TAG <= q[1] or q[1] + TAG <= p[1]
+
+    first, width = put(tx, ty - TAG, wide[0]), wide[1]
+    corners = [(left, top) for left in (x, x + w - width) for top in (y - TAG, y + h)]
+    beside = [(first[0] + first[2], first[1]), (first[0] - width, first[1])]
+    places = [put(*corner, width) for corner in corners + beside]
+    return [first, next((place for place in places if apart(first, place)), places[0])]

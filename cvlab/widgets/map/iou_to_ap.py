@@ -10,23 +10,15 @@ from cvlab.map.detectors import recorded
 from cvlab.map.evaluate import evaluate
 from cvlab.map.metrics import THRESHOLDS
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.chart import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    SKY,
-    Axis,
-    Line,
-    Outline,
-    Point,
-    chart,
-    drawn_boxes,
-)
+from cvlab.widgets._engine.chart import Axis, Line, Point, chart
+from cvlab.widgets._engine.palette import LIGHT
 from cvlab.widgets._engine.picture import board
+from cvlab.widgets._engine.tagged import Outline, drawn_boxes
 from cvlab.widgets.map.recorded import judged, scene_names, scene_of
 
 __all__ = ["IouThreshold"]
 
+SIDE = 330  # CSS pixels: the scene, the chart
 LEVELS = THRESHOLDS.round(2).tolist()
 
 
@@ -70,27 +62,33 @@ class IouThreshold(Widget):
     def draw(self, values):
         them, (image, picture) = judged(values["detector"]), scene_of(values["scene"])
         boxes = [
-            Outline(them.truth.boxes[g], SKY, "", True) for g in np.flatnonzero(them.truth.image == image)
+            Outline(them.truth.boxes[g], LIGHT.truth, "", True)
+            for g in np.flatnonzero(them.truth.image == image)
         ]
         for d in np.flatnonzero(them.results.image == image):
             good = values["right"][d]
             text = f"{'✓' if good else '✗'} {100 * them.results.scores[d]:.0f} %"
-            boxes.append(Outline(them.results.boxes[d], GREEN if good else ORANGE, text))
-        colours = {"A": BLUE, "B": ORANGE}
-        lines = [Line(LEVELS, aps.tolist(), colours[name]) for name, aps in values["aps"].items()]
+            boxes.append(Outline(them.results.boxes[d], LIGHT.prediction if good else LIGHT.error, text))
+        look, aps = self.palette, values["aps"]
+        colours = {"A": look.blue, "B": look.orange}
+        lines = [Line(LEVELS, aps[name].tolist(), colours[name], name=name) for name in aps]
         points = [
-            Point(values["iou"], float(aps[values["t"]]), colours[name], f"{name} {aps[values['t']]:.3f}")
-            for name, aps in values["aps"].items()
+            Point(
+                values["iou"], float(aps[name][values["t"]]), colours[name], f"{aps[name][values['t']]:.3f}"
+            )
+            for name in aps
         ]
         curve = chart(
             lines,
             points,
             x=Axis("IoU threshold", 0.5, 0.95, 0.1),
             y_label="AP, mean over classes",
-            size=(340, 340),
+            size=(SIDE, SIDE),
+            room=28,
+            look=look,
         )
         title = f"scene {values['scene']}, {values['detector']}'s boxes; dashed: the truth"
-        return board([[(title, drawn_boxes(picture, boxes, 340)), ("all 120 scenes: A and B", curve)]])
+        return board([[(title, drawn_boxes(picture, boxes, SIDE)), ("all 120 scenes", curve)]], look)
 
     def text(self, values):
         a, b = (values["aps"][name] for name in "AB")

@@ -6,11 +6,15 @@ import ipywidgets
 import numpy as np
 
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.chart import GREEN, ORANGE, SKY, Axis, Line, Outline, Point, chart, drawn_boxes
+from cvlab.widgets._engine.chart import Axis, Line, Point, chart
+from cvlab.widgets._engine.palette import LIGHT
 from cvlab.widgets._engine.picture import board
+from cvlab.widgets._engine.tagged import Outline, drawn_boxes
 from cvlab.widgets.map.recorded import judged, scene_names, scene_of
 
 __all__ = ["ScoreThreshold"]
+
+SIDE = 330  # CSS pixels: the scene, the chart
 
 
 class ScoreThreshold(Widget):
@@ -62,26 +66,35 @@ class ScoreThreshold(Widget):
         found = them.found[0]
         missed = np.flatnonzero((truth.image == image) & ((found < 0) | ~values["kept"][found]))
         boxes = [
-            Outline(truth.boxes[g], SKY, "missed " + truth.category_names[truth.category[g]], True)
+            Outline(truth.boxes[g], LIGHT.truth, "missed " + truth.category_names[truth.category[g]], True)
             for g in missed
         ]
         for d in np.flatnonzero((results.image == image) & values["kept"]):
             text = f"{truth.category_names[results.category[d]]} {100 * results.scores[d]:.0f} %"
             good = values["right"][d]
             boxes.append(
-                Outline(results.boxes[d], GREEN if good else ORANGE, ("✓ " if good else "✗ ") + text)
+                Outline(
+                    results.boxes[d],
+                    LIGHT.prediction if good else LIGHT.error,
+                    f"{'✓' if good else '✗'} {text}",
+                )
             )
-        recall, precision = values["curve"]
+        look, (recall, precision) = self.palette, values["curve"]
         point = (
-            [Point(self._recall(values), self._precision(values), GREEN, "you are here")]
+            [Point(self._recall(values), self._precision(values), look.blue, "you are here")]
             if values["kept"].any()
             else []
         )
         curve = chart(
-            [Line(recall, precision, SKY)], point, x=Axis("recall"), y_label="precision", size=(340, 340)
+            [Line(recall, precision, look.blue)],
+            point,
+            x=Axis("recall"),
+            y_label="precision",
+            size=(SIDE, SIDE),
+            look=look,
         )
         title = f"scene {values['scene']}: ✓ right, ✗ wrong, dashed: missed"
-        return board([[(title, drawn_boxes(picture, boxes, 340)), ("all 120 scenes", curve)]])
+        return board([[(title, drawn_boxes(picture, boxes, SIDE)), ("all 120 scenes", curve)]], look)
 
     @staticmethod
     def _precision(values):

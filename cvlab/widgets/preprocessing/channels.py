@@ -7,10 +7,11 @@ import numpy as np
 
 from cvlab.preprocessing.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.picture import as_photo, board, signed_map
+from cvlab.widgets._engine.picture import as_photo, board, dense, signed_map
 
 __all__ = ["ChannelExplorer", "dataset_statistics"]
 
+SIDE = 320  # CSS pixels of a photo's longer side
 ORDERS = {"RGB": (0, 1, 2), "BGR (swapped)": (2, 1, 0), "R only": (0,), "G only": (1,), "B only": (2,)}
 NONE, UNIT, OWN, DATASET, IMAGENET, HALF = (
     "none: 0 to 255",
@@ -91,19 +92,23 @@ class ChannelExplorer(Widget):
         return np.asarray(mean), np.asarray(std)
 
     def draw(self, values):
-        limit = values["limit"]
+        limit, width = values["limit"], max(1, SIDE * self.image.shape[1] // max(self.image.shape))
+
+        def shown(picture):
+            return dense(picture, width)
+
         scale = f"−{limit:g} blue, 0 white, +{limit:g} red" if limit == 2.5 else f"0 white, {limit:g} red"
         maps = [
-            (f"{name}: {scale}", signed_map(c, limit))
+            (f"{name}: {scale}", shown(signed_map(c, limit)))
             for name, c in zip("012", values["network"], strict=True)
         ]
         maps = [(f"channel {title}", picture) for title, picture in maps]
-        return board([[("the three channels shown as R, G, B", values["seen"]), maps[0]], maps[1:]])
+        return board([[("shown as R, G, B", shown(values["seen"])), maps[0]], maps[1:]], self.palette)
 
     def text(self, values):
         rows = zip("RGB", values["low"], values["high"], values["mean"], values["std"], strict=True)
         lines = [
-            f"channel {index}, should be {name}: {number(low)} … {number(high)}, mean {number(mean)}, std {std:.2f}"
+            f"channel {index} ({name}?): {number(low)} to {number(high)}, mean {number(mean)}, std {std:.2f}"
             for index, (name, low, high, mean, std) in enumerate(rows)
         ]
         return "\n".join([f"in the array: {values['order']}", *lines])

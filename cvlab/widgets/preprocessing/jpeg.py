@@ -8,7 +8,16 @@ from PIL import Image
 
 from cvlab.preprocessing.preprocess import psnr
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.picture import as_photo, board, decibels, outlined, signed_map, stretch
+from cvlab.widgets._engine.picture import (
+    DENSE,
+    as_photo,
+    board,
+    decibels,
+    enlarge,
+    outlined,
+    signed_map,
+    stretch,
+)
 
 __all__ = ["JpegQuality"]
 
@@ -32,7 +41,7 @@ class JpegQuality(Widget):
     alt = "A photo saved as JPEG, its error map, and a window of it before and after, enlarged"
     default_task = "Make the file at least 10 times smaller than PNG, and keep the PSNR at 30 dB or more."
     answer = {"quality": 60, "subsampling": "4:2:0"}
-    quality = 95
+    quality = 90
 
     def __init__(self, image="coffee", **options):
         self.image = as_photo(image, longest=320)
@@ -72,18 +81,19 @@ class JpegQuality(Widget):
     def draw(self, values):
         row, col, result = values["row"], values["col"], values["result"]
         here = np.s_[row : row + WINDOW[0], col : col + WINDOW[1]]
-        width = max(result.shape[1], WINDOW[1])  # the enlarged windows are as wide as the photo
+        width = max(result.shape[1], WINDOW[1]) * DENSE  # the enlarged windows are as wide as the photo
         height = width * WINDOW[0] // WINDOW[1]
         error = signed_map(values["error"].mean(axis=2), LIMIT)
+        box = [DENSE * side for side in (row, col, *WINDOW)]
         top = [
-            (values["name"], outlined(result, row, col, *WINDOW)),
-            (f"error: −{LIMIT} blue, 0 white, +{LIMIT} red", outlined(error, row, col, *WINDOW)),
+            (values["name"], outlined(enlarge(result, DENSE), *box)),
+            (f"error: −{LIMIT} blue, 0 white, +{LIMIT} red", outlined(enlarge(error, DENSE), *box)),
         ]
         bottom = [
             ("window before", stretch(self.image[here], height, width)),
             ("window after", stretch(result[here], height, width)),
         ]
-        return board([top, bottom])
+        return board([top, bottom], self.palette)
 
     def text(self, values):
         size, png = values["bytes"], values["png_bytes"]

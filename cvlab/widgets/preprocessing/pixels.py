@@ -7,11 +7,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.picture import as_photo, board, font, outlined, scaled
+from cvlab.widgets._engine.picture import DENSE, as_photo, board, dense, font, outlined, scaled
 
 __all__ = ["PixelGrid"]
 
-SIDE = 324  # the enlarged window; 9 cells of 36 pixels
+SIDE, SMALL = 414, 240  # CSS pixels: the enlarged window, 9 cells of 46; the photo's longer side
 SHOW = {"R, G, B": (0, 1, 2), "R": (0,), "G": (1,), "B": (2,)}
 
 
@@ -27,14 +27,14 @@ class PixelGrid(Widget):
         'image[120, 200]: [85, 52, 7]  (R, G, B)'
     """
 
-    format = "png"
     alt = "A photo with a marked window, and the window enlarged with the numbers of every pixel"
     default_task = "Find the pixel at x = 140, y = 130."
     answer = {"row": 130, "col": 140}
 
     def __init__(self, image="chelsea", **options):
         self.image = as_photo(image)
-        self.small = scaled(self.image, 324)
+        small = scaled(self.image, SMALL)
+        self.small = dense(small, small.shape[1])
         super().__init__(**options)
 
     def controls(self):
@@ -65,13 +65,16 @@ class PixelGrid(Widget):
         window, top, left = values["window"], values["top"], values["left"]
         ratio = self.small.shape[1] / self.image.shape[1]
         box = [round(v * ratio) for v in (top, left, window.shape[0], window.shape[1])]
-        cell = SIDE // max(window.shape[:2])
+        cell = SIDE // max(window.shape[:2]) * DENSE
         grid = numbered(window, cell, SHOW[values["show"]])
         grid = outlined(
-            grid, (values["row"] - top) * cell + 2, (values["col"] - left) * cell + 2, cell - 4, cell - 4
+            grid, (values["row"] - top) * cell + 4, (values["col"] - left) * cell + 4, cell - 8, cell - 8
+        )
+        grid = np.pad(
+            grid, ((0, SIDE * DENSE - grid.shape[0]), (0, SIDE * DENSE - grid.shape[1]), (0, 0)), mode="edge"
         )
         title = f"rows {top} to {top + window.shape[0] - 1}, columns {left} to {left + window.shape[1] - 1}"
-        return board([[("the photo", outlined(self.small, *box)), (title, grid)]])
+        return board([[("the photo", outlined(self.small, *box)), (title, grid)]], self.palette)
 
     def text(self, values):
         row, col = values["row"], values["col"]
@@ -97,7 +100,8 @@ def numbered(window: np.ndarray, cell: int, channels: tuple[int, ...], ground=No
     shown = window if len(channels) == 3 else np.repeat(window[..., list(channels)], 3, axis=2)
     shown = shown if ground is None else ground
     out = shown.repeat(cell, axis=0).repeat(cell, axis=1)
-    out[::cell], out[:, ::cell] = 90, 90  # thin lines between the pixels
+    for line in range(DENSE):  # between the pixels
+        out[line::cell], out[:, line::cell] = 90, 90
     dark = shown.mean(axis=2) < 128
     for r, c in np.ndindex(window.shape[:2]):
         ink = 255 if dark[r, c] else 0
@@ -112,11 +116,9 @@ def numbered(window: np.ndarray, cell: int, channels: tuple[int, ...], ground=No
 def label(text: str, cell: int) -> np.ndarray:
     """Return how much ink each point of a square gets for a text in its middle: (cell, cell, 1) int16, 0 to 255."""
     canvas = Image.new("L", (cell, cell))
-    size = (
-        max(8, min(15, cell // (1.3 * len(text.splitlines()) + 0.1))) if "\n" in text else min(15, cell // 3)
-    )
-    kind = font(int(size), mono=True)
+    room = cell / (1.15 * len(text.splitlines()) + 0.3) if "\n" in text else cell / 3
+    kind = font(int(min(15 * DENSE, room)), mono=True)
     ImageDraw.Draw(canvas).multiline_text(
-        (cell / 2, cell / 2), text, font=kind, fill=255, anchor="mm", align="center", spacing=1
+        (cell / 2, cell / 2), text, font=kind, fill=255, anchor="mm", align="center", spacing=DENSE
     )
     return np.asarray(canvas, np.int16)[..., None]

@@ -4,12 +4,13 @@ import ipywidgets
 import numpy as np
 
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.picture import BOARD, as_photo, board
+from cvlab.widgets._engine.palette import LIGHT, Palette
+from cvlab.widgets._engine.picture import DENSE, as_photo, board, dense
 
 __all__ = ["BrightnessSlider"]
 
-MIDDLE = 128
-TOO_DARK, TOO_BRIGHT = (0, 114, 178), (230, 0, 126)
+MIDDLE, SIDE, BAR = 128, 400, 256  # SIDE: CSS pixels of the photo's longer side; BAR: of the histogram
+TOO_DARK, TOO_BRIGHT = LIGHT.blue, (230, 0, 126)
 
 
 class BrightnessSlider(Widget):
@@ -26,6 +27,7 @@ class BrightnessSlider(Widget):
 
     alt = "A photo and the histogram of its numbers"
     default_task = "Move the sliders until at least 5 % of the numbers are cut off at 255 and not one at 0."
+    learnt = "A number that was cut off is gone: no later step can tell 300 from 255."
     answer = {"brightness": 90}
 
     def __init__(self, image="chelsea", **options):
@@ -65,8 +67,9 @@ class BrightnessSlider(Widget):
             picture[values["low"].any(axis=2)] = TOO_DARK
             picture[values["high"].any(axis=2)] = TOO_BRIGHT
         title = "the photo; blue: cut off at 0, pink: at 255" if values["mark"] else "the photo"
-        bars = histogram(values["result"], picture.shape[0])
-        return board([[(title, picture), ("its numbers, from 0 to 255", bars)]])
+        photo = dense(picture, max(1, SIDE * picture.shape[1] // max(picture.shape)))
+        bars = histogram(values["result"], photo.shape[0], self.palette)
+        return board([[(title, photo), ("its numbers, from 0 to 255", bars)]], self.palette)
 
     def text(self, values):
         low, high, total = values["clipped_low"], values["clipped_high"], values["total"]
@@ -86,13 +89,13 @@ def signed(number: int) -> str:
     return f"{'+' if number >= 0 else '−'} {abs(number)}"
 
 
-def histogram(image: np.ndarray, height: int) -> np.ndarray:
-    """Draw how often each number occurs: (height, 256, 3), the ends (where clipping piles up) in colour."""
+def histogram(image: np.ndarray, height: int, look: Palette) -> np.ndarray:
+    """Draw how often each number occurs: (height, W, 3), the ends (where clipping piles up) in colour."""
     counts = np.bincount(image.reshape(-1), minlength=256)
     top = max(1, int(np.sort(counts)[-3]))  # so that two piles at the ends do not flatten the rest
     bars = np.minimum(counts / top, 1) * (height - 1)
     filled = np.arange(height)[::-1, None] < bars  # (height, 256)
-    colours = np.full((256, 3), 200, np.uint8)
+    colours = np.array([look.dim] * 256, np.uint8)
     colours[0], colours[255] = TOO_DARK, TOO_BRIGHT
-    ground = np.array(BOARD, np.uint8) + 14
-    return np.where(filled[..., None], colours, ground)
+    drawn = np.where(filled[..., None], colours, np.array(look.raised, np.uint8))  # (height, 256, 3)
+    return drawn.repeat(BAR * DENSE // 256, axis=1)

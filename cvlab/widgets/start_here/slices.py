@@ -5,12 +5,13 @@ import numpy as np
 
 from cvlab import _validate
 from cvlab.widgets._engine.base import Widget
-from cvlab.widgets._engine.picture import board, outlined
+from cvlab.widgets._engine.palette import Palette
+from cvlab.widgets._engine.picture import DENSE, board, outlined
 from cvlab.widgets.preprocessing.pixels import numbered
 
 __all__ = ["SliceExplorer"]
 
-CELL = 40  # pixels of screen a pixel of the picture
+CELL = 40 * DENSE  # pixels drawn for a pixel of the picture
 
 
 class SliceExplorer(Widget):
@@ -26,7 +27,7 @@ class SliceExplorer(Widget):
     """
 
     format = "png"
-    alt = "A small picture with a number in every pixel; the pixels that the slice leaves out are dark"
+    alt = "A small picture with a number in every pixel; the pixels that the slice leaves out are faded"
     default_task = "Take the two middle columns of every row."
     answer = {"rows": (0, 8), "cols": (3, 5)}
 
@@ -54,26 +55,32 @@ class SliceExplorer(Widget):
         (top, bottom), (left, right) = values["rows"], values["cols"]
         colour = np.repeat(self.image[..., None], 3, axis=2)  # (H, W, 3)
         grid = numbered(colour, CELL, (0,))
-        out = numbered(colour, CELL, (0,), ground=colour // 8 + 24)  # dark, the numbers still readable
+        out = numbered(colour, CELL, (0,), ground=_faded(colour, self.palette))
         box = slice(top * CELL, bottom * CELL), slice(left * CELL, right * CELL)
         out[box] = grid[box]
         if values["taken"].size:
             out = outlined(
-                out, top * CELL + 2, left * CELL + 2, (bottom - top) * CELL - 4, (right - left) * CELL - 4
+                out, top * CELL + 4, left * CELL + 4, (bottom - top) * CELL - 8, (right - left) * CELL - 8
             )
-        return board([[(f"image[{top}:{bottom}, {left}:{right}]", out)]])
+        return board([[(f"image[{top}:{bottom}, {left}:{right}]", out)]], self.palette)
 
     def text(self, values):
         (top, bottom), (left, right) = values["rows"], values["cols"]
         taken = values["taken"]
-        said = f"mean: {taken.mean():.1f}" if taken.size else "mean: none. An empty slice is no error"
+        said = f"mean: {taken.mean():.1f}" if taken.size else "mean: none; an empty slice is no error"
         return (
             f"code: image[{top}:{bottom}, {left}:{right}]\n"
             f"shape: {taken.shape}, {taken.size} pixels\n"
-            f"rows {top} up to, not including, {bottom}: {bottom} − {top} = {bottom - top}\n"
+            f"rows: {top} to {bottom - 1}, that is {bottom} − {top} = {bottom - top}\n"
+            f"columns: {left} to {right - 1}, that is {right} − {left} = {right - left}\n"
             f"{said}"
         )
 
     def goal(self, values):
         height, width = self.image.shape
         return values["rows"] == (0, height) and values["cols"] == (width // 2 - 1, width // 2 + 1)
+
+
+def _faded(colour: np.ndarray, look: Palette) -> np.ndarray:
+    """Move colours most of the way to the ground; the numbers on them stay readable."""
+    return (0.2 * colour + 0.8 * np.array(look.ground)).astype(np.uint8)

@@ -1,0 +1,89 @@
+"""The two palettes that every widget is drawn with: one for a light page, one for a dark one."""
+
+import functools
+from typing import NamedTuple
+
+__all__ = ["DARK", "LIGHT", "Palette", "readable"]
+
+Colour = tuple[int, int, int]
+DARKENED, LIGHTENED = (0, 0, 0), (255, 255, 255)
+
+
+class Palette(NamedTuple):
+    """The colours of one theme, each (red, green, blue) from 0 to 255.
+
+    The six hues are the course's, told apart by the colour-blind, and mean the same in both themes: green is the
+    truth, blue a prediction, vermillion an error. Lines and areas are drawn in them; `text(hue)` is for words.
+
+    Example:
+        >>> LIGHT.ground, DARK.ground
+        ((255, 255, 255), (17, 17, 17))
+        >>> contrast(LIGHT.text(LIGHT.orange), LIGHT.ground) >= 4.5
+        True
+    """
+
+    name: str
+    ground: Colour  # the page
+    raised: Colour  # a surface that lies on it: what is empty, missing or padding
+    ink: Colour
+    dim: Colour  # tick labels, notes
+    grid: Colour
+    blue: Colour = (0, 114, 178)
+    vermillion: Colour = (213, 94, 0)
+    green: Colour = (0, 158, 115)
+    pink: Colour = (204, 121, 167)
+    orange: Colour = (230, 159, 0)
+    sky: Colour = (86, 180, 233)
+
+    @property
+    def truth(self) -> Colour:
+        return self.green
+
+    @property
+    def prediction(self) -> Colour:
+        return self.blue
+
+    @property
+    def error(self) -> Colour:
+        return self.vermillion
+
+    def text(self, colour: Colour) -> Colour:
+        """Return the hue of a line, made so dark or so light that its name is readable on the ground."""
+        return readable(colour, self.ground)
+
+
+@functools.lru_cache(256)
+def readable(colour: Colour, ground: Colour) -> Colour:
+    """Return `colour`, moved towards black or white until text in it has a contrast of 4.5 on `ground`.
+
+    Example:
+        >>> readable((230, 159, 0), (17, 17, 17))
+        (230, 159, 0)
+    """
+    end = DARKENED if contrast(ground, DARKENED) > contrast(ground, LIGHTENED) else LIGHTENED
+    for step in range(21):
+        mixed = tuple(round(c + (e - c) * step / 20) for c, e in zip(colour, end, strict=True))
+        if contrast(mixed, ground) >= 4.5:
+            return mixed
+    return end
+
+
+def contrast(a: Colour, b: Colour) -> float:
+    """Return the contrast of two colours, 1 to 21.
+
+    Source: WCAG 2.2, "contrast ratio".
+    """
+    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: Colour) -> float:
+    """Return how bright a colour is, 0 to 1 (WCAG 2.2, "relative luminance")."""
+    linear = [v / 255 / 12.92 if v <= 10 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in colour]
+    return sum(share * v for share, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+LIGHT = Palette("light", (255, 255, 255), (236, 238, 240), (26, 29, 33), (91, 98, 105), (222, 225, 228))
+DARK = Palette(
+    "dark", (17, 17, 17), (44, 47, 50), (232, 234, 236), (160, 166, 172), (58, 61, 65), blue=(51, 142, 199)
+)

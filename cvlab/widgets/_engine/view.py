@@ -1,0 +1,52 @@
+"""The picture of a widget in the page: bytes replaced in place, with alt text; it tells Python the page's theme."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import anywidget
+import traitlets
+
+import cvlab.draw
+
+__all__ = ["PAGE_CSS", "PAGE_JS", "PictureView"]
+
+HERE = Path(__file__).parent
+PAGE_JS = (HERE / "page.js").read_text(encoding="utf-8")  # cvlabPageTheme, cvlabOnTheme, cvlabKeepNames
+PAGE_CSS = (Path(cvlab.draw.__file__).parent / "page.css").read_text(
+    encoding="utf-8"
+)  # goes to the whole page
+
+
+class PictureView(anywidget.AnyWidget):
+    """An encoded picture, shown at `width` x `height` CSS pixels.
+
+    Example:
+        >>> PictureView(value=b"", width=60, height=40)
+        PictureView(60 x 40, light)
+    """
+
+    _esm = f"{PAGE_JS}\n{(HERE / 'view.js').read_text(encoding='utf-8')}"
+    _css = PAGE_CSS
+    heard: ClassVar[str] = (
+        "light"  # what the last page told: the next picture need not begin with the wrong theme
+    )
+
+    value = traitlets.Bytes().tag(sync=True)
+    format = traitlets.Unicode("png").tag(sync=True)
+    alt = traitlets.Unicode().tag(sync=True)
+    title = traitlets.Unicode().tag(sync=True)  # names the whole widget for those who listen
+    width = traitlets.Int(1).tag(sync=True)
+    height = traitlets.Int(1).tag(sync=True)
+    theme = traitlets.Enum(["light", "dark"]).tag(sync=True)  # set by the browser
+    inverts = traitlets.Bool(False).tag(sync=True)  # a chart that stays light, and that a dark page inverts
+
+    @traitlets.default("theme")
+    def _last_heard(self) -> str:
+        return PictureView.heard
+
+    @traitlets.observe("theme")
+    def _hear(self, change) -> None:
+        PictureView.heard = change.new
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.width} x {self.height}, {self.theme})"

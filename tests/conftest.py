@@ -2,9 +2,12 @@
 
 import hypothesis
 import pytest
-from support.browser import opened
+from support.browser import gallery, opened
 
-__all__ = ["opened"]  # a second conftest.py, in tests/browser, would be taken for this one by doctest
+__all__ = [
+    "gallery",
+    "opened",
+]  # a second conftest.py, in tests/browser, would be taken for this one by doctest
 hypothesis.settings.register_profile("cvlab", deadline=None)  # a busy machine is no bug
 hypothesis.settings.load_profile("cvlab")
 

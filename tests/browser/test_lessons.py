@@ -12,39 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from support import chromium, lab
+from support.browser import NAMES
 from support.shown import Shown, agrees, contrast, drag, moves, shown
 
 import cvlab.widgets
 from cvlab.widgets._engine.base import VIEW
 
-NAMES = sorted(cvlab.widgets.__all__)
 LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-GALLERY = "every widget, все, 모두.ipynb"
 FOCUSABLE = ".noUi-handle, select, input[type=checkbox], button, canvas"
-POINTER = '''
-import ipywidgets, numpy
-from cvlab.widgets import PointerWidget
-class Dot(PointerWidget):
-    scene = """{
-      size: () => [300, 60],
-      draw(ctx, s) { ctx.fillStyle = s.theme.ink; ctx.fillRect(s.state.x - 5, 25, 10, 10); },
-      drag: (from, to) => ({ x: Math.round(Math.min(300, Math.max(0, to.x))) }),
-      key: (key, shift, s) => key === "ArrowRight" ? { x: Math.min(300, s.state.x + 1) } : null,
-    }"""
-    def controls(self): return {"x": ipywidgets.IntSlider(100, 0, 300, description="x")}
-    def compute(self, x):
-        if x == 13: raise RuntimeError("thirteen")
-        return {"x": x}
-    def draw(self, values): return numpy.full((60, 300, 3), 255, numpy.uint8)
-    def text(self, values): return f"x: {values['x']}"
-Dot()
-'''
-
-
-@pytest.fixture
-def gallery(opened):
-    cells = [f"from cvlab.widgets import {name}\nwidget = {name}()\nwidget" for name in NAMES]
-    return opened(GALLERY, [*cells, POINTER])
 
 
 @pytest.mark.parametrize("name", NAMES)

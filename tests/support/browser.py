@@ -9,12 +9,33 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from support import chromium, lab
 
+import cvlab.widgets
+
+__all__ = ["NAMES", "gallery", "opened"]
+
+NAMES = sorted(cvlab.widgets.__all__)
+GALLERY = "every widget, все, 모두.ipynb"
+POINTER = '''
+import ipywidgets, numpy
+from cvlab.widgets import PointerWidget
+class Dot(PointerWidget):
+    scene = """{
+      size: () => [300, 60],
+      draw(ctx, s) { ctx.fillStyle = s.theme.ink; ctx.fillRect(s.state.x - 5, 25, 10, 10); },
+      drag: (from, to) => ({ x: Math.round(Math.min(300, Math.max(0, to.x))) }),
+      key: (key, shift, s) => key === "ArrowRight" ? { x: Math.min(300, s.state.x + 1) } : null,
+    }"""
+    def controls(self): return {"x": ipywidgets.IntSlider(100, 0, 300, description="x")}
+    def compute(self, x):
+        if x == 13: raise RuntimeError("thirteen")
+        return {"x": x}
+    def draw(self, values): return numpy.full((60, 300, 3), 255, numpy.uint8)
+    def text(self, values): return f"x: {values['x']}"
+Dot()
+'''
 LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 OPTIONS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking")
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-
-
-__all__ = ["opened"]
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +65,10 @@ def opened(tmp_path_factory):
 
         yield open_notebook
         browser.close()
+
+
+@pytest.fixture
+def gallery(opened):
+    """Every widget as it opens, and one made for the tests, in one notebook that was run."""
+    cells = [f"from cvlab.widgets import {name}\nwidget = {name}()\nwidget" for name in NAMES]
+    return opened(GALLERY, [*cells, POINTER])

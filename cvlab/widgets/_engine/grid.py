@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cvlab.widgets._engine.picture import ANCHORS, signed_map
-from cvlab.widgets._engine.sheet import INK, Sheet, ink_on, text_width
+from cvlab.widgets._engine.sheet import HERE, INK, Sheet, css, ink_on, text_width
 
 __all__ = ["as_base64", "cells", "format_number", "framed", "grey", "scene_of", "signed"]
 
@@ -98,7 +98,7 @@ def cells(
     for (r, c), value in np.ndenumerate(values):
         bare = np.isnan(value) or (empty is not None and empty[r, c])
         rgb = (0, 0, 0) if bare else paint(value)
-        fill = EMPTY if bare else "#{:02x}{:02x}{:02x}".format(*rgb)
+        fill = EMPTY if bare else css(rgb)
         sheet.box(x + c * cell + 0.5, y + r * cell + 0.5, cell - 1, cell - 1, fill=fill)
         if not np.isnan(value):
             words, size = _fit(value, cell - 3)
@@ -116,9 +116,9 @@ def _fit(value: float, room: float) -> tuple[str, int]:
     return "", 12
 
 
-def framed(sheet: Sheet, x: float, y: float, width: float, height: float, colour: str) -> None:
-    """Draw a frame that is seen on any cell."""
-    for ink, line in (("#000000", 4.5), (colour, 2.5)):
+def framed(sheet: Sheet, x: float, y: float, width: float, height: float) -> None:
+    """Draw the frame around the place where the learner is: seen on any cell."""
+    for ink, line in (("#000000", 4.5), (HERE, 2.5)):
         sheet.box(x, y, width, height, outline=ink, line=line)
 
 

@@ -8,45 +8,12 @@
 //   tell(s) -> lines                      optional: the readout made here; Python then hears of a pause, not of a step
 //   start({el, now, change})              optional: called once, to add buttons; may return what to do at the end
 // Events only note what happened; a frame of the browser then moves, draws and tells once.
-const cvlabInks = {
-  light: { ink: "#212121", dim: "#616161", line: "#bdbdbd", faint: "#e0e0e0", paper: "#ffffff" },
-  dark: { ink: "#e6e6e6", dim: "#a8a8a8", line: "#616161", faint: "#3a3a3a", paper: "#111111" },
+
+// The colours of the page's theme, by the names of Palette in palette.py, and where the learner is.
+const cvlabTheme = () => {
+  const name = cvlabPageTheme(), colours = cvlabPalettes[name];
+  return { ...colours, dark: name === "dark", here: colours.orange };
 };
-
-// What lies behind `el` decides; where nothing does (an output of Colab or VS Code), the page's own mark for it.
-function cvlabDark(el) {
-  for (let up = el; up; up = up.parentElement) {
-    const [r, g, b, a = 1] = (getComputedStyle(up).backgroundColor.match(/[\d.]+/g) || [0, 0, 0, 0]).map(Number);
-    if (a > 0.5) return 0.3 * r + 0.59 * g + 0.11 * b < 128;
-  }
-  const { body, documentElement: html } = document, has = (name) => body.classList.contains(name);
-  if (has("vscode-light") || has("vscode-high-contrast-light") || html.getAttribute("theme") === "light") return false;
-  if (has("vscode-dark") || has("vscode-high-contrast") || html.getAttribute("theme") === "dark") return true;
-  return matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
-function cvlabTheme(el) {
-  const style = getComputedStyle(el), dark = cvlabDark(el), other = cvlabInks[dark ? "dark" : "light"];
-  const pick = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
-  return {
-    dark,
-    ink: pick("--jp-ui-font-color1", other.ink),
-    dim: pick("--jp-ui-font-color2", other.dim),
-    line: pick("--jp-border-color1", other.line),
-    faint: other.faint,
-    paper: pick("--jp-layout-color0", other.paper),
-    ...cvlabHues,
-  };
-}
-
-// Call `changed` whenever the page's theme may be another; return what ends that.
-function cvlabOnTheme(changed) {
-  const marks = new MutationObserver(changed), system = matchMedia("(prefers-color-scheme: dark)");
-  marks.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
-  marks.observe(document.documentElement, { attributes: true, attributeFilter: ["theme"] });
-  system.addEventListener("change", changed);
-  return () => { marks.disconnect(); system.removeEventListener("change", changed); };
-}
 
 // Put lines "name: value" into the readout that Python laid out, in its style.
 function cvlabTell(box, lines) {
@@ -79,7 +46,7 @@ function cvlabMount(scene) {
       let grab = null, last = null, to = null, frame = 0, unsaved = false, later = null, theme = null;
 
       const paint = () => { frame ||= requestAnimationFrame(step); };
-      const now = () => ({ state: model.get("state"), data: model.get("data"), theme: theme || cvlabTheme(el), grab, repaint: paint });
+      const now = () => ({ state: model.get("state"), data: model.get("data"), theme: (theme ??= cvlabTheme()), grab, repaint: paint });
       const draw = () => {
         const s = now(), [width, height] = scene.size(s), dense = window.devicePixelRatio || 1;
         const across = Math.round(width * dense), down = Math.round(height * dense);
@@ -102,13 +69,11 @@ function cvlabMount(scene) {
         const box = readout.firstElementChild;
         if (scene.tell) cvlabTell(box, scene.tell(now()));
         box?.removeAttribute("role"); // the box around it is the one that stays in the page
-        const said = [...(box?.children || [])].map((part) => part.textContent).join(" ");
-        canvas.setAttribute("aria-label", `${model.get("label")}. ${said}. ${model.get("hint")}`);
+        const said = scene.tell ? scene.tell(now()) : model.get("said").split("\n");
+        canvas.setAttribute("aria-label", `${model.get("label")}. ${said.join("; ")}. ${model.get("hint")}`);
       };
       const step = () => {
         frame = 0;
-        if (!el.isConnected) return paint();
-        theme ||= cvlabTheme(el);
         if (grab !== null && to) {
           const here = point(to);
           to = null;
@@ -160,13 +125,13 @@ function cvlabMount(scene) {
         event.stopPropagation();
         change(changes);
       });
-      const restyled = cvlabOnTheme(() => { theme = null; paint(); });
+      const ends = [cvlabOnTheme(() => { theme = null; paint(); }), cvlabKeepNames(el, () => model.get("title"))];
       model.on("change:state change:data", () => { paint(); if (scene.tell && !unsaved) tell(); });
       model.on("change:readout change:label", tell);
       tell();
-      paint(); // once it is in the page, so that the theme's colours are known
+      paint();
       const stop = scene.start ? scene.start({ el, now, change }) : null;
-      return () => { restyled(); cancelAnimationFrame(frame); clearTimeout(later); if (stop) stop(); };
+      return () => { ends.forEach((end) => end()); cancelAnimationFrame(frame); clearTimeout(later); if (stop) stop(); };
     },
   };
 }

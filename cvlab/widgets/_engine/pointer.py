@@ -9,15 +9,17 @@ import anywidget
 import ipywidgets
 import traitlets
 
-import cvlab.draw
 from cvlab.widgets._engine.base import Widget
+from cvlab.widgets._engine.palette import DARK, LIGHT
 from cvlab.widgets._engine.readout import readout_html
-from cvlab.widgets._engine.sheet import DENSITY, HUES
+from cvlab.widgets._engine.sheet import css
+from cvlab.widgets._engine.view import PAGE_CSS, PAGE_JS
 
 __all__ = ["PointerWidget"]
 
 HELPER, STYLE = (Path(__file__).with_name(f"pointer.{kind}") for kind in ("js", "css"))
-PAGE = Path(cvlab.draw.__file__).with_name("page.css")
+NAMED = ("ground", "raised", "ink", "dim", "grid", "orange", "truth", "prediction", "error")
+PALETTES = {look.name: {name: css(getattr(look, name)) for name in NAMED} for look in (LIGHT, DARK)}
 
 
 class PointerWidget(Widget):
@@ -55,7 +57,7 @@ class PointerWidget(Widget):
     format = "png"
     scene = ""
     hint = "Drag, or use the arrow keys."  # how it is moved
-    lines = 6  # of text the readout needs at most, where it is 330 pixels wide: room that is kept
+    lines = 0  # of text that room is kept for, where the readout's lines may be of several lengths
 
     def data(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return what the scene draws beyond the state: plain numbers, lists and text."""
@@ -66,12 +68,6 @@ class PointerWidget(Widget):
         """The static picture, drawn by Python when it is asked for; in the browser the canvas draws."""
         return self.draw(self.values)
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        data, metadata = super()._repr_mimebundle_(include, exclude)
-        height, width = (side // DENSITY for side in self.picture.shape[:2])
-        metadata[f"image/{self.format}"] |= {"width": width, "height": height}
-        return data, metadata
-
     def _assemble(self) -> ipywidgets.Widget:
         view = super()._assemble()
         self._readout_view.layout.display = "none"  # the canvas has its own, which stays in the page
@@ -80,7 +76,8 @@ class PointerWidget(Widget):
     def _picture_view(self) -> ipywidgets.Widget:
         wide = ipywidgets.Layout(flex="1 1 100%")  # room for the readout beside the canvas
         canvas = _canvas_class(type(self))
-        self.canvas = canvas(state=self.state, label=self.alt, hint=self.hint, lines=self.lines, layout=wide)
+        words = {"title": self.title, "label": self.alt, "hint": self.hint, "lines": self.lines}
+        self.canvas = canvas(state=self.state, layout=wide, **words)
         self.canvas.observe(self._dragged, "state")
         return self.canvas
 
@@ -105,7 +102,8 @@ class PointerWidget(Widget):
         self._quiet = False
 
     def _tell(self, readout: str, other: str = "") -> None:
-        self.canvas.readout = readout_html(readout)
+        with self.canvas.hold_sync():
+            self.canvas.said, self.canvas.readout = readout, readout_html(readout, other)
 
 
 @functools.cache
@@ -114,13 +112,15 @@ def _canvas_class(owner: type[PointerWidget]) -> type:
 
     class Canvas(anywidget.AnyWidget):
         _esm = (
-            f"const cvlabHues = {json.dumps(HUES)};\n{HELPER.read_text(encoding='utf-8')}\n"
+            f"{PAGE_JS}\nconst cvlabPalettes = {json.dumps(PALETTES)};\n{HELPER.read_text(encoding='utf-8')}\n"
             f"export default cvlabMount({owner.scene});\n"
         )
-        _css = "\n".join(path.read_text(encoding="utf-8") for path in (PAGE, STYLE))
+        _css = f"{PAGE_CSS}\n{STYLE.read_text(encoding='utf-8')}"
         state = traitlets.Dict().tag(sync=True)
         data = traitlets.Dict().tag(sync=True)
         readout = traitlets.Unicode().tag(sync=True)
+        said = traitlets.Unicode().tag(sync=True)  # the readout without its layout
+        title = traitlets.Unicode().tag(sync=True)
         label = traitlets.Unicode().tag(sync=True)
         hint = traitlets.Unicode().tag(sync=True)
         lines = traitlets.Int().tag(sync=True)

@@ -3,21 +3,37 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cvlab.draw import ERROR, PREDICTION, TRUTH
-from cvlab.widgets._engine.picture import font
+from cvlab.widgets._engine.palette import LIGHT, luminance
+from cvlab.widgets._engine.picture import DENSE, font
 
-__all__ = ["DENSITY", "DIM", "FAINT", "HUES", "INK", "LINE", "PAPER", "Sheet", "ink_on", "text_width"]
+__all__ = [
+    "DIM",
+    "ERROR",
+    "GRID",
+    "HERE",
+    "INK",
+    "PAPER",
+    "PREDICTION",
+    "TRUTH",
+    "Sheet",
+    "css",
+    "ink_on",
+    "text_width",
+]
 
-DENSITY = 2  # pixels of the picture a CSS pixel
-INK, DIM, LINE, FAINT, PAPER = (
-    "#212121",
-    "#616161",
-    "#bdbdbd",
-    "#e0e0e0",
-    "#ffffff",
-)  # as in pointer.js, light
-# What a scene finds in `s.theme`: colours that mean the same in every lesson, and the place where the learner is.
-HUES = {"truth": TRUTH, "prediction": PREDICTION, "error": ERROR, "here": "#E69F00"}
+
+def css(rgb) -> str:
+    """Write a colour as "#rrggbb".
+
+    Example:
+        >>> css((0, 158, 115))
+        '#009e73'
+    """
+    return "#{:02x}{:02x}{:02x}".format(*rgb)
+
+
+PAPER, INK, DIM, GRID = (css(colour) for colour in (LIGHT.ground, LIGHT.ink, LIGHT.dim, LIGHT.grid))
+TRUTH, PREDICTION, ERROR, HERE = map(css, (LIGHT.truth, LIGHT.prediction, LIGHT.error, LIGHT.orange))
 
 
 def ink_on(rgb) -> str:
@@ -27,9 +43,7 @@ def ink_on(rgb) -> str:
         >>> ink_on((0, 158, 115)), ink_on((0, 114, 178))
         ('#000000', '#ffffff')
     """
-    share = np.asarray(rgb) / 255
-    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    return "#000000" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "#ffffff"
+    return "#000000" if luminance(rgb) > 0.179 else "#ffffff"
 
 
 class Sheet:
@@ -39,11 +53,11 @@ class Sheet:
         >>> sheet = Sheet(40, 20)
         >>> sheet.box(10, 5, 20, 10, fill=INK)
         >>> sheet.pixels.shape, sheet.pixels[20, 40].tolist()
-        ((40, 80, 3), [33, 33, 33])
+        ((40, 80, 3), [26, 29, 33])
     """
 
     def __init__(self, width: float, height: float):
-        self._image = Image.new("RGB", (round(width * DENSITY), round(height * DENSITY)), PAPER)
+        self._image = Image.new("RGB", (round(width * DENSE), round(height * DENSE)), PAPER)
         self._pen = ImageDraw.Draw(self._image, "RGBA")
 
     @property
@@ -57,60 +71,58 @@ class Sheet:
             self._pen.rectangle(_corners(x, y, width, height), fill=fill)
         if outline:
             around = _corners(x - line / 2, y - line / 2, width + line, height + line)
-            self._pen.rectangle(around, outline=outline, width=round(line * DENSITY))
+            self._pen.rectangle(around, outline=outline, width=round(line * DENSE))
 
     def circle(self, x, y, radius, *, fill=None, outline=None, line: float = 1) -> None:
         """Draw a disc around a centre, its outline half inside and half outside."""
         radius += line / 2 if outline else 0
-        around = [v * DENSITY for v in (x - radius, y - radius, x + radius, y + radius)]
-        self._pen.ellipse(around, fill=fill, outline=outline, width=round(line * DENSITY) if outline else 0)
+        around = [v * DENSE for v in (x - radius, y - radius, x + radius, y + radius)]
+        self._pen.ellipse(around, fill=fill, outline=outline, width=round(line * DENSE) if outline else 0)
 
     def path(self, places, colour: str, line: float = 1) -> None:
         """Join places (x, y) by straight lines."""
-        places = [(x * DENSITY, y * DENSITY) for x, y in places]
-        self._pen.line(places, fill=colour, width=round(line * DENSITY), joint="curve")
+        places = [(x * DENSE, y * DENSE) for x, y in places]
+        self._pen.line(places, fill=colour, width=round(line * DENSE), joint="curve")
 
     def area(self, places, fill: str) -> None:
         """Fill a polygon of places (x, y)."""
-        self._pen.polygon([(x * DENSITY, y * DENSITY) for x, y in places], fill=fill)
+        self._pen.polygon([(x * DENSE, y * DENSE) for x, y in places], fill=fill)
 
     def text(self, x, y, words: str, *, size=13, fill=INK, anchor="ls", bold=False) -> None:
         """Write one line; `anchor` is Pillow's: l, m, r across, then m for the middle or s for the base line."""
         stroke = {"stroke_width": 1, "stroke_fill": fill} if bold else {}
-        place = (x * DENSITY, y * DENSITY)
-        self._pen.text(place, words, font=font(size * DENSITY), fill=fill, anchor=anchor, **stroke)
+        place = (x * DENSE, y * DENSE)
+        self._pen.text(place, words, font=font(size * DENSE), fill=fill, anchor=anchor, **stroke)
 
     def upright(self, x, y, words: str, *, size=13, fill=INK) -> None:
         """Write one line that reads from bottom to top, around its middle."""
-        length = round(font(size * DENSITY).getlength(words)) + 4
-        strip = Image.new("RGB", (length, (size + 6) * DENSITY), PAPER)
+        length = round(font(size * DENSE).getlength(words)) + 4
+        strip = Image.new("RGB", (length, (size + 6) * DENSE), PAPER)
         middle = (length / 2, strip.height / 2)
-        ImageDraw.Draw(strip).text(middle, words, font=font(size * DENSITY), fill=fill, anchor="mm")
+        ImageDraw.Draw(strip).text(middle, words, font=font(size * DENSE), fill=fill, anchor="mm")
         turned = strip.rotate(90, expand=True)
-        self._image.paste(
-            turned, (round(x * DENSITY - turned.width / 2), round(y * DENSITY - turned.height / 2))
-        )
+        self._image.paste(turned, (round(x * DENSE - turned.width / 2), round(y * DENSE - turned.height / 2)))
 
     def paste(self, x, y, picture: np.ndarray, width: float, height: float, *, smooth: bool = True) -> None:
         """Lay a (H, W) or (H, W, 3) uint8 picture over a rectangle."""
-        size = (round(width * DENSITY), round(height * DENSITY))
+        size = (round(width * DENSE), round(height * DENSE))
         how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
         self._image.paste(
             Image.fromarray(picture).convert("RGB").resize(size, how),
-            (round(x * DENSITY), round(y * DENSITY)),
+            (round(x * DENSE), round(y * DENSE)),
         )
 
 
 def _corners(x, y, width, height) -> tuple[int, int, int, int]:
     """Return the first and last pixels of a rectangle."""
     return (
-        round(x * DENSITY),
-        round(y * DENSITY),
-        max(round((x + width) * DENSITY) - 1, round(x * DENSITY)),
-        max(round((y + height) * DENSITY) - 1, round(y * DENSITY)),
+        round(x * DENSE),
+        round(y * DENSE),
+        max(round((x + width) * DENSE) - 1, round(x * DENSE)),
+        max(round((y + height) * DENSE) - 1, round(y * DENSE)),
     )
 
 
 def text_width(words: str, size: float) -> float:
     """The width of a line of text in CSS pixels."""
-    return font(size * DENSITY).getlength(words) / DENSITY
+    return font(size * DENSE).getlength(words) / DENSE

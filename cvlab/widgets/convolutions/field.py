@@ -5,7 +5,7 @@ import ipywidgets
 from cvlab.convolutions import arithmetic, receptive
 from cvlab.widgets._engine.grid import scene_of
 from cvlab.widgets._engine.pointer import PointerWidget
-from cvlab.widgets._engine.sheet import HUES, INK, PAPER, Sheet
+from cvlab.widgets._engine.sheet import INK, PAPER, PREDICTION, Sheet
 
 __all__ = ["ReceptiveField"]
 
@@ -35,7 +35,7 @@ class ReceptiveField(PointerWidget):
     default_task = "With three layers, let a cell at the top see at least 13 input cells."
     learnt = "A plain layer 3 wide adds 2 cells; dilation widens what it adds, and every stride below multiplies it."
     hint = "Click a cell, or walk by the arrow keys."
-    lines = 7
+    is_chart = True
     answer = {"first": "3 wide, stride 2", "second": "3 wide, stride 2", "level": 3}
     scene = scene_of(__file__)
 
@@ -104,7 +104,7 @@ class ReceptiveField(PointerWidget):
 
     def draw(self, values):  # as in field.js
         levels, seen = values["levels"], values["seen"]
-        width, half, hue = LEFT + (CELLS + 2 * MARGIN) * UNIT + 6, UNIT / 2 - 1, HUES["prediction"]
+        width, half, hue = LEFT + (CELLS + 2 * MARGIN) * UNIT + 6, UNIT / 2 - 1, PREDICTION
         sheet = Sheet(width, TOP + HIGHEST * RISE + 30)
 
         def place(depth, cell):
@@ -146,7 +146,7 @@ class ReceptiveField(PointerWidget):
             f"sees: {values['field']} input cells, from {inputs[0]} to {inputs[-1]}".replace("-", "−"),
             f"reads of these: {len(inputs)}" + (f", {outside} in the padding" if outside else ""),
         ]
-        return "\n".join(lines + ([f"note: {values['misfit']}"] if values["misfit"] else []))
+        return "\n".join([*lines, f"note: {values['misfit'] or 'every layer fits'}"])
 
     def goal(self, values):
         top = len(values["levels"]) - 1

@@ -69,7 +69,7 @@ function scale(ctx, s, plain, most, x, y, wide) {
     ctx.fillStyle = css(plain ? Array(3).fill(Math.round(255 * i / (wide - 1))) : mix(2 * i / (wide - 1) - 1));
     ctx.fillRect(x + i, y, 1.5, BAR);
   }
-  ctx.strokeStyle = s.theme.line;
+  ctx.strokeStyle = s.theme.grid;
   ctx.lineWidth = 1;
   ctx.strokeRect(x - 0.5, y - 0.5, wide + 1, BAR + 1);
   words(ctx, s, plain ? "0" : `−${most}`, x, y + BAR + 16);

@@ -6,7 +6,7 @@ import numpy as np
 from cvlab.widgets._engine.grid import as_base64, cells, format_number, framed, scene_of, signed
 from cvlab.widgets._engine.picture import as_photo, signed_map
 from cvlab.widgets._engine.pointer import PointerWidget
-from cvlab.widgets._engine.sheet import HUES, LINE, Sheet
+from cvlab.widgets._engine.sheet import GRID, Sheet
 
 __all__ = ["KernelLab"]
 
@@ -49,7 +49,6 @@ class KernelLab(PointerWidget):
         "to what gets brighter downwards."
     )
     hint = "Drag a weight up or down, or choose one by the arrow keys and type 0 to 9, + or −."
-    lines = 6
     format = "jpeg"
     answer = {"edit_01": -2, "edit_02": -2, "edit_10": 2, "edit_12": -2, "edit_20": 2, "edit_21": 2}
     scene = scene_of(__file__)
@@ -122,7 +121,7 @@ class KernelLab(PointerWidget):
             LEFT, 16, "Kernel" if values["divisor"] == 1 else f"Kernel, divided by {values['divisor']}"
         )
         cells(sheet, weights.astype(float), LEFT, TOP, cell, lambda v: signed(v, limit))
-        framed(sheet, LEFT + col * cell + 1, TOP + row * cell + 1, cell - 2, cell - 2, HUES["here"])
+        framed(sheet, LEFT + col * cell + 1, TOP + row * cell + 1, cell - 2, cell - 2)
         shown = np.clip(answer.round(), 0, 255).astype(np.uint8) if plain else signed_map(answer, most)
         sheet.text(LEFT, y - 8, "Photo, in grey")
         sheet.text(right, y - 8, "The kernel's answer")
@@ -132,7 +131,7 @@ class KernelLab(PointerWidget):
         ramp = np.linspace(-1, 1, 2 * WIDE)[None]  # (1, 2 * WIDE)
         colours = (255 * (ramp + 1) / 2).astype(np.uint8) if plain else signed_map(ramp, 1)
         sheet.paste(right, TOP + 86, colours, WIDE, BAR)
-        sheet.box(right - 0.5, TOP + 85.5, WIDE + 1, BAR + 1, outline=LINE)
+        sheet.box(right - 0.5, TOP + 85.5, WIDE + 1, BAR + 1, outline=GRID)
         ends = ("0", "127", "255") if plain else (f"−{most:.0f}", "0", f"{most:.0f}")
         for i, (words, anchor) in enumerate(zip(ends, ("ls", "ms", "rs"), strict=True)):
             sheet.text(right + i * WIDE / 2, TOP + 86 + BAR + 16, words, anchor=anchor)

@@ -34,7 +34,7 @@ return {
     const { padded, output, kernel, padding, stride, dilation } = s.data, at = layout(s), { row, col, step, cols } = place(s);
     const n = padded.length, m = padded[0].length, { cell } = at;
     words(ctx, s, padding ? "The picture, with padding" : "The picture", LEFT, 16);
-    ctx.strokeStyle = s.theme.line;
+    ctx.strokeStyle = s.theme.grid;
     ctx.strokeRect(LEFT + 0.5, TOP + 0.5, at.wide - 1, at.tall - 1);
     if (!padding) words(ctx, s, "room for padding", LEFT + 8, TOP + at.tall - 8, 12, s.theme.dim);
     const outside = (r, c) => r < padding || c < padding || r >= n - padding || c >= m - padding;
@@ -86,7 +86,7 @@ return {
   },
   tell(s) {
     const size = `${s.data.output.length} × ${(s.data.output[0] || []).length}`;
-    const judged = (done) => (s.data.judged ? [done ? "✓ Task done" : "○ Task not done yet"] : []);
+    const judged = (done) => s.data.verdicts.slice(Number(done), Number(done) + 1);
     if (!count(s)) return [s.data.misfit, ...judged(false)];
     const { row, col, step } = place(s), answer = s.data.output[row][col];
     return [

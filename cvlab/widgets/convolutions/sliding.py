@@ -6,7 +6,7 @@ import numpy as np
 from cvlab import _validate
 from cvlab.widgets._engine.grid import cells, format_number, framed, grey, scene_of, signed
 from cvlab.widgets._engine.pointer import PointerWidget
-from cvlab.widgets._engine.sheet import DIM, HUES, LINE, Sheet
+from cvlab.widgets._engine.sheet import DIM, GRID, HERE, Sheet
 
 __all__ = ["SlidingKernel"]
 
@@ -92,7 +92,8 @@ class SlidingKernel(PointerWidget):
         kept = {key: values[key] for key in ("padding", "stride", "dilation", "misfit")}
         grids = {"padded": values["padded"], "kernel": values["weights"], "output": values["output"]}
         judged = self._goal(values) is not None
-        return kept | {key: grid.tolist() for key, grid in grids.items()} | {"judged": judged}
+        verdicts = [self._verdict(False), self._verdict(True)] if judged else []
+        return kept | {key: grid.tolist() for key, grid in grids.items()} | {"verdicts": verdicts}
 
     def draw(self, values):  # as in sliding.js
         padded, output, pad = values["padded"], values["output"], values["padding"]
@@ -102,7 +103,7 @@ class SlidingKernel(PointerWidget):
         right, below = LEFT + wide + GAP, TOP + tall + 34
         sheet = Sheet(620, below + 3 * BIG + 6)
         sheet.text(LEFT, 16, "The picture, with padding" if pad else "The picture")
-        sheet.box(LEFT + 0.5, TOP + 0.5, wide - 1, tall - 1, outline=LINE)
+        sheet.box(LEFT + 0.5, TOP + 0.5, wide - 1, tall - 1, outline=GRID)
         if not pad:
             sheet.text(LEFT + 8, TOP + tall - 8, "room for padding", size=12, fill=DIM)
         most, limit = np.abs(padded).max(), np.abs(output).max(initial=0)
@@ -119,10 +120,10 @@ class SlidingKernel(PointerWidget):
         k = len(values["weights"])
         for i, j in np.ndindex(k, k) if dilation > 1 else ():
             place = x + (col * stride + j * dilation) * cell + 4, y + (row * stride + i * dilation) * cell + 4
-            sheet.box(*place, cell - 8, cell - 8, outline=HUES["here"], line=2.5)
+            sheet.box(*place, cell - 8, cell - 8, outline=HERE, line=2.5)
         reach = (dilation * (k - 1) + 1) * cell
-        framed(sheet, x + col * stride * cell, y + row * stride * cell, reach, reach, HUES["here"])
-        framed(sheet, right + col * cell, TOP + row * cell, cell, cell, HUES["here"])
+        framed(sheet, x + col * stride * cell, y + row * stride * cell, reach, reach)
+        framed(sheet, right + col * cell, TOP + row * cell, cell, cell)
         self._draw_sum(sheet, below, values, most, limit)
         return sheet.pixels
 

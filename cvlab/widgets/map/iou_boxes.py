@@ -11,13 +11,13 @@ from cvlab.widgets._engine.base import encode
 from cvlab.widgets._engine.grid import scene_of
 from cvlab.widgets._engine.picture import as_photo
 from cvlab.widgets._engine.pointer import PointerWidget
-from cvlab.widgets._engine.sheet import HUES, Sheet, ink_on, text_width
+from cvlab.widgets._engine.sheet import PREDICTION, TRUTH, Sheet, ink_on, text_width
 
 __all__ = ["IouBoxes"]
 
 FOOT, TAG = 34, 18  # as in iou_boxes.js
 PARTS, NAMES = ("x", "y", "w", "h"), ("truth", "detection")
-COLOURS = HUES["truth"], HUES["prediction"]
+COLOURS = TRUTH, PREDICTION
 
 
 class IouBoxes(PointerWidget):
@@ -36,7 +36,6 @@ class IouBoxes(PointerWidget):
     default_task = "Make the IoU at least 0.75. (COCO's mAP asks for up to 0.95.)"
     learnt = "Two boxes that look alike soon fall below 0.75: the IoU divides by everything that either of them covers."
     hint = "Drag a box or its edges. Arrow keys move the chosen box, with Shift they resize it; Space chooses the other."
-    lines = 8
     answer: ClassVar = {"box_x": 137, "box_y": 13, "box_w": 189, "box_h": 234}
     scene = scene_of(__file__)
 

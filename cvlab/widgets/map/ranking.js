@@ -30,8 +30,8 @@ function line(ctx, colour, ...places) {
 function curve(ctx, s, precision, recall) {
   const at = (r, p) => [X + WIDE * r, Y - TALL * p];
   for (let v = 0; v <= 1.01; v += 0.25) {
-    line(ctx, s.theme.faint, at(v, 0), at(v, 1));
-    line(ctx, s.theme.faint, at(0, v), at(1, v));
+    line(ctx, s.theme.grid, at(v, 0), at(v, 1));
+    line(ctx, s.theme.grid, at(0, v), at(1, v));
     words(ctx, String(v), X - 6, at(0, v)[1] + 4, "right", s.theme.dim, "12px");
     if (v % 0.5 === 0) words(ctx, String(v), at(v, 0)[0], Y + 17, "center", s.theme.dim, "12px");
   }
@@ -61,13 +61,13 @@ return {
     const { ap, order, precision, recall } = judge(s), rank = [];
     order.forEach((d, place) => { rank[d] = place + 1; });
     for (let v = 0; v <= 100; v += 20) {
-      line(ctx, s.theme.faint, [x(v), 20], [x(v), FOOT]);
+      line(ctx, s.theme.grid, [x(v), 20], [x(v), FOOT]);
       words(ctx, String(v), x(v), FOOT + 17, "center", s.theme.dim, "12px");
     }
     words(ctx, "score in %", LEFT + ACROSS / 2, FOOT + 31, "center", s.theme.ink);
     scores(s).forEach((score, i) => {
       const [across, down, good] = [x(score), y(i), s.data.right[i]], colour = good ? s.theme.truth : s.theme.error;
-      line(ctx, s.theme.faint, [x(0), down], [x(100), down]);
+      line(ctx, s.theme.grid, [x(0), down], [x(100), down]);
       ctx.fillStyle = colour;
       ctx.beginPath();
       if (good) ctx.arc(across, down, 11, 0, 7); else ctx.rect(across - 10, down - 10, 20, 20);

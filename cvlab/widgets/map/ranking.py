@@ -8,7 +8,7 @@ import numpy as np
 from cvlab.map import metrics
 from cvlab.widgets._engine.grid import scene_of
 from cvlab.widgets._engine.pointer import PointerWidget
-from cvlab.widgets._engine.sheet import DIM, FAINT, HUES, INK, Sheet
+from cvlab.widgets._engine.sheet import DIM, ERROR, GRID, INK, PREDICTION, TRUTH, Sheet
 
 __all__ = ["RankingGame"]
 
@@ -32,7 +32,7 @@ class RankingGame(PointerWidget):
     default_task = "Raise the AP to 0.8 or more by moving one single detection."
     learnt = "AP sees only the order: a score may change a lot without effect, until it passes another one."
     hint = "Drag a mark sideways. Up and down choose one, left and right move it, with Shift in large steps."
-    lines = 6
+    is_chart = True
     answer: ClassVar = {"score_10": 100}
     scene = scene_of(__file__)
 
@@ -66,23 +66,23 @@ class RankingGame(PointerWidget):
         sheet = Sheet(620, 322)
         for v in range(0, 101, 20):
             x = LEFT + v / 100 * ACROSS
-            sheet.path([(x, 20), (x, FOOT)], FAINT)
+            sheet.path([(x, 20), (x, FOOT)], GRID)
             sheet.text(x, FOOT + 17, str(v), size=12, fill=DIM, anchor="ms")
         sheet.text(LEFT + ACROSS / 2, FOOT + 31, "score in %", anchor="ms")
         places = np.argsort(values["order"]) + 1
         for i, (score, good) in enumerate(zip(values["scores"], RIGHT, strict=True)):
             x, y = LEFT + score / 100 * ACROSS, TOP + i * ROW
-            sheet.path([(LEFT, y), (LEFT + ACROSS, y)], FAINT)
+            sheet.path([(LEFT, y), (LEFT + ACROSS, y)], GRID)
             chosen = {"outline": INK, "line": 3} if values["selected"] == i + 1 else {}
             if good:
-                sheet.circle(x, y, 11, fill=HUES["truth"], **chosen)
+                sheet.circle(x, y, 11, fill=TRUTH, **chosen)
             else:
-                sheet.box(x - 10, y - 10, 20, 20, fill=HUES["error"], **chosen)
+                sheet.box(x - 10, y - 10, 20, 20, fill=ERROR, **chosen)
             sheet.text(x, y, str(places[i]), fill="#000000", anchor="mm")
         for words, at, colour in (
-            ("●", 0, HUES["truth"]),
+            ("●", 0, TRUTH),
             ("right", 14, INK),
-            ("■", 60, HUES["error"]),
+            ("■", 60, ERROR),
             ("wrong", 74, INK),
             ("the number is its place", 130, INK),
         ):
@@ -97,8 +97,8 @@ class RankingGame(PointerWidget):
             return X + WIDE * r, Y - TALL * p
 
         for v in (0, 0.25, 0.5, 0.75, 1):
-            sheet.path([at(v, 0), at(v, 1)], FAINT)
-            sheet.path([at(0, v), at(1, v)], FAINT)
+            sheet.path([at(v, 0), at(v, 1)], GRID)
+            sheet.path([at(0, v), at(1, v)], GRID)
             sheet.text(X - 6, at(0, v)[1] + 4, f"{v:g}", size=12, fill=DIM, anchor="rs")
             if v in (0, 0.5, 1):
                 sheet.text(at(v, 0)[0], Y + 17, f"{v:g}", size=12, fill=DIM, anchor="ms")
@@ -108,8 +108,8 @@ class RankingGame(PointerWidget):
         steps = [
             at(r, p) for r, p in zip(np.repeat([0, *recall], 2)[1:-1], np.repeat(envelope, 2), strict=True)
         ]
-        sheet.area([*steps, at(recall[-1], 0), at(0, 0)], f"{HUES['prediction']}26")
-        sheet.path(steps, HUES["prediction"], 3)
+        sheet.area([*steps, at(recall[-1], 0), at(0, 0)], f"{PREDICTION}26")
+        sheet.path(steps, PREDICTION, 3)
 
     def text(self, values):
         marks = " ".join("✓" if RIGHT[d] else "✗" for d in values["order"])

@@ -12,9 +12,8 @@ __all__ = ["PAGE_CSS", "PAGE_JS", "PictureView"]
 
 HERE = Path(__file__).parent
 PAGE_JS = (HERE / "page.js").read_text(encoding="utf-8")  # cvlabPageTheme, cvlabOnTheme, cvlabKeepNames
-PAGE_CSS = (Path(cvlab.draw.__file__).parent / "page.css").read_text(
-    encoding="utf-8"
-)  # goes to the whole page
+FIGURES_CSS = (Path(cvlab.draw.__file__).parent / "page.css").read_text(encoding="utf-8")
+PAGE_CSS = f"{FIGURES_CSS}\n{(HERE / 'page.css').read_text(encoding='utf-8')}"  # for the whole page: figures, controls
 
 
 class PictureView(anywidget.AnyWidget):

@@ -18,7 +18,7 @@ from cvlab.widgets.map.recorded import judged, scene_names, scene_of
 
 __all__ = ["IouThreshold"]
 
-SIDE = 330  # CSS pixels: the scene, the chart
+SIDE = 326  # CSS pixels: the scene, the chart
 LEVELS = THRESHOLDS.round(2).tolist()
 
 

@@ -14,7 +14,7 @@ from cvlab.widgets.map.recorded import judged, scene_names, scene_of
 
 __all__ = ["ScoreThreshold"]
 
-SIDE = 330  # CSS pixels: the scene, the chart
+SIDE = 326  # CSS pixels: the scene, the chart
 
 
 class ScoreThreshold(Widget):

@@ -50,7 +50,8 @@ def look(image_id, found, title, ax):
     draw.draw_boxes(corners, labels=labels, scores=scores, ax=ax)
 
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 4.7), layout="constrained")
+wide = {"figsize": (9, 4.7), "layout": "constrained"}
+figure, axes = plt.subplots(1, 2, **wide)
 for ax, detector in zip(axes, "AB", strict=True):
     look(98, recorded(detector), f"Detector {detector}", ax)
 
@@ -72,7 +73,10 @@ for ax, detector in zip(axes, "AB", strict=True):
 
 # %% tags=["exercise"]
 def precision_recall(tp, fp, fn):
-    """Return precision and recall as two floats; where there is nothing to divide by, 0.0."""
+    """Return precision and recall as two floats.
+
+    Where there is nothing to divide by, 0.0.
+    """
     ### BEGIN SOLUTION
     precision = tp / (tp + fp) if tp + fp else 0.0
     recall = tp / (tp + fn) if tp + fn else 0.0
@@ -120,9 +124,9 @@ apple[stalk & (y > 82) & (y < 140)] = (96, 66, 40)
 said = boxes.xywh_to_xyxy([[75, 80, 450, 440], [90, 120, 500, 310]])
 figure, ax = plt.subplots(figsize=(5, 4.9), layout="constrained")
 show(apple, title="Is this apple found?", ax=ax)
-draw.draw_boxes(said[:1], labels=["truth"], color=draw.TRUTH, ax=ax)
-found = {"labels": ["detection"], "color": draw.PREDICTION}
-draw.draw_boxes(said[1:], **found, ax=ax);
+for box, name in zip(said, ("truth", "detection"), strict=True):
+    color = {"truth": draw.TRUTH}.get(name, draw.PREDICTION)
+    draw.draw_boxes([box], labels=[name], color=color, ax=ax)
 
 # %%
 overlap = (525 - 90) * (430 - 120)
@@ -168,10 +172,11 @@ IouBoxes()
 
 # %% tags=["core"]
 def box_overlap(a, b):
-    """Return the (N, M) areas that boxes `a`, (N, 4), share with boxes `b`, (M, 4)."""
+    """Return the (N, M) areas that boxes `a` and `b` share."""
     top_left = np.maximum(a[:, None, :2], b[None, :, :2])  # (N, M, 2)
     bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])  # (N, M, 2)
-    return (bottom_right - top_left).clip(min=0).prod(axis=2)  # (N, M); negative means apart
+    # negative means apart
+    return (bottom_right - top_left).clip(min=0).prod(axis=2)
 
 
 def box_iou(a, b):
@@ -209,7 +214,7 @@ print(library.shape, "gap below 1e-12:", gap < 1e-12)
 
 # %%
 ious = np.array([[0.8], [0.7]])
-metrics.match_detections(np.array([0.6, 0.9]), ious, threshold=0.5)
+metrics.match_detections(np.array([0.6, 0.9]), ious)
 
 # %% [markdown]
 # The more confident one, though its box is worse.
@@ -220,7 +225,7 @@ metrics.match_detections(np.array([0.6, 0.9]), ious, threshold=0.5)
 
 # %% tags=["exercise"]
 def match_detections(scores, ious, threshold=0.5):
-    """Return an array (N,) of bool: which detections are right."""
+    """Return (N,) bool: which detections are right."""
     ### BEGIN SOLUTION
     correct = np.zeros(len(scores), dtype=bool)
     free = np.ones(ious.shape[1], dtype=bool)
@@ -266,7 +271,7 @@ for extra in (1, 0):  # corners 0, 0, 9, 9 and 0, 0, 9, 4
     whole = (9 - 0 + extra) * (9 - 0 + extra)
     half = (9 - 0 + extra) * (4 - 0 + extra)
     share = half / whole
-    print(f"with + {extra}: IoU {half} / {whole} = {share:.2f},", end=" ")
+    print(f"with + {extra}: {half} / {whole} = {share:.2f},", end=" ")
     print("found at 0.5:", share >= 0.5)
 
 # %% [markdown]
@@ -313,7 +318,10 @@ draw.table(rows, digits={"IoU": 2})
 
 # %% tags=["exercise"]
 def pr_curve(scores, correct, n_truths):
-    """Return two arrays, precision (N,) and recall (N,), best score first; without truths the recall is 0."""
+    """Return precision (N,) and recall (N,), best score first.
+
+    Without truths the recall is 0.
+    """
     ### BEGIN SOLUTION
     order = np.argsort(-scores, kind="stable")
     tp = np.cumsum(correct[order])
@@ -344,12 +352,13 @@ precision, recall = metrics.pr_curve(scores, correct, n_truths)
 envelope = np.maximum.accumulate(precision[::-1])[::-1]
 
 figure, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
-ax.plot([0, *recall], [1, *precision], "o-", color=draw.PALETTE[0])
+blue, red = draw.PALETTE[:2]
+ax.plot([0, *recall], [1, *precision], "o-", color=blue)
 steps = [0, *recall], [envelope[0], *envelope]
-ax.step(*steps, where="pre", color=draw.PALETTE[1])
-ax.fill_between(*steps, step="pre", color=draw.PALETTE[1], alpha=0.12)
-for name, at, color in (("zigzag", (0.41, 0.42), 0), ("envelope", (0.5, 0.6), 1)):
-    ax.text(*at, name, color=draw.readable(draw.PALETTE[color]))
+ax.step(*steps, where="pre", color=red)
+ax.fill_between(*steps, step="pre", color=red, alpha=0.12)
+ax.text(0.5, 0.41, "zigzag", color=draw.readable(blue))
+ax.text(0.5, 0.6, "envelope", color=draw.readable(red))
 ax.set(xlabel="recall", ylabel="precision", ylim=(0.3, 1.05))
 ax.set_title("The envelope never rises: its area is the AP");
 
@@ -363,10 +372,15 @@ ax.set_title("The envelope never rises: its area is the AP");
 
 # %% tags=["exercise"]
 def average_precision(precision, recall):
-    """Return COCO's AP, a float; precision and recall are (N,), recall never falls."""
+    """Return COCO's AP, a float.
+
+    Precision and recall are (N,), recall never falls.
+    """
     ### BEGIN SOLUTION
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]  # (N,) the best that is still to come
-    found = np.searchsorted(recall, np.linspace(0, 1, 101))  # (101,) first place with at least this recall
+    # (N,) the best still to come
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    # (101,) the first place with at least this recall
+    found = np.searchsorted(recall, np.linspace(0, 1, 101))
     return float(np.append(envelope, 0)[found].mean())
     ### END SOLUTION
 
@@ -381,7 +395,7 @@ def ap(precision, recall, convention="coco"):
     """Return the AP as "voc07", "voc10" or "coco" defines it."""
     if convention == "coco":
         return metrics.average_precision(precision, recall)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]  # (N,)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
     if convention == "voc10":
         return float((np.diff(recall, prepend=0) * envelope).sum())
     found = np.searchsorted(recall, np.linspace(0, 1, 11))  # (11,)
@@ -393,12 +407,13 @@ from sklearn.metrics import auc
 one_of_three = np.array([1.0]), np.array([1 / 3])
 rows = []
 for name in ("voc07", "voc10", "coco"):
-    row = {"AP by": name, "our curve": ap(precision, recall, name)}
+    here = ap(precision, recall, name)
+    row = {"AP by": name, "our curve": here}
     rows.append(row | {"one of three": ap(*one_of_three, name)})
 slip = auc(recall, envelope)
 lost = rows[1]["our curve"] - slip
 rows.append({"AP by": "sklearn auc", "our curve": slip})
-print(f"auc lacks the start: {recall[0]} x {envelope[0]} = {lost:.2f}")
+print(f"auc lacks {recall[0]} x {envelope[0]} = {lost:.2f}")
 draw.table(rows, digits=3)
 
 # %% [markdown]
@@ -469,11 +484,12 @@ draw.table(rows, digits=2)
 # Write the ten numbers with `linspace`, as pycocotools does. **Predict** what `np.arange` makes of a box with an IoU of exactly 0.6.
 
 # %%
-right, tempting = np.linspace(0.5, 0.95, 10), np.arange(0.5, 1, 0.05)
+right = np.linspace(0.5, 0.95, 10)
+tempting = np.arange(0.5, 1, 0.05)
 overlap = 24 * 40 / (40 * 40)  # 0.6
 for name, ten in (("linspace", right), ("arange", tempting)):
     third, found = float(ten[2]), (ten <= overlap).sum()
-    print(f"{name:8} third threshold {third!r:18} found at {found}")
+    print(f"{name:8} third: {third!r:18} found at {found}")
 
 # %% [markdown]
 # ### Trap: the curve does not stay
@@ -558,7 +574,10 @@ draw.table(rows, digits=3)
 
 # %% tags=["exercise"]
 def coco_map(images):
-    """Return the mean AP over ten thresholds and all classes that have a truth."""
+    """Return the mean AP over ten thresholds and all classes.
+
+    A class without a truth has none.
+    """
     ### BEGIN SOLUTION
     values = []
     for name in sorted(set().union(*images)):
@@ -604,15 +623,19 @@ draw.theme("light"); truth = recorded("truth")
 
 # %% tags=["core"]
 def match_image(ious, threshold, crowd, ignore):
-    """Return (N,) the truth each detection gets, -1 for none; `ious` (N, M) has the best score first."""
+    """Return (N,) the truth each detection gets, -1 for none.
+
+    `ious` is (N, M), the best score first.
+    """
     matched, taken = np.full(len(ious), -1), np.zeros(len(ignore), dtype=bool)
     for d in range(len(ious)):
         best = min(threshold, 1 - 1e-10)
-        for t in np.argsort(ignore, kind="stable"):  # those that count first
+        # those that count first
+        for t in np.argsort(ignore, kind="stable"):
             if taken[t] and not crowd[t]:
                 continue  # one truth once; a crowd takes any number
             if matched[d] >= 0 and ignore[t] and not ignore[matched[d]]:
-                break  # a truth that counts is better than any ignored one
+                break  # a truth that counts is better
             if ious[d, t] >= best:
                 best, matched[d] = ious[d, t], t
         if matched[d] >= 0:
@@ -636,12 +659,14 @@ print("yours:", yours.tolist())
 
 # %% tags=["core"]
 def judge(matchup, threshold, area_range):
-    """Return right (N,), counted (N,), and how many truths count, for one image and class."""
+    """Return right (N,), counted (N,), how many truths count."""
     low, high = area_range
-    ignore = matchup.crowd | (matchup.truth_areas < low) | (matchup.truth_areas > high)  # (M,)
+    # (M,)
+    ignore = matchup.crowd | (matchup.truth_areas < low) | (matchup.truth_areas > high)
     matched = match_image(matchup.ious, threshold, matchup.crowd, ignore)  # (N,)
     right = matched >= 0
-    counted = (matchup.areas >= low) & (matchup.areas <= high)  # if it matched nothing
+    # if it matched nothing
+    counted = (matchup.areas >= low) & (matchup.areas <= high)
     counted[right] = ~ignore[matched[right]]
     return right, counted, int((~ignore).sum())
 
@@ -650,7 +675,7 @@ def judge(matchup, threshold, area_range):
 
 # %% tags=["core"]
 def evaluate_class(matchups, threshold, area_range, max_dets):
-    """Return AP and final recall of one class; (-1, -1) when it has no truth."""
+    """Return AP and final recall of a class; -1 if absent."""
     judged = [judge(matchup, threshold, area_range) for matchup in matchups]
     n_truths = sum(count for _, _, count in judged)
     if n_truths == 0:
@@ -658,7 +683,8 @@ def evaluate_class(matchups, threshold, area_range, max_dets):
     scores = np.concatenate([matchup.scores[:max_dets] for matchup in matchups])
     right = np.concatenate([right[:max_dets] for right, _, _ in judged])
     counted = np.concatenate([counted[:max_dets] for _, counted, _ in judged])
-    order = np.argsort(-scores, kind="stable")  # of equal scores the earlier image, then the earlier line
+    # of equal scores the earlier image, then the earlier line
+    order = np.argsort(-scores, kind="stable")
     tp, seen = np.cumsum((right & counted)[order]), np.cumsum(counted[order])
     precision, recall = tp / np.maximum(seen, 1), tp / n_truths
     return ap(precision, recall, "coco"), float(recall[-1]) if len(recall) else 0.0
@@ -668,7 +694,7 @@ def evaluate_class(matchups, threshold, area_range, max_dets):
 
 # %% tags=["core"]
 def evaluate_tables(classes):
-    """Return AP and recall, both (6 settings, 10 thresholds, K classes)."""
+    """Return AP and recall: (6 settings, 10 thresholds, K)."""
     aps, recalls = -np.ones((2, len(SETTINGS), len(THRESHOLDS), len(classes)))
     for s, (area, max_dets) in enumerate(SETTINGS):
         for t, threshold in enumerate(THRESHOLDS):
@@ -678,12 +704,14 @@ def evaluate_tables(classes):
 
 
 def summarize(aps, recalls):
-    """Return the twelve numbers by name; -1 where nothing could be measured."""
+    """Return the twelve numbers by name; -1: not measured."""
     def mean(table):
         return float(table[table > -1].mean()) if (table > -1).any() else -1.0
 
-    of_ap = [aps[0], aps[0, 0], aps[0, 5], aps[1], aps[2], aps[3]]  # all, at 0.50, at 0.75, by size
-    of_ar = [recalls[s] for s in (4, 5, 0, 1, 2, 3)]  # 1, 10, 100 detections, by size
+    # all, at 0.50, at 0.75, by size
+    of_ap = [aps[0], aps[0, 0], aps[0, 5], aps[1], aps[2], aps[3]]
+    # 1, 10, 100 detections, by size
+    of_ar = [recalls[s] for s in (4, 5, 0, 1, 2, 3)]
     return dict(zip(NUMBERS, map(mean, of_ap + of_ar), strict=True))
 
 # %% [markdown]
@@ -702,7 +730,7 @@ for detector in "AB":
     classes = pair_up(checked, results)
     ours[detector] = summarize(*evaluate_tables(classes))
 columns = {"number": NUMBERS}
-columns |= {name: list(values.values()) for name, values in ours.items()}
+columns |= {d: list(ours[d].values()) for d in "AB"}
 draw.table(columns, digits=3, highlight="AP")
 
 # %% [markdown]
@@ -718,12 +746,14 @@ draw.table(columns, digits=3, highlight="AP")
 
 # %%
 annotations = truth["annotations"]
-large = [a["category_id"] for a in annotations if a["area"] > 96**2]
+large = [
+    a["category_id"] for a in annotations if a["area"] > 96**2
+]
 kinds = set(large)
 alone = sum(large.count(c) == 1 for c in kinds)
-print(f"{len(large)} large truths of {len(kinds)} classes;", end=" ")
-print(f"{alone} classes have just one")
-print(f"finding or losing it moves APl by up to {1 / len(kinds):.2f}")
+print(len(large), "large truths of", len(kinds), "classes")
+print(alone, "of these classes have just one")
+print(f"it alone moves APl by up to {1 / len(kinds):.2f}")
 
 # %% [markdown]
 # ### The library
@@ -762,7 +792,8 @@ for detector in "AB":
     print(f"{detector}, boxes: gap below 1e-12: {gap < 1e-12}")
 masks = recorded("A masks")
 by_mask = evaluate(truth, masks, kind="segm")
-gap = largest_gap(by_library(truth, masks, "segm"), by_mask.numbers)
+theirs = by_library(truth, masks, "segm")
+gap = largest_gap(theirs, by_mask.numbers)
 print(f"A, masks: gap below 1e-12: {gap < 1e-12}")
 by_mask
 
@@ -791,12 +822,9 @@ runs = {
     "pycocotools": lambda: by_library(truth, results),
     "cvlab.map.evaluate": lambda: evaluate(truth, results),
 }
-times = {name: min(seconds(f), seconds(f)) for name, f in runs.items()}
-fastest = min(times.values())
-rows = [
-    {"program": name, "time": 1000 * time, "ratio": time / fastest}
-    for name, time in times.items()
-]
+times = [1000 * min(seconds(f) for _ in "12") for f in runs.values()]
+ratios = [time / min(times) for time in times]
+rows = {"program": list(runs), "time": times, "ratio": ratios}
 draw.table(rows, units={"time": "ms"}, digits=1, sort="time")
 
 # %% [markdown]
@@ -888,7 +916,7 @@ crowded = [away | {"score": 0.9}] * 99
 for extra in (0, 1):
     found = [*crowded, *[away] * extra, hit | {"score": 0.1}]
     recall = evaluate(world({"id": 1}), found).numbers["AR100"]
-    print(f"{99 + extra} wrong ones score higher: recall {recall:.0f}")
+    print(f"{99 + extra} wrong ones first: recall {recall:.0f}")
 
 # %% [markdown]
 # **7 · Never number an annotation 0.** pycocotools marks "unmatched" with 0, so that object can be found only in vain. Here we differ from it on
@@ -911,8 +939,8 @@ written = {
     "ours and torchvision: x0, y0, x1, y1": box,
     "COCO: x, y, w, h": boxes.xyxy_to_xywh(box),
     "VOC: first and last pixel, from 1": boxes.xyxy_to_voc(box),
-    "YOLO: centre, size, in shares": boxes.xyxy_to_yolo(box, 100, 200),
 }
+written["YOLO: centre, size"] = boxes.xyxy_to_yolo(box, 100, 200)
 rows = [
     {"written": name, **dict(enumerate(numbers[0].tolist(), 1))}
     for name, numbers in written.items()
@@ -928,8 +956,8 @@ wrong = []
 for result in recorded("A"):
     corners = boxes.xywh_to_xyxy([result["bbox"]])[0]
     wrong.append(result | {"bbox": corners.tolist()})
-print("A with x0, y0, x1, y1 in a COCO file, pycocotools:", end=" ")
-print(f"AP {by_library(truth, wrong)[0]:.3f}, and no error")
+print("corners in A's file, pycocotools: AP", end=" ")
+print(f"{by_library(truth, wrong)[0]:.3f}, and no error")
 
 # %% [markdown]
 # pycocotools computes on. Our reader looks first, and names the record and the field.
@@ -969,7 +997,7 @@ np.array_equal(from_results(records), mask)
 # %%
 known = {category["name"] for category in CATEGORIES}
 lost = [name for name in VOC_CLASSES if name not in known]
-print(f"{20 - len(lost)} of 20 match; silently lost: {', '.join(lost)}")
+print(20 - len(lost), "of 20 match; silently lost:", *lost)
 
 # %% [markdown]
 # **Exercise.** `categories` is COCO's list of dicts with `id` and `name`. Return a dict from
@@ -1006,7 +1034,8 @@ def bill(found, thresholds):
         for t in thresholds
     ]
     costs = error_costs(truth, found, thresholds=thresholds)
-    return {k: (sum(c[k] for c in counts), costs[k]) for k in costs}
+    errors = {k: sum(c[k] for c in counts) for k in costs}
+    return {k: (errors[k], costs[k]) for k in costs}
 
 
 rounds = {"At IoU 0.5": [0.5], "Over ten thresholds": THRESHOLDS}
@@ -1020,14 +1049,15 @@ bills = {
 # Draw what each kind of error costs A and B
 colors = {"A": draw.PALETTE[0], "B": draw.PALETTE[4]}
 figure, axes = plt.subplots(
-    1, 2, figsize=(9, 4.4), layout="constrained", sharey=True, sharex=True
+    1, 2, figsize=(9, 4.4), layout="constrained", sharey=True
 )
 for ax, name in zip(axes, rounds, strict=True):
     for offset, detector in ((-0.2, "A"), (0.2, "B")):
-        errors, costs = zip(*bills[detector, name].values(), strict=True)
+        bill_of = bills[detector, name].values()
+        errors, costs = zip(*bill_of, strict=True)
         places = np.arange(6) + offset
         bars = ax.barh(places, costs, 0.4, color=colors[detector])
-        texts = [f"{detector}: {n} error{'s' * (n != 1)}" for n in errors]
+        texts = [f"{detector}: {n} errors" for n in errors]
         ink = draw.readable(colors[detector])
         ax.bar_label(bars, texts, padding=3, size=10, color=ink)
     ax.set(yticks=range(6), yticklabels=bills["A", name])
@@ -1076,7 +1106,7 @@ for place, kind in enumerate(shown):
     median = np.median(scores[kinds == kind])
     ax.text(1.01, place, f"median {median:.2f}", va="center")
 ax.set(xlim=(0, 1), xlabel="score", ylabel="")
-ax.set_title("B's duplicates come later in the list than its right boxes");
+ax.set_title("B's duplicates come later than its right boxes");
 
 # %% [markdown]
 # Which class is taken for which? Unlike AP, this needs one score threshold: here 0.5. The last column counts misses, the last row ghosts
@@ -1089,7 +1119,8 @@ figure, ax = plt.subplots(figsize=(9, 7), layout="constrained")
 sns.heatmap(
     np.sqrt(matrix), annot=np.where(matrix, matrix, ""), fmt="",
     mask=matrix == 0, cmap="Blues", cbar=False, linewidths=0.5,
-    linecolor="#e4e7ea", xticklabels=words, yticklabels=words, ax=ax,
+    linecolor="#e4e7ea", ax=ax,
+    xticklabels=words, yticklabels=words,
 )
 ax.set(xlabel="detected as", ylabel="is")
 title = "B confuses little, but says too much: its last row"
@@ -1106,7 +1137,8 @@ ax.plot([0, 1], [0, 1], ":", color="#6b7075", label="honest")
 for detector, color in colors.items():
     said = calibration(truth, recorded(detector))
     name = f"{detector}, error {said.error:.2f}"
-    ax.plot(said.scores, said.right, "o-", color=color, label=name)
+    at = said.scores, said.right
+    ax.plot(*at, "o-", color=color, label=name)
 ax.set(xlabel="score", ylabel="share that is right")
 ax.set_title("A is nearly honest, B boasts")
 draw.label_lines(ax);
@@ -1133,18 +1165,19 @@ draw.table(rows, digits={"A ahead, share of draws": ".1%"})
 # %% tags=["fold"]
 # Draw the thousand differences
 figure, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
-samples = {name: gap.samples for name, gap in gaps.items()}
 hues = [draw.PALETTE[0], draw.PALETTE[2]]
-sns.kdeplot(samples, fill=True, palette=hues, legend=False, ax=ax)
 for (name, gap), color in zip(gaps.items(), hues, strict=True):
+    sns.kdeplot(gap.samples, fill=True, color=color, ax=ax)
     text = f"{name}: {gap.low:+.2f} to {gap.high:+.2f}"
-    top = 1.02 * np.histogram(gap.samples, 20, density=True)[0].max()
+    ends = ax.get_ylim()[1]
     ink = draw.readable(color)
-    ax.text(np.mean(gap.samples), top, text, color=ink, ha="center")
+    at = np.mean(gap.samples), 0.2 * ends
+    ax.text(*at, text, color=ink, ha="center", weight="bold")
 ax.axvline(0, color="#6b7075", linestyle=":")
+ax.text(0.004, 0.93, "equal", transform=ax.get_xaxis_transform())
 ax.set(xlabel="A minus B", ylabel="", yticks=[])
 title = "By mAP A is better; by AP50 these 120 scenes cannot tell"
-ax.set_title(title, pad=20);
+ax.set_title(title);
 
 # %% tags=["author"]
 assert gaps["mAP"].low > 0 and gaps["AP50"].low < 0 < gaps["AP50"].high

@@ -20,7 +20,7 @@ from support.changed import ALWAYS, ROOT, RUN, chosen, places
         ),
         ("tests/coco/test_rle.py", ["tests/coco/test_rle.py"]),
         ("tests/support/lab.py", []),
-        ("notebooks/source/07_map.py", ["tests/notebooks/test_sittings.py"]),
+        ("notebooks/source/07_map.py", ["tests/notebooks/test_page.py", "tests/notebooks/test_sittings.py"]),
         ("Makefile", ["tests/course/test_environment.py"]),
         ("README.md", []),
     ],

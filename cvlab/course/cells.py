@@ -118,7 +118,7 @@ def _read_tags(text: str, path: Path, line: int) -> tuple[str, ...]:
 def _judge_tags(cell: Cell, path: Path, line: int) -> None:
     if "author" in cell.tags and (cell.kind, cell.tags) != ("code", ("author",)):
         raise SourceError(path, line, "a cell of the author's is code, and has no other tag")
-    if "fold" in cell.tags and not re.match(r"# \S", cell.source):
+    if "fold" in cell.tags and "setup" not in cell.tags and not re.match(r"# \S", cell.source):
         raise SourceError(path, line, "a folded cell is code that starts with a comment: what it does")
     if {"fold", "exercise"} <= set(cell.tags):
         raise SourceError(path, line, "an exercise is never folded")

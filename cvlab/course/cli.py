@@ -56,7 +56,20 @@ def _checks(argv: Sequence[str]) -> int:
 def _progress(argv: Sequence[str]) -> int:
     arguments = argparse.ArgumentParser(prog="cvlab progress", description=COMMANDS["progress"])
     arguments.add_argument("--export", metavar="FILE", help="write your progress to FILE as JSON too")
-    return _show("progress", lambda checks: checks.progress(export=arguments.parse_args(argv).export))
+    arguments.add_argument(
+        "--class", dest="folder", metavar="FOLDER", help="for teachers: read the exported files in FOLDER"
+    )
+    arguments.add_argument(
+        "--csv", metavar="OUT", help="with --class: write a line for each learner and exercise"
+    )
+    given = arguments.parse_args(argv)
+    if given.csv and not given.folder:
+        arguments.error("--csv goes with --class FOLDER")
+    if given.folder and given.export:
+        arguments.error("--export is a learner's, --class a teacher's: give one of them")
+    if given.folder:
+        return _show("progress", lambda checks: checks.classroom(given.folder, table=given.csv))
+    return _show("progress", lambda checks: checks.progress(export=given.export))
 
 
 def _show(name: str, ask: Callable) -> int:

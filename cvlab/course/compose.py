@@ -6,9 +6,10 @@ from cvlab.course import publish
 from cvlab.course.banner import with_banners
 from cvlab.course.source import Lesson, SourceError, read_lesson, solved, student
 
-__all__ = ["FOLDED", "KINDS", "copy_of", "find_root", "inputs", "notebook_path", "read_lessons"]
+__all__ = ["FOLDED", "KINDS", "RUN_FIRST", "copy_of", "find_root", "inputs", "notebook_path", "read_lessons"]
 
 KINDS = ("student", "solution")
+RUN_FIRST = "# Set-up: run this cell first"
 FOLDED = {
     "jupyter": {"source_hidden": True},
     "cellView": "form",
@@ -74,6 +75,8 @@ def inputs(lesson: Lesson, kind: str, *, author: bool = False):
         number, hidden = number + (not mine), hidden + mine
         name = f"{lesson.number}-author-{hidden:03d}" if mine else f"{lesson.number}-{number:03d}"
         text = setup if "setup" in cell.tags else cell.source
+        if {"setup", "fold"} <= set(cell.tags):
+            text = f"{RUN_FIRST}\n{text}"
         if cell.kind == "markdown":
             text = exercises.get(cell.lines[0], text)
         make = v4.new_markdown_cell if cell.kind == "markdown" else v4.new_code_cell

@@ -1,5 +1,4 @@
 # minimum: code 24, check 3, widget 2
-# not yet: banner, lines, last
 # %% [markdown]
 # # 00 · Start here
 #
@@ -15,34 +14,30 @@
 # %% [markdown]
 # ## 1 · Run a cell *(3 min)*
 #
-# Click the cell below and press **Shift + Enter**. The number in brackets counts the runs: run the cell again, and it
-# gets the next number. Run the cells of a lesson from top to bottom: each builds on the ones above.
+# Click the next cell and press **Shift + Enter**. A number appears in its brackets and counts the runs: run the cell again, and
+# it gets the next one. Run the cells of a lesson from top to bottom: each builds on those before it.
 
 # %%
 from cvlab import check, hint, photo, progress, show, solution
+from cvlab.widgets import BrightnessSlider
 
 cat = photo("chelsea")
-show(cat, title="A cat to you, an array to Python");
-
-# %% [markdown]
-# What is `cat`? Ask it. The shape says 300 rows, 451 columns and 3 colours for each pixel; `uint8` says that
-# each number is a whole number from 0 to 255.
-
-# %%
-cat.shape, cat.dtype, cat.min(), cat.max()
+BrightnessSlider(cat)
 
 # %% [markdown]
 # ## 2 · Move a slider *(3 min)*
 #
-# This is a *widget*: a picture that answers. Drag a slider, or click it and use the arrow keys. Under the picture
-# stands what you see, in numbers.
+# What has just appeared is a *widget*: a picture that answers. Drag a slider, or click it and use the arrow keys; the
+# widget says in numbers what you see.
 #
 # **Your task is in the widget.** Predict first: what happens to a pixel of value 250 when everything gets 20 brighter?
+#
+# What is `cat`? Ask it. The shape says 300 rows, 451 columns and 3 colours for each pixel; `uint8` says that
+# each number is a whole number from 0 to 255.
 
 # %%
-from cvlab.widgets import BrightnessSlider
-
-BrightnessSlider(cat)
+show(cat, title="A cat to you, an array to Python")
+cat.shape, cat.dtype, cat.min(), cat.max()
 
 # %% [markdown]
 # A number above 255 does not fit into `uint8`, so the widget *clips* it to 255. Many bright pixels then share one
@@ -81,8 +76,10 @@ nothing = torch.tensor([])                   # no numbers: (0,)
 
 # %%
 torch.manual_seed(0)
-print(torch.zeros(2, 3), torch.ones(2, 3), torch.rand(2, 3).round(decimals=2), sep="\n")
-torch.ones_like(rows).dtype, torch.rand_like(rows, dtype=torch.float32).dtype
+print(torch.zeros(2, 3), torch.ones(2, 3), sep="\n")
+print(torch.rand(2, 3).round(decimals=2))
+like = torch.rand_like(rows, dtype=torch.float32)
+torch.ones_like(rows).dtype, like.dtype
 
 # %% [markdown]
 # Random integers make no sense between 0 and 1, so `rand_like(rows)` without a `dtype` is an error. Read the last
@@ -118,7 +115,8 @@ x[1, 2], x[1].shape, x[:, 1:3].shape
 # times columns. **Predict** the shape of `rows @ rows.T` before you run the cell.
 
 # %%
-print(torch.cat([rows, rows], dim=0).shape, torch.cat([rows, rows], dim=1).shape)
+for dim in (0, 1):
+    print(f"dim={dim}:", torch.cat([rows, rows], dim=dim).shape)
 print(rows * rows)
 rows @ rows.T
 
@@ -163,7 +161,8 @@ print("after x = x.to('meta'):", x.device)
 layer = torch.nn.Linear(2, 2)
 layer.to("meta")
 print("after layer.to('meta'):", layer.weight.device)
-device = "cuda" if torch.cuda.is_available() else "cpu"  # the line every lesson uses
+# The line every lesson uses:
+device = "cuda" if torch.cuda.is_available() else "cpu"
 
 # %% [markdown]
 # ## 5 · PyTorch finds slopes *(6 min)*
@@ -179,9 +178,10 @@ y.backward()
 print("slope at 3:", x.grad.item())
 (x**2).backward()  # its slope at 3 is 6
 print("a second backward adds up: 8 + 6 =", x.grad.item())
-x.grad = None  # so forget the first one before you ask again
+x.grad = None  # so forget the first before you ask again
 with torch.no_grad():
-    print("notes taken:", y.requires_grad, "| inside no_grad:", (x**2).requires_grad)
+    print("notes taken:", y.requires_grad)
+    print("inside no_grad:", (x**2).requires_grad)
 
 # %% [markdown]
 # ### The graph is made while the code runs
@@ -197,20 +197,22 @@ for start in (3.0, -3.0):
     x = torch.tensor(start, requires_grad=True)
     y = bend(x)
     y.backward()
-    print(f"at {start}: last operation {y.grad_fn.name()}, slope {x.grad.item()}")
+    last = y.grad_fn.name()
+    print(f"at {start}: last operation {last}, slope {x.grad}")
 
 # %% [markdown]
 # ## 6 · Pass a check *(12 min)*
 #
-# Now you write. Replace the `raise` line, run the cell, then run the check under it. A wrong answer costs nothing: the
+# Now you write. Replace the `raise` line, run the cell, then run the check that follows it. A wrong answer costs nothing: the
 # check shows the smallest case that fails, and what probably happened. Stuck? `hint(mirror)`, and again for the next
-# one. `solution(mirror)` shows ours.
-#
-# **Exercise 1 · `mirror`** *(3 minutes, easy)*. Swap left and right. The picture you are given must stay as it is.
+# one. `solution(mirror)` shows ours beside yours.
+
+# %% [markdown]
+# **Exercise.** Swap left and right. The picture you are given must stay as it is.
 
 # %% tags=["exercise"]
 def mirror(image):
-    """Return `image`, (H, W) or (H, W, 3), with its columns in reverse order."""
+    """Return `image`, (H, W) or (H, W, 3), columns reversed."""
     ### BEGIN SOLUTION
     return image[:, ::-1]
     ### END SOLUTION
@@ -219,26 +221,29 @@ def mirror(image):
 check(mirror)
 
 # %% [markdown]
-# **Exercise 2 · `to_batch`** *(4 minutes, medium)*. Networks take pictures in *batches*: one float tensor of shape
+# **Exercise.** Networks take pictures in *batches*: one float tensor of shape
 # (N, 1, H, W), for N grey pictures with one channel each, with values from 0 to 1.
 
 # %% tags=["exercise"]
 def to_batch(images):
-    """Turn a list of N arrays (H, W) uint8 into one float32 tensor (N, 1, H, W) with values in [0, 1]."""
+    """Turn N arrays (H, W) uint8 into a float32 tensor.
+
+    It is (N, 1, H, W), with values in [0, 1].
+    """
     ### BEGIN SOLUTION
-    batch = torch.from_numpy(np.stack(images))  # (N, H, W) uint8
-    return batch.unsqueeze(1).float() / 255  # (N, 1, H, W) float32
+    batch = torch.from_numpy(np.stack(images))  # (N, H, W)
+    return batch.unsqueeze(1).float() / 255  # (N, 1, H, W)
     ### END SOLUTION
 
 # %%
 check(to_batch)
 
 # %% [markdown]
-# **Exercise 3 · `slope`** *(3 minutes, medium)*. Let PyTorch find the slope of a function at a number. The cell in section 5 has all the parts.
+# **Exercise.** Let PyTorch find the slope of a function at a number. The cell in section 5 has all the parts.
 
 # %% tags=["exercise"]
 def slope(function, x):
-    """Return how fast `function` rises at the number `x`, as a float."""
+    """Return how fast `function` rises at `x`, as a float."""
     ### BEGIN SOLUTION
     x = torch.tensor(float(x), requires_grad=True)
     function(x).backward()
@@ -249,10 +254,7 @@ def slope(function, x):
 check(slope)
 
 # %% [markdown]
-# Your results are kept in one small file on this machine and sent nowhere. `progress()` shows every lesson.
-
-# %%
-progress("00")
+# Your results are kept in one small file on this machine and sent nowhere. `progress()` shows them for every lesson.
 
 # %% [markdown]
 # ## 7 · Where packages come from *(4 min)*
@@ -279,10 +281,13 @@ from pathlib import Path
 
 folder = Path(tempfile.mkdtemp(), "cv")
 venv.create(folder)
-python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-run = subprocess.run([python, "-c", "import numpy"], capture_output=True, text=True)
+windows = sys.platform == "win32"
+python = folder / ("Scripts/python.exe" if windows else "bin/python")
+command = [python, "-c", "import numpy"]
+run = subprocess.run(command, capture_output=True, text=True)
+here = "found" if "numpy" in sys.modules else "missing"
 print("in cv, import numpy: ", run.stderr.splitlines()[-1])
-print("in here, import numpy:", "found" if "numpy" in sys.modules else "missing")
+print("in here, import numpy:", here)
 shutil.rmtree(folder)
 folder.exists()
 
@@ -296,8 +301,10 @@ from importlib.metadata import packages_distributions
 
 installed = packages_distributions()
 for module in ("cv2", "PIL", "skimage", "logging"):
-    parts = "part of Python: install nothing" if module in sys.stdlib_module_names else ", ".join(installed[module])
-    print(f"import {module:8} comes from  {parts}")
+    comes_from = ", ".join(installed.get(module, []))
+    if module in sys.stdlib_module_names:
+        comes_from = "part of Python: install nothing"
+    print(f"import {module:8} comes from  {comes_from}")
 
 # %% [markdown]
 # ## The map
@@ -331,12 +338,15 @@ for module in ("cv2", "PIL", "skimage", "logging"):
 from torchvision.transforms.v2 import functional as F
 
 colours = torch.from_numpy(cat)  # (300, 451, 3)
-mirrored, swapped = (torch.flip(colours, dims=[axis]).numpy() for axis in (1, -1))
-print("dims=[1] is np.fliplr:", np.array_equal(np.fliplr(cat), mirrored))
-print("dims=[-1] swaps red and blue:", np.array_equal(cat[..., ::-1], swapped))
-batch = torch.stack([F.to_dtype(colours[None, :, :, c], torch.float32, scale=True) for c in (0, 1)])
-print("to_batch:", batch.shape, batch.dtype, round(batch.max().item(), 3))
-print("slope:", torch.func.grad(lambda x: x**2 + 2 * x)(torch.tensor(3.0)).item())
+mirrored, swapped = torch.flip(colours, [1]), torch.flip(colours, [-1])
+same, turned = np.fliplr(cat), cat[..., ::-1]
+print("dims=[1] is np.fliplr:", np.array_equal(same, mirrored))
+print("dims=[-1] swaps red and blue:", np.array_equal(turned, swapped))
+grey = torch.stack([colours[None, :, :, c] for c in (0, 1)])
+batch = F.to_dtype(grey, torch.float32, scale=True)
+print("to_batch:", batch.shape, batch.dtype, batch.max().item())
+slope_of = torch.func.grad(lambda x: x**2 + 2 * x)
+print("slope:", slope_of(torch.tensor(3.0)).item())
 
 # %% [markdown]
 # **Where it breaks.** `image[:, ::-1]` copies nothing: it is a *view*, a second name for the caller's pixels (section 4's first trap), so painting on
@@ -345,7 +355,8 @@ print("slope:", torch.func.grad(lambda x: x**2 + 2 * x)(torch.tensor(3.0)).item(
 
 # %%
 view = cat[:, ::-1]
-print("the mirrored cat is the cat's own memory:", np.shares_memory(view, cat))
+shared = np.shares_memory(view, cat)
+print("the mirrored cat is the cat's own memory:", shared)
 try:
     torch.from_numpy(view)
 except ValueError as error:
@@ -360,3 +371,6 @@ torch.from_numpy(view.copy()).shape
 # [JupyterLab: the interface](https://jupyterlab.readthedocs.io/en/stable/user/interface.html). The cat is Chelsea, by Stéfan van der Walt (CC0).
 #
 # **In one line:** a picture is an array of numbers, and everything you will do to it starts with its shape.
+
+# %%
+progress("00")

@@ -4,7 +4,7 @@ import pytest
 from support.sealed import ROOT
 
 from cvlab.course.banner import banner
-from cvlab.course.compose import inputs
+from cvlab.course.compose import FOLDED, RUN_FIRST, inputs
 from cvlab.course.source import SourceError, read_lesson
 
 SOURCE = """\
@@ -61,8 +61,16 @@ def test_a_mark_without_its_exercise_is_an_error(tmp_path, old, new, message):
         inputs(read(tmp_path, SOURCE.replace(old, new)), "student")
 
 
+def test_a_folded_set_up_cell_says_what_to_do(tmp_path):
+    text = SOURCE + '# %% tags=["setup", "fold"]\n'
+    *_, plain = inputs(read(tmp_path, SOURCE + '# %% tags=["setup"]\n'), "student").cells
+    *_, folded = inputs(read(tmp_path, text), "student").cells
+    assert folded.source == f"{RUN_FIRST}\n{plain.source}"
+    assert folded.metadata == {"tags": ["setup", "fold"], **FOLDED}
+
+
 def test_the_sheet_finds_the_banner():
     """JupyterLab makes a heading's id from its text; the sheet that frames the exercise's cells looks for it."""
     sheet = (ROOT / "cvlab/course/lesson.css").read_text()
-    assert sheet.count('blockquote > h4[data-jupyter-id^="Exercise-"]') == 3
+    assert sheet.count('> h4[data-jupyter-id^="Exercise-"]') == sheet.count(":has(") == 5
     assert '><h4 style="margin: 0">Exercise ' in banner("mirror")

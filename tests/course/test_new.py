@@ -96,6 +96,6 @@ def test_the_skeleton_builds_and_passes(tmp_path):
     run("-m", "cvlab.course.cli", "build", "95")
     run("-m", "cvlab.course.cli", "build", "--check", "95")
     places = ["tests/test_house.py", "tests/some_new_topic", "tests/course/test_publish.py", *written[:4]]
-    places += [f"tests/notebooks/test_{name}.py" for name in ("notebooks", "sync", "sittings")]
+    places += [f"tests/notebooks/test_{name}.py" for name in ("notebooks", "page", "sync", "sittings")]
     places += [f"tests/engine/test_{name}.py" for name in ("exercises", "mutants", "widgets", "registry")]
     run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", OURS, *places)

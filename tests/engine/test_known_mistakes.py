@@ -110,5 +110,5 @@ def test_unclipped_indices_are_told_by_the_cases_that_do_not_raise(dtype):
         return image[rows[:, None], cols]
 
     assert grade(registry.find("resize_nearest"), resize_nearest).message.startswith(
-        "You added 0.5 after scaling."
+        "You added `0.5` after scaling."
     )

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from cvlab.checks import check, hint, progress, solution
 from cvlab.checks._engine import progress as stored
+from cvlab.checks._engine import report
 from cvlab.checks._engine.registry import LESSONS
 from cvlab.course import cli
 
@@ -22,7 +23,7 @@ from cvlab.course import cli
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     monkeypatch.setattr(stored, "_unsaved", [])
-    monkeypatch.setattr(stored, "LESSONS", {key: LESSONS[key] for key in ("00", "01")})
+    monkeypatch.setattr(report, "LESSONS", {key: LESSONS[key] for key in ("00", "01")})
     monkeypatch.setenv("CVLAB_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
 
@@ -45,11 +46,12 @@ def test_attempts_hints_and_solutions_are_counted(home):
         "to_batch": {"attempts": 1, "hints": 2, "solved": False, "solution_seen": False},
     }
     assert repr(progress()) == (
-        "lesson  done   attempts  hints\n"
-        "00       1/3          2      2  still open: to_batch, slope\n"
-        "01       0/7          0      0  still open: to_rgb, resize_nearest, normalize, denormalize, hwc_to_chw,"
-        " center_crop, psnr\n"
-        "1 of 10 exercises solved."
+        "lesson                       exercises  solved  minutes left\n"
+        "00 Start here                ●◐○           1/3             7\n"
+        "01 Images and preprocessing  ○○○○○○○       0/7            30\n"
+        "● solved  ◐ tried  ○ open\n"
+        "1 of 10 exercises solved, about 37 minutes left.\n"
+        "Next: `to_batch` in lesson 00, Start here (4 min, medium)."
     )
 
 
@@ -75,7 +77,9 @@ def test_solved_stays_solved_and_stubs_are_no_attempts(home):
 
 
 def test_nothing_yet():
-    assert repr(progress()).endswith("0 of 10 exercises solved.")
+    assert repr(progress()).endswith(
+        "0 of 10 exercises solved, about 40 minutes left.\nNext: `mirror` in lesson 00, Start here (3 min, easy)."
+    )
 
 
 WRITER = """
@@ -359,7 +363,7 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
 
 def test_progress_of_one_lesson_counts_only_its_exercises():
     text = repr(progress("00"))
-    assert text.splitlines()[-1] == "0 of 3 exercises solved."
+    assert text.splitlines()[0] == "Lesson 00 · Start here: 0 of 3 exercises solved, about 10 minutes left"
     assert "to_rgb" not in text
     with pytest.raises(ValueError, match="lesson must be one of '00'"):
         progress("0")

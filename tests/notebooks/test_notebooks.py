@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.sealed import ROOT, run_nbval
-from support.sittings import tagged
+from support.sittings import code_lines, tagged
 
 from cvlab.checks._engine import registry
 from cvlab.course.build import KEEP, count
@@ -133,7 +133,7 @@ def test_lesson_has_its_parts(name):
     assert re.search(r"\d+ minutes", prose[0]), "the first cell says how many minutes"
     setup = [cell for cell in cells if tagged(cell, "setup")]
     assert len(setup) == 1
-    assert len(setup[0].source.splitlines()) <= SETUP_LINES
+    assert code_lines(setup[0]) <= SETUP_LINES
     least = 1 if lesson_of(name).draft else FEWER.get(name, EXERCISES)
     assert len(lesson_of(name).exercises()) >= least
     for part in ("in the library", "where it breaks", "sources"):

@@ -14,7 +14,7 @@ from cvlab.course.pictures import SIZE, cover, trimmed
 from cvlab.course.source import solved
 
 FITS, WIDEST, WIDE_SHARE = 66, 100, 0.1  # characters of a line of code; the share of lines that may be wider
-COVERED = 0.65  # of the README's small picture
+COVERED = 0.6  # of the README's small picture
 FIRST_CELLS = 4  # code cells, the set-up cell among them
 THING = "(?:picture|figure|plot|chart|widget|table|image)s?"
 PLACES = re.compile(
@@ -114,6 +114,8 @@ def test_the_last_cell_shows_what_was_solved(name):
 def test_the_cover_is_readable_when_small(name):
     """The README shows it in 240 x 150: one that is much wider or higher would leave most of that white."""
     lesson = LESSONS[name]
+    if lesson.draft:
+        pytest.skip("the README shows no draft")
     width, height = trimmed(cover(notebook_path(ROOT, lesson, "student"))).size
     scale = min(SIZE[0] / width, SIZE[1] / height)
     share = scale**2 * width * height / (SIZE[0] * SIZE[1])

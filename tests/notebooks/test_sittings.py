@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from support.sealed import ROOT
-from support.sittings import alone, forgetful, header, sections, tagged
+from support.sittings import alone, code_lines, forgetful, header, sections, tagged
 
 from cvlab.course.compose import inputs, read_lessons
 from cvlab.course.execute import CellError, run_notebook
@@ -43,7 +43,7 @@ def test_each_later_sitting_begins_with_an_again_cell(name):
     ], "the sections from one `again` cell to the next are those that the first cell promises"
     for cell in SOLVED[name].cells:
         if tagged(cell, "again"):
-            assert len(cell.source.splitlines()) <= AGAIN_LINES, cell.id
+            assert code_lines(cell) <= AGAIN_LINES, cell.id
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -56,7 +56,8 @@ check(print)
 progress("01")
 ---
 import matplotlib.pyplot as plt, numpy as np
-from cvlab.draw import show
+from cvlab.draw import show, theme
+theme()
 fig, ax = plt.subplots(figsize=(3, 2)); ax.plot([1, 3, 2]); ax.set_title("a chart");
 ---
 show(np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8), title="a picture");

@@ -36,7 +36,7 @@ def places(path: str) -> list[str]:
     if parts[0] == "tests" and parts[-1].startswith("test_"):
         return [path]
     if parts[0] == "notebooks":
-        return ["tests/notebooks/test_sittings.py"]
+        return ["tests/notebooks/test_page.py", "tests/notebooks/test_sittings.py"]
     return ["tests/course/test_environment.py"] if path in ("Makefile", "pyproject.toml") else []
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import nbformat.v4 as v4
 
-__all__ = ["Sitting", "alone", "forgetful", "header", "sections", "tagged"]
+__all__ = ["Sitting", "alone", "code_lines", "forgetful", "header", "sections", "tagged"]
 
 _TOTAL = re.compile(r"^\*(\d+) minutes", re.MULTILINE)
 _SITTING = re.compile(r"(\d+)(?: (?:to|and) (\d+))? \((\d+) min\)")
@@ -24,6 +24,11 @@ class Sitting:
 def tagged(cell, tag: str) -> bool:
     """Tell whether a notebook's cell has the tag."""
     return tag in cell.metadata.get("tags", [])
+
+
+def code_lines(cell) -> int:
+    """Count a cell's lines, one that is only a comment not among them."""
+    return sum(not line.startswith("#") for line in cell.source.splitlines())
 
 
 def header(notebook) -> tuple[int, list[Sitting]]:

@@ -50,7 +50,7 @@ class Solution:
         same = self.own == self.source
         body = beside(self.own, self.source) if self.own and not same else code_block(self.source)
         notes = [*(["Yours reads the same."] if same else []), *([self.remark] if self.remark else [])]
-        return card("hint", self.heading, body=body, notes=notes)
+        return card("hint", self.heading, body=body, notes=notes, wide=True)
 
 
 def hint(function: Any = None, /) -> Hint | Result:

@@ -9,7 +9,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 _INDENT = "    "
 _FONT = "font-family: var(--jp-code-font-family, monospace); font-size: 0.92em"
 _GROUND = "background: var(--jp-layout-color2, rgba(128, 128, 128, 0.15)); border-radius: 3px"
-_BLOCK = f"{_FONT}; {_GROUND}; margin: 4px 0; padding: 6px 10px; white-space: pre-wrap; color: inherit"
+_BLOCK = f"{_FONT}; {_GROUND}; margin: 4px 0; padding: 6px 10px; white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; color: inherit"
 
 
 def to_html(text: str) -> str:

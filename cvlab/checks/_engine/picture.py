@@ -11,7 +11,7 @@ from cvlab.checks._engine.describe import is_tensor, plain
 
 __all__ = ["pictures"]
 
-_SIDE = 144  # pixels of the longer side, about
+_SIDE = 132  # pixels of the longer side, about: four fit into a window of 800
 _NUMBERS = 6  # numbers are written into pictures of at most this many rows and columns
 _DARK = 64  # a uint8 picture below this would be black to the eye: its brightest pixel is shown white
 _BLUE, _WHITE, _RED = np.array([[0, 114, 178], [255, 255, 255], [213, 94, 0]], float)  # Okabe-Ito

@@ -1,19 +1,29 @@
-"""The learner's progress: one small JSON file on this machine, never sent anywhere."""
+"""The learner's progress: one small JSON file on this machine, never sent anywhere; `report` shows it."""
 
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from cvlab import _validate, settings
-from cvlab.checks._engine.registry import LESSONS, names
+from cvlab import settings
 from cvlab.store.files import write_whole
 
-__all__ = ["ProgressTable", "entry", "mistakes_met", "path", "progress", "read", "record", "state"]
+__all__ = [
+    "as_json",
+    "clean",
+    "entry",
+    "mistakes_met",
+    "new_record",
+    "path",
+    "read",
+    "reason",
+    "record",
+    "state",
+]
 
 Change = Callable[[dict], dict]
 
@@ -31,9 +41,14 @@ def path() -> Path:
     return settings.user_dir() / "progress.json"
 
 
+def new_record() -> dict[str, Any]:
+    """Return the record of an exercise that nobody has touched: attempts, hints, solved, solution_seen."""
+    return dict(_EMPTY)
+
+
 def entry(name: str) -> dict[str, Any]:
-    """Return the record of one exercise: attempts, hints, solved, solution_seen."""
-    return read()[0].get(name, dict(_EMPTY))
+    """Return the record of one exercise, which also holds `mistakes` once a known one was met."""
+    return read()[0].get(name, new_record())
 
 
 def read() -> tuple[dict[str, dict], str]:
@@ -44,8 +59,8 @@ def read() -> tuple[dict[str, dict], str]:
     try:
         records, remark = _stored()
     except OSError as error:
-        reason = _reason(error)
-        records, remark = {}, f"Your progress could not be read ({reason}); this answer is still judged."
+        why = reason(error)
+        records, remark = {}, f"Your progress could not be read ({why}); this answer is still judged."
     return _changed(records, list(_unsaved)), remark
 
 
@@ -66,10 +81,10 @@ def record(name: str, change: Change) -> str:
             del _unsaved[: len(due)]
         return remark or weak
     except Timeout:
-        reason = f"another notebook has held its lock for {_WAIT:g} seconds"
+        why = f"another notebook has held its lock for {_WAIT:g} seconds"
     except OSError as error:
-        reason = _reason(error)
-    return f"Your progress could not be saved ({reason}); it is kept until this kernel ends."
+        why = reason(error)
+    return f"Your progress could not be saved ({why}); it is kept until this kernel ends."
 
 
 def _stored() -> tuple[dict[str, dict], str]:
@@ -79,7 +94,7 @@ def _stored() -> tuple[dict[str, dict], str]:
     except FileNotFoundError:
         return {}, ""
     try:
-        records, sound = _clean(json.loads(raw))
+        records, sound = clean(json.loads(raw))
     except (ValueError, RecursionError):
         records, sound = {}, False
     return records, "" if sound else _keep_aside(raw)
@@ -110,17 +125,18 @@ def _locked(lock: Path) -> Iterator[str]:
         held.release()
 
 
-def _json(content: Any) -> bytes:
+def as_json(content: Any) -> bytes:
+    """Return the bytes of a JSON file."""
     return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
 def _write_private(file: Path, content: Any) -> None:
     """Write JSON whole or not at all, for the eyes of this user only."""
-    write_whole(file, _json(content))
+    write_whole(file, as_json(content))
     file.chmod(0o600)
 
 
-def _clean(data: Any) -> tuple[dict[str, dict], bool]:
+def clean(data: Any) -> tuple[dict[str, dict], bool]:
     """Return the sound records of a parsed file, and whether all of it was sound."""
     found = data.get("exercises") if isinstance(data, dict) else None
     if not isinstance(found, dict):
@@ -137,7 +153,7 @@ def _is_record(value: Any) -> bool:
     return counts and all(isinstance(value[key], bool) for key in ("solved", "solution_seen"))
 
 
-def mistakes_met(record: dict) -> dict[str, int]:
+def mistakes_met(record: Mapping) -> dict[str, int]:
     """Return how often each known mistake was met, by its name; what is no such count is left out.
 
     At most fifty names: more than any exercise knows, so that a file cannot grow without end.
@@ -148,7 +164,7 @@ def mistakes_met(record: dict) -> dict[str, int]:
     return dict(sound[:50])
 
 
-def state(record: dict) -> str:
+def state(record: Mapping) -> str:
     """Name how far an exercise is: "solved", "tried" or "open"."""
     return "solved" if record["solved"] else "tried" if record["attempts"] else "open"
 
@@ -162,67 +178,6 @@ def _keep_aside(raw: bytes) -> str:
     return "Your progress file is damaged; what could be read is used."
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """Return the system's words for an error."""
     return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
-
-
-class ProgressTable:
-    """How far the learner is: prints as a table."""
-
-    def __init__(self, records: dict[str, dict], remark: str = "", lessons: Sequence[str] = tuple(LESSONS)):
-        self.records, self.remark, self.lessons = records, remark, lessons
-
-    def __repr__(self) -> str:
-        lines = ["lesson  done   attempts  hints"]
-        done = total = 0
-        for lesson in self.lessons:
-            listed = names(lesson)
-            own = [self.records.get(name, _EMPTY) for name in listed]
-            solved = sum(r["solved"] for r in own)
-            done, total = done + solved, total + len(listed)
-            counts = sum(r["attempts"] for r in own), sum(r["hints"] for r in own)
-            left = [name for name, r in zip(listed, own, strict=True) if not r["solved"]]
-            todo = f"  still open: {', '.join(left)}" if left else "  complete"
-            lines.append(f"{lesson:<6}  {solved:>2}/{len(listed):<2}  {counts[0]:>8}  {counts[1]:>5}{todo}")
-        lines.append(f"{done} of {total} exercises solved.")
-        return "\n".join(lines + ([self.remark] if self.remark else []))
-
-
-def progress(lesson: str | None = None, *, export: str | Path | None = None) -> ProgressTable:
-    """Show how far you are; with `export`, also write it to a JSON file, to hand in or to keep.
-
-    Args:
-        lesson: show this lesson only, as in "01".
-        export: path of the JSON file to write; it is replaced if it exists.
-
-    Raises:
-        ValueError: there is no such lesson.
-        OSError: the file cannot be written there.
-    """
-    if lesson is not None:
-        _validate.one_of(lesson, "lesson", tuple(LESSONS))
-    records, remark = read()
-    if export is not None:
-        lessons = {key: names(key) for key in LESSONS}
-        _export(export, {"version": 1, "lessons": lessons, "exercises": records})
-    return ProgressTable(records, remark, tuple(LESSONS) if lesson is None else (lesson,))
-
-
-def _export(export: str | Path, content: Any) -> None:
-    try:
-        target = Path(export).expanduser().absolute()
-        if target.is_dir():
-            raise IsADirectoryError(
-                f"export must be a file name, such as progress.json; got the folder {target}"
-            )
-        if not target.parent.is_dir():
-            raise FileNotFoundError(f"export must lie in an existing folder; there is no {target.parent}")
-        write_whole(target, _json(content))
-    except RuntimeError as error:  # a "~name" of nobody
-        raise FileNotFoundError(f"export must lie in an existing folder; got {export}: {error}") from None
-    except OSError as error:
-        if error.errno is None:  # said above
-            raise
-        raise type(error)(
-            f"export could not be written to {target}: {_reason(error)}; name another place"
-        ) from error

@@ -4,7 +4,7 @@ import ast
 import difflib
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cvlab.checks._engine.markup import safe
@@ -12,10 +12,10 @@ from cvlab.checks._engine.markup import safe
 __all__ = ["bare", "beside", "body", "learners_source", "source"]
 
 _FONT = "font-family: var(--jp-code-font-family, monospace); font-size: 0.92em; line-height: 1.45"
-_PRE = f"{_FONT}; margin: 0; padding: 0; white-space: pre-wrap; overflow-wrap: anywhere; color: inherit; background: none"
+_PRE = f"{_FONT}; margin: 0; padding: 0; white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; color: inherit; background: none"
 _MARKED = {  # sign, word, colours that stay readable on a light and on a dark page
-    "-": ("&minus;", "only in yours", "rgba(0, 114, 178, 0.18)", "#0072B2"),
-    "+": ("+", "only here", "rgba(0, 158, 115, 0.20)", "#009E73"),
+    "-": ("&minus;", "only here:", "rgba(0, 114, 178, 0.18)", "#0072B2"),
+    "+": ("+", "only here:", "rgba(0, 158, 115, 0.20)", "#009E73"),
 }
 
 
@@ -47,25 +47,42 @@ def bare(code: str) -> str:
         def twice(x):
             return 2 * x  # even
     """
-    lines = code.splitlines()
-    nodes = [n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
-    for node in sorted(nodes, key=lambda n: -n.lineno):
-        docstring = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
-        first = node.body[0].lineno
-        if first == node.lineno:
-            continue  # all on one line
-        if docstring and len(node.body) > 1:
-            del lines[docstring.lineno - 1 : docstring.end_lineno]
-            while docstring.lineno <= len(lines) and not lines[docstring.lineno - 1].strip():
-                del lines[docstring.lineno - 1]
-        if isinstance(node, ast.FunctionDef):
-            for argument in ast.walk(node.args):
-                if isinstance(argument, ast.arg):
-                    argument.annotation = None
-            node.returns, node.decorator_list, node.body = None, [], [ast.Pass()]
-            head = ast.unparse(node).splitlines()[0]
-            lines[node.lineno - 1 : first - 1] = [" " * node.col_offset + head]
-    return "\n".join(line.rstrip() for line in lines).rstrip()
+    lines = [line.encode() for line in code.splitlines()]  # ast counts bytes
+    nodes = list(ast.walk(ast.parse(code)))
+    for row, start, end, text in sorted(
+        (e for node in nodes for e in _annotations(node, lines)), reverse=True
+    ):
+        lines[row] = lines[row][:start] + text + lines[row][end:]
+    for first, last in sorted((span for node in nodes for span in _docstring(node)), reverse=True):
+        del lines[first:last]
+        while first < len(lines) and not lines[first].strip():
+            del lines[first]
+    return "\n".join(line.decode().rstrip() for line in lines).rstrip()
+
+
+def _annotations(node: ast.AST, lines: list[bytes]) -> Iterator[tuple[int, int, int, bytes]]:
+    """Yield (row, start, end, text in its place) of what a node annotates within one line."""
+    if isinstance(node, ast.arg) and node.annotation and node.lineno == node.end_lineno:
+        start, end, line = (
+            node.col_offset + len(node.arg.encode()),
+            node.end_col_offset,
+            lines[node.lineno - 1],
+        )
+        default = line[end:].startswith(b" = ")
+        yield node.lineno - 1, start, end + 3 * default, b"=" * default
+    returns = getattr(node, "returns", None)
+    if isinstance(returns, ast.expr) and returns.lineno == returns.end_lineno:
+        start = lines[returns.lineno - 1].rfind(b" ->", 0, returns.col_offset)
+        if start >= 0:
+            yield returns.lineno - 1, start, returns.end_col_offset, b""
+
+
+def _docstring(node: ast.AST) -> Iterator[tuple[int, int]]:
+    """Yield the lines of a docstring that others follow."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node, clean=False) is not None:
+        first = node.body[0]
+        if len(node.body) > 1 and node.lineno < first.lineno and first.end_lineno < node.body[1].lineno:
+            yield first.lineno - 1, first.end_lineno
 
 
 def body(code: str) -> str:
@@ -98,12 +115,15 @@ def _column(label: str, lines: list[str], sign: str, marked: set[int]) -> str:
 
 
 def _line(text: str, sign: str) -> str:
-    gutter = "display: inline-block; width: 1.4em; text-align: center; font-weight: bold; margin-left: -1.4em"
-    layout = "display: block; padding-left: 1.4em; border-left: 3px solid "
+    """Return one line of code; where it is too long, it goes on indented by four more."""
+    hang = len(text) - len(text.lstrip()) + 4
+    layout = f"display: block; padding-left: calc(1.6em + {hang}ch); text-indent: -{hang}ch; border-left: 3px solid "
+    shown = f"{safe(text) or ' '}\n</span>"
     if not sign:
-        return f'<span style="{layout}transparent">{safe(text) or " "}\n</span>'
+        return f'<span style="{layout}transparent">{shown}'
     mark, word, ground, edge = _MARKED[sign]
+    gutter = "display: inline-block; width: 1.6em; margin-left: -1.6em; text-indent: 0; text-align: center; font-weight: bold"
     return (
-        f'<span style="{layout}{edge}; background: {ground}"><span style="{gutter}" aria-label="{word}" role="img">'
-        f"{mark}</span>{safe(text) or ' '}\n</span>"
+        f'<span style="{layout}{edge}; background: {ground}">'
+        f'<span role="img" aria-label="{word}" style="{gutter}">{mark}</span>{shown}'
     )

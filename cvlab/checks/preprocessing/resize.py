@@ -121,7 +121,7 @@ RESIZE_NEAREST = Exercise(
         Mistake(
             "half a pixel after scaling",
             _picked(lambda i, old, new: np.minimum(i * old / new + 0.5, old - 1)),
-            "You added 0.5 after scaling. It is half a new pixel: add it to i first, then multiply by `H / "
+            "You added `0.5` after scaling. It is half a new pixel: add it to i first, then multiply by `H / "
             "height`.",
         ),
         Mistake(

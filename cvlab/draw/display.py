@@ -1,9 +1,12 @@
 """How a figure gets into a notebook: sharp, described in words, small, and at home on a light and a dark page."""
 
 import base64
+import contextlib
 import io
 
 import numpy as np
+
+from cvlab.draw.paper import paper, themed_paper
 
 __all__ = ["alt_text", "describe", "describe_figures", "encoded", "has_picture"]
 
@@ -129,15 +132,17 @@ def _drawn(figure):
         if ax.images:
             ax.grid(False)  # the theme's grid would lie over the picture
     own, stream = figure.canvas, io.BytesIO()
+    photos = has_picture(figure)
     try:
-        FigureCanvasAgg(figure).print_figure(
-            stream,
-            format="png",
-            dpi=dense,
-            bbox_inches="tight",
-            facecolor=figure.get_facecolor(),
-            pil_kwargs={"compress_level": 1},
-        )
+        with themed_paper(figure) if photos else contextlib.nullcontext():
+            FigureCanvasAgg(figure).print_figure(
+                stream,
+                format="png",
+                dpi=dense,
+                bbox_inches="tight",
+                facecolor=figure.get_facecolor(),
+                pil_kwargs={"compress_level": 1},
+            )
     finally:
         figure.set_canvas(own)
         for text in figure.findobj(Text):
@@ -145,9 +150,9 @@ def _drawn(figure):
                 None  # it would hold the big canvas, 5 MB, as long as a cell's name holds the figure
             )
     drawn = Image.open(stream).convert("RGBA")
-    paper = Image.new("RGBA", drawn.size, "white")
-    paper.alpha_composite(drawn)
-    return paper.convert("RGB")
+    page = Image.new("RGBA", drawn.size, paper() if photos else "white")
+    page.alpha_composite(drawn)
+    return page.convert("RGB")
 
 
 def _png(picture) -> bytes:

@@ -8,6 +8,7 @@ import ipywidgets
 import traitlets
 
 import cvlab.draw
+from cvlab.draw.paper import hear
 
 __all__ = ["PAGE_CSS", "PAGE_JS", "PictureView"]
 
@@ -51,6 +52,7 @@ class PictureView(anywidget.AnyWidget):
     @traitlets.observe("theme")
     def _hear(self, change) -> None:
         PictureView.heard = change.new
+        hear(change.new)
 
     def __init__(self, **traits):
         super().__init__(layout=ipywidgets.Layout(max_width="100%", margin="6px 0"), **traits)

@@ -41,7 +41,9 @@ def figure_size(images, cols: int, *, titles=None, cell: float = 0) -> tuple[flo
         tall = max(wide / shape for shape, wide in row)
         texts = titles[start : start + cols] if titles else []
         lines = [wrapped(t, 72 * wide, NAME).count("\n") + 1 for t, wide in zip(texts, inches, strict=False)]
-        heights.append(min(max(tall, 0.5), 6.0) + 0.15 + 1.2 * NAME / 72 * max(lines, default=0))
+        heights.append(
+            min(max(tall, 0.5), WIDTH if cell else 6.0) + 0.15 + 1.2 * NAME / 72 * max(lines, default=0)
+        )
     return width, heights, shares
 
 
@@ -57,7 +59,7 @@ def caption(ax, text: str) -> None:
     alone = len(ax.figure.axes) == 1
     size, weight = (HEAD, "bold") if alone else (NAME, "normal")
     width = 72 * (ax.figure.get_figwidth() if alone else _extent(ax)[0])
-    ax.set_title(wrapped(text, width, size, weight), fontsize=size, fontweight=weight)
+    ax.set_title(wrapped(text, width, size, weight), fontsize=size, fontweight=weight, loc="left")
 
 
 def wrapped(text: str, width: float, size: float, weight: str = "normal") -> str:

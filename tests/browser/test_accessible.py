@@ -5,7 +5,7 @@ from support.accessible import findings
 from support.browser import LESSONS
 
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
-CARDS = '''
+CARDS = """
 from cvlab import check, hint, progress, solution
 def to_rgb(image_bgr):
     return image_bgr.copy()
@@ -26,7 +26,7 @@ check(center_crop)
 check(print)
 ---
 progress("01")
-'''
+"""
 
 
 @pytest.fixture

@@ -360,7 +360,9 @@ def the_world():
 
 
 def test_a_check_changes_nothing(both_ways):
-    torch.use_deterministic_algorithms(False)  # the first call imports much, which an empty meta_path would stop
+    torch.use_deterministic_algorithms(
+        False
+    )  # the first call imports much, which an empty meta_path would stop
     before = the_world()
     assert judged(change_everything)
     after = the_world()

@@ -193,8 +193,7 @@ class Widget:
         return view
 
     def _picture_view(self) -> ipywidgets.Widget:
-        layout = ipywidgets.Layout(max_width="100%", margin="6px 0")
-        self._image = PictureView(format=self.format, title=self.title, layout=layout)
+        self._image = PictureView(format=self.format, title=self.title)
         self._image.observe(self._retheme, "theme")
         self.palette = DARK if self._image.theme == "dark" else LIGHT
         return self._image

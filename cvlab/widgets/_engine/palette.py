@@ -3,7 +3,7 @@
 import functools
 from typing import NamedTuple
 
-__all__ = ["DARK", "LIGHT", "Palette", "readable"]
+__all__ = ["DARK", "LIGHT", "Palette", "contrast", "ink_on", "readable"]
 
 Colour = tuple[int, int, int]
 DARKENED, LIGHTENED = (0, 0, 0), (255, 255, 255)
@@ -66,6 +66,16 @@ def readable(colour: Colour, ground: Colour) -> Colour:
         if contrast(mixed, ground) >= 4.5:
             return mixed
     return end
+
+
+def ink_on(colour: Colour) -> Colour:
+    """Return black or white, whichever is read better on `colour`.
+
+    Example:
+        >>> ink_on(LIGHT.green), ink_on(LIGHT.blue)
+        ((0, 0, 0), (255, 255, 255))
+    """
+    return max(((0, 0, 0), (255, 255, 255)), key=lambda ink: contrast(ink, colour))
 
 
 def contrast(a: Colour, b: Colour) -> float:

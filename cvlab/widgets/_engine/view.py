@@ -4,17 +4,18 @@ from pathlib import Path
 from typing import ClassVar
 
 import anywidget
+import ipywidgets
 import traitlets
 
 import cvlab.draw
+from cvlab.draw.paper import hear
 
 __all__ = ["PAGE_CSS", "PAGE_JS", "PictureView"]
 
 HERE = Path(__file__).parent
 PAGE_JS = (HERE / "page.js").read_text(encoding="utf-8")  # cvlabPageTheme, cvlabOnTheme, cvlabKeepNames
-PAGE_CSS = (Path(cvlab.draw.__file__).parent / "page.css").read_text(
-    encoding="utf-8"
-)  # goes to the whole page
+FIGURES_CSS = (Path(cvlab.draw.__file__).parent / "page.css").read_text(encoding="utf-8")
+PAGE_CSS = f"{FIGURES_CSS}\n{(HERE / 'page.css').read_text(encoding='utf-8')}"  # for the whole page: figures, controls
 
 
 class PictureView(anywidget.AnyWidget):
@@ -44,9 +45,17 @@ class PictureView(anywidget.AnyWidget):
     def _last_heard(self) -> str:
         return PictureView.heard
 
+    @traitlets.observe("width")
+    def _widen(self, change) -> None:
+        self.layout.width = f"{change.new}px"
+
     @traitlets.observe("theme")
     def _hear(self, change) -> None:
         PictureView.heard = change.new
+        hear(change.new)
+
+    def __init__(self, **traits):
+        super().__init__(layout=ipywidgets.Layout(max_width="100%", margin="6px 0"), **traits)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.width} x {self.height}, {self.theme})"

@@ -8,7 +8,8 @@ import numpy as np
 __all__ = ["LEAST", "differences", "patch_similarity"]
 
 LEAST = 0.9  # the similarity, 0 to 1, that every patch of two equal figures has
-PATCH = 32  # pixels; a changed word or marker must not drown in the rest of the figure
+PATCH = 32  # pixels as seen; a changed word or marker must not drown in the rest of the figure
+DENSE = 1.4  # pixels for each pixel as seen: from here on a figure is compared at half its size
 KINDS = ("image/png", "image/jpeg")
 
 
@@ -27,14 +28,15 @@ def differences(saved: list, now: list) -> list[str]:
 
 
 def patch_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the mean structural similarity (SSIM) of each patch of two pictures, about 1 where they are equal.
+    """Return the structural similarity (SSIM) of each patch of two pictures, about 1 where they are equal.
 
     Args:
         a: (H, W, 3) uint8, at least 7 pixels high and wide.
         b: the same shape.
 
     Returns:
-        (rows, cols) mean of each patch of at most 32 x 32 pixels.
+        (rows, cols) mean of each patch of at most 32 x 32 pixels, in the channel in which they differ most: one
+        hue may become another with hardly a change in the two others.
 
     Example:
         >>> black, white = np.zeros((40, 64, 3), np.uint8), np.full((40, 64, 3), 255, np.uint8)
@@ -45,21 +47,30 @@ def patch_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     from skimage.metrics import structural_similarity
 
-    each = structural_similarity(a, b, channel_axis=2, full=True)[1].mean(axis=2)  # (H, W)
-    rows, cols = (range(0, size, PATCH) for size in each.shape)
-    return np.array([[each[y : y + PATCH, x : x + PATCH].mean() for x in cols] for y in rows])
+    each = structural_similarity(a, b, channel_axis=2, full=True)[1]  # (H, W, 3)
+    rows, cols = (range(0, size, PATCH) for size in each.shape[:2])
+    return np.array(
+        [[each[y : y + PATCH, x : x + PATCH].mean(axis=(0, 1)).min() for x in cols] for y in rows]
+    )
 
 
 def _pictures(outputs: list) -> list[np.ndarray]:
-    """Decode the figures among outputs to (H, W, 3) uint8, what is transparent on white."""
+    """Decode the figures among outputs to (H, W, 3) uint8, what is transparent on white, as large as they are shown.
+
+    A figure that is drawn more densely than it is shown has four times the pixels: two by two become their mean.
+    """
     from PIL import Image
 
     found = []
-    for data in (output.get("data", {}) for output in outputs):
+    for output in outputs:
+        data, about = output.get("data", {}), output.get("metadata", {})
         for kind in (kind for kind in KINDS if kind in data):
             picture = Image.open(io.BytesIO(base64.b64decode(data[kind]))).convert("RGBA")
             paper = Image.new("RGBA", picture.size, "white")
-            found.append(np.asarray(Image.alpha_composite(paper, picture).convert("RGB")))
+            picture = Image.alpha_composite(paper, picture).convert("RGB")
+            if picture.width >= DENSE * about.get(kind, {}).get("width", picture.width):
+                picture = picture.reduce(2)
+            found.append(np.asarray(picture))
     return found
 
 

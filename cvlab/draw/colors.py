@@ -38,7 +38,7 @@ _CLASSES = {
 _SAME = {
     "car": "automobile", "boat": "ship", "aeroplane": "airplane", "motorbike": "motorcycle", "tvmonitor": "tv",
 }  # fmt: skip
-_OTHERS = [(color, shade) for shade in (None, _dark, _light) for color in PALETTE][:-1]
+_OTHERS = [(c, shade) for shade in (None, _dark, _light) for c in PALETTE if (c, shade) != (_BLUE, _light)]
 
 
 def class_color(name: str) -> str:

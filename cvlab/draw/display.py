@@ -1,15 +1,24 @@
 """How a figure gets into a notebook: sharp, described in words, small, and at home on a light and a dark page."""
 
 import base64
+import contextlib
 import io
 
 import numpy as np
+
+from cvlab.draw.paper import paper, themed_paper
 
 __all__ = ["alt_text", "describe", "describe_figures", "encoded", "has_picture"]
 
 DENSITY = 2  # pixels for each CSS pixel
 MOST_WIDTH = 900  # CSS pixels: as wide as JupyterLab's column
-JPEG = {"quality": 88, "subsampling": "4:2:0", "optimize": True}  # colour at the page's own density
+QUALITIES = (
+    (2, 88),
+    (2, 80),
+    (1.5, 82),
+    (1.5, 72),
+)  # (density, JPEG quality), until the file is small ENOUGH
+ENOUGH = 100_000  # bytes
 MOST_PANELS = 12  # titles that an alternative text holds
 MANY = 20_000  # colours: a figure with more is a photo, or as hard on a PNG as one
 LARGE = 100_000  # bytes of a PNG for which a JPEG is worth a try
@@ -106,16 +115,16 @@ def encoded(figure) -> tuple[str, bytes, int, int]:
     size = round(picture.width * scale), round(picture.height * scale)
     png = _png(picture) if picture.getcolors(MANY) else None
     if png is None or len(png) > LARGE:
-        jpeg = io.BytesIO()
-        picture.save(jpeg, "jpeg", **JPEG)
-        if png is None or len(jpeg.getvalue()) < 0.75 * len(png):
-            return "image/jpeg", jpeg.getvalue(), *size
+        jpeg = _jpeg(picture)
+        if png is None or len(jpeg) < 0.75 * len(png):
+            return "image/jpeg", jpeg, *size
     return "image/png", png, *size
 
 
 def _drawn(figure):
     """Return the figure as an RGB picture, and keep none of the big canvas."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Text
     from PIL import Image
 
     dense = 100 * DENSITY * min(1, MOST_WIDTH / 100 / figure.get_figwidth())
@@ -123,21 +132,27 @@ def _drawn(figure):
         if ax.images:
             ax.grid(False)  # the theme's grid would lie over the picture
     own, stream = figure.canvas, io.BytesIO()
+    photos = has_picture(figure)
     try:
-        FigureCanvasAgg(figure).print_figure(
-            stream,
-            format="png",
-            dpi=dense,
-            bbox_inches="tight",
-            facecolor=figure.get_facecolor(),
-            pil_kwargs={"compress_level": 1},
-        )
+        with themed_paper(figure) if photos else contextlib.nullcontext():
+            FigureCanvasAgg(figure).print_figure(
+                stream,
+                format="png",
+                dpi=dense,
+                bbox_inches="tight",
+                facecolor=figure.get_facecolor(),
+                pil_kwargs={"compress_level": 1},
+            )
     finally:
         figure.set_canvas(own)
+        for text in figure.findobj(Text):
+            text._renderer = (
+                None  # it would hold the big canvas, 5 MB, as long as a cell's name holds the figure
+            )
     drawn = Image.open(stream).convert("RGBA")
-    paper = Image.new("RGBA", drawn.size, "white")
-    paper.alpha_composite(drawn)
-    return paper.convert("RGB")
+    page = Image.new("RGBA", drawn.size, paper() if photos else "white")
+    page.alpha_composite(drawn)
+    return page.convert("RGB")
 
 
 def _png(picture) -> bytes:
@@ -151,4 +166,18 @@ def _png(picture) -> bytes:
             break
     stream = io.BytesIO()
     picture.save(stream, "png", optimize=True)
+    return stream.getvalue()
+
+
+def _jpeg(picture) -> bytes:
+    """Return the picture as JPEG: what is full of detail needs the most bytes, and shows the least of their lack."""
+    from PIL import Image
+
+    for density, quality in QUALITIES:
+        share, stream = density / DENSITY, io.BytesIO()
+        size = round(picture.width * share), round(picture.height * share)
+        smaller = picture if share == 1 else picture.resize(size, Image.Resampling.LANCZOS)
+        smaller.save(stream, "jpeg", quality=quality, subsampling="4:2:0", optimize=True, progressive=True)
+        if len(stream.getvalue()) <= ENOUGH:
+            break
     return stream.getvalue()

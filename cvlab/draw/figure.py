@@ -32,7 +32,8 @@ def figure_size(images, cols: int, *, titles=None, cell: float = 0) -> tuple[flo
     if len(images) == 1:
         width = min(width, max(3.0, TALLEST * shapes[0]))
     if cell:
-        needed = (max(image.shape[1] for image in images) * cell / 72 + 0.4) * sum(shares) / max(shares)
+        each = zip(images, shares if len(images) <= cols else [1.0] * len(images), strict=False)
+        needed = sum(shares) * max((image.shape[1] * cell / 72 + 0.4) / share for image, share in each)
         width = min(WIDTH, max(2.5, needed))
     inches = [width * share / sum(shares) for share in shares]
     heights = []
@@ -41,7 +42,9 @@ def figure_size(images, cols: int, *, titles=None, cell: float = 0) -> tuple[flo
         tall = max(wide / shape for shape, wide in row)
         texts = titles[start : start + cols] if titles else []
         lines = [wrapped(t, 72 * wide, NAME).count("\n") + 1 for t, wide in zip(texts, inches, strict=False)]
-        heights.append(min(max(tall, 0.5), 6.0) + 0.15 + 1.2 * NAME / 72 * max(lines, default=0))
+        heights.append(
+            min(max(tall, 0.5), WIDTH if cell else 6.0) + 0.15 + 1.2 * NAME / 72 * max(lines, default=0)
+        )
     return width, heights, shares
 
 
@@ -57,7 +60,7 @@ def caption(ax, text: str) -> None:
     alone = len(ax.figure.axes) == 1
     size, weight = (HEAD, "bold") if alone else (NAME, "normal")
     width = 72 * (ax.figure.get_figwidth() if alone else _extent(ax)[0])
-    ax.set_title(wrapped(text, width, size, weight), fontsize=size, fontweight=weight)
+    ax.set_title(wrapped(text, width, size, weight), fontsize=size, fontweight=weight, loc="left")
 
 
 def wrapped(text: str, width: float, size: float, weight: str = "normal") -> str:
@@ -108,7 +111,7 @@ def number_cell(images) -> float:
     """Return the points that a pixel needs so that its number, or three in colour, can be written into it."""
     longest = max(len(word) for image in images for value in image.ravel() for word in [_number(value)])
     lines = max(image.shape[2] if image.ndim == 3 else 1 for image in images)
-    return max(longest * DIGIT * TYPE + 4, lines * 1.2 * TYPE + 6)
+    return max(longest * DIGIT * TYPE + 4, lines * 1.2 * TYPE + 6, 2.2 * TYPE)
 
 
 def write_numbers(ax, image: np.ndarray) -> None:

@@ -169,4 +169,4 @@ def _place(ends: list[_End]) -> None:
         far = abs(place - y) > 0.6 * height or column - x > 4 * point
         end.text.xy = back.transform((x, y))
         end.text.set_position(back.transform((column + (2 * GAP * point if far else 0), place)))
-        end.text.arrow_patch.set_visible(far)
+        end.text.arrow_patch.set_visible(bool(far))

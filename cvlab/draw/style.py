@@ -1,5 +1,7 @@
 """How the course's figures look: one palette with fixed meanings, one type, white paper."""
 
+import contextlib
+
 from cvlab import _validate
 from cvlab.draw.display import describe_figures
 from cvlab.draw.memory import give_back_memory
@@ -46,6 +48,7 @@ def begin() -> None:
         theme()
 
 
+@contextlib.contextmanager
 def themed():
     """Return a context in which figures look as `theme` makes them; behind it all settings are as before.
 
@@ -60,7 +63,13 @@ def themed():
     """
     import matplotlib.pyplot as plt
 
-    return plt.rc_context(_look())
+    chosen = _chosen[:]
+    _chosen[:] = ["light"]  # what is drawn in here need not choose for the session
+    try:
+        with plt.rc_context(_look()):
+            yield
+    finally:
+        _chosen[:] = chosen
 
 
 def _look() -> dict:

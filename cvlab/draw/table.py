@@ -98,7 +98,7 @@ def table(rows, *, units=None, digits=None, sort=None, ascending=True, title=Non
     order = list(range(count))
     if sort is not None:
         _known(sort, names, "sort")
-        order = _sorted(columns[sort], ascending)
+        order = _sorted(columns[sort], ascending, sort)
     texts, numeric = [], []
     for name, values in columns.items():
         wanted = digits.get(name) if isinstance(digits, dict) else digits
@@ -155,10 +155,15 @@ def _known(name, names, argument: str) -> None:
         )
 
 
-def _sorted(values: list, ascending: bool) -> list[int]:
+def _sorted(values: list, ascending: bool, name) -> list[int]:
     """Return the order of the rows; what is missing comes last, equal values stay in their order."""
     there = [i for i, value in enumerate(values) if not _missing(value)]
-    there.sort(key=lambda i: values[i], reverse=not ascending)
+    try:
+        there.sort(key=lambda i: values[i], reverse=not ascending)
+    except TypeError as error:
+        raise ValueError(
+            f"sort must name a column whose values can be compared; got {name!r}: {error}"
+        ) from None
     return there + [i for i, value in enumerate(values) if _missing(value)]
 
 

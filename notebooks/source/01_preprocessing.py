@@ -1,5 +1,4 @@
-# minimum: code 76, check 7, widget 4
-# not yet: banner, lines, places, live, last, cover
+# minimum: code 83, check 7, widget 5
 # %% [markdown]
 # # 01 · Images and preprocessing
 #
@@ -13,34 +12,60 @@
 
 # %% tags=["setup"]
 
-# %%
+# %% tags=["fold"]
+# Import the libraries
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from PIL import Image
 
-from cvlab import check, draw, hint, photo, show, show_many, solution
+from cvlab import check, draw, hint, photo, progress
+from cvlab import show, show_many, solution
 from cvlab.preprocessing import preprocess
 from cvlab.world import photos
 
 draw.theme("light")
 
 # %% [markdown]
+# Two libraries shrink one cat by one method. The map *difference* is blue where OpenCV's number is the lower, red where it is the higher.
+# Try the five methods: on which do the two agree?
+
+# %%
+from cvlab.widgets import ResizeExplorer
+
+cat = photo("chelsea")
+ResizeExplorer(
+    cat, source="photo", size=60, reference="Pillow, same method",
+    task="Find a method on which OpenCV and Pillow agree to within 1.",
+    goal=lambda v: "OpenCV" in v["name"] and v["worst"] <= 1,
+)
+
+# %% [markdown]
 # This is the picture you will be able to explain: the same photo, made 224 x 224 by two libraries with the same
 # method, "bilinear". To the eye they are equal. Blue and red say where OpenCV's number is lower and higher: at every hair.
 
 # %%
-cat = photo("chelsea")
 by_cv2 = cv2.resize(cat, (224, 224), interpolation=cv2.INTER_LINEAR)
-by_pillow = np.asarray(Image.fromarray(cat).resize((224, 224), Image.Resampling.BILINEAR))
+pillow_cat, bilinear = Image.fromarray(cat), Image.Resampling.BILINEAR
+by_pillow = np.asarray(pillow_cat.resize((224, 224), bilinear))
 difference = by_cv2.astype(int) - by_pillow
+differ, most = (difference != 0).mean(), np.abs(difference).max()
 
-figure, axes = plt.subplots(1, 3, figsize=(8, 3), layout="constrained", dpi=80)
+# %% tags=["fold"]
+# Show both, and where they differ
+figure, axes = plt.subplots(1, 3, figsize=(7.6, 2.9), layout="constrained")
 show(by_cv2, title="OpenCV, bilinear", ax=axes[0])
 show(by_pillow, title="Pillow, bilinear", ax=axes[1])
-show(difference[..., 1], signed=True, limits=(-9, 9), title="OpenCV minus Pillow, green", ax=axes[2])
-print(f"{(difference != 0).mean():.0%} of the numbers differ, by up to {np.abs(difference).max()} of 255")
+green = difference[..., 1]
+show(green, signed=True, limits=(-9, 9), title="OpenCV minus Pillow", ax=axes[2])
+finding = f"{differ:.0%} of the numbers differ, by up to {most} of 255"
+figure.suptitle(finding, x=0.01, ha="left")
+draw.describe(figure, f"One cat by two libraries, alike to the eye, and a map of their difference, at every hair. {finding}.")
+
+# %% tags=["author"]
+assert 0.3 < differ < 0.95
+assert most > 20
 
 # %% [markdown]
 # ## 1 · A picture is an array *(12 min)*
@@ -50,18 +75,34 @@ print(f"{(difference != 0).mean():.0%} of the numbers differ, by up to {np.abs(d
 
 # %%
 coins = photo("coins")[..., 0]
-even = cv2.morphologyEx(cv2.GaussianBlur(coins, (0, 0), 2), cv2.MORPH_TOPHAT, np.ones((61, 61), np.uint8))
+blurred = cv2.GaussianBlur(coins, (0, 0), 2)
+square = np.ones((61, 61), np.uint8)
+even = cv2.morphologyEx(blurred, cv2.MORPH_TOPHAT, square)
 _, bright = cv2.threshold(even, 0, 255, cv2.THRESH_OTSU)
-show_many([coins, bright], titles=["A picture goes in", "Processing: another picture comes out"])
-print("Vision: there are", cv2.connectedComponents(bright)[0] - 1, "coins")  # label 0 is the background
+count = cv2.connectedComponents(bright)[0] - 1  # less the background
+
+# %% tags=["fold"]
+# Show the photo and the processed one
+titles = ["A picture goes in", "Another comes out"]
+figure, axes = plt.subplots(1, 2, figsize=(6.4, 2.8), layout="constrained")
+for image, title, ax in zip((coins, bright), titles, axes, strict=True):
+    show(image, title=title, ax=ax)
+print("Vision: there are", count, "coins")
+
+# %% tags=["author"]
+assert count == 24
 
 # %% [markdown]
 # This lesson is about what both begin with. Three questions to ask of every picture: what **shape**, what **dtype**, what **range**?
 
 # %%
-print(cat.shape, cat.dtype, cat.min(), cat.max())
+def facts(array):
+    return {"shape": array.shape, "dtype": array.dtype,
+            "lowest": array.min(), "highest": array.max()}
+
 gray = cv2.cvtColor(cat, cv2.COLOR_RGB2GRAY)
-print(gray.shape, gray.dtype, gray.min(), gray.max())
+named = {"cat": cat, "gray": gray}
+draw.table([{"array": name, **facts(named[name])} for name in named])
 
 # %% [markdown]
 # The shape is (rows, columns, channels). Cut out the corner of the cat's eye and the numbers become visible: one number a
@@ -70,7 +111,8 @@ print(gray.shape, gray.dtype, gray.min(), gray.max())
 # %%
 rows, cols = slice(112, 118), slice(160, 166)
 titles = ["Colour: three numbers a pixel", "Grey: one number a pixel"]
-show_many([cat[rows, cols], gray[rows, cols]], numbers=True, titles=titles);
+corners = [cat[rows, cols], gray[rows, cols]]
+show_many(corners, numbers=True, titles=titles);
 
 # %% [markdown]
 # **Rows and columns, or x and y?** An array is indexed `[row, column]`: down first. Geometry says (x, y): right first.
@@ -78,9 +120,15 @@ show_many([cat[rows, cols], gray[rows, cols]], numbers=True, titles=titles);
 
 # %%
 row, col = 112, 160
-print("cat[row, col]             ", cat[row, col].tolist())
-print("Pillow's getpixel((x, y)) ", list(Image.fromarray(cat).getpixel((col, row))))
-print("swapped by mistake        ", cat[col, row].tolist())
+answers = {
+    "cat[row, col]": cat[row, col].tolist(),
+    "Pillow's getpixel((x, y))": list(pillow_cat.getpixel((col, row))),
+    "cat[col, row]: swapped by mistake": cat[col, row].tolist(),
+}
+draw.table({"asked": list(answers), "red, green, blue": list(answers.values())})
+
+# %% tags=["author"]
+assert len({str(answer) for answer in answers.values()}) == 2
 
 # %% [markdown]
 # Walk through the photo, pixel by pixel. **Predict:** which slider moves you to the right, and which number of the point changes?
@@ -100,7 +148,8 @@ from cvlab.world import stickers
 rgba = stickers.load("dog", "noto", 1)
 rgb, alpha = rgba[..., :3], rgba[..., 3:] / 255
 petals = photo("flower")[150:246, 300:396]
-blended = (alpha * rgb + (1 - alpha) * petals).round().astype(np.uint8)
+blended = alpha * rgb + (1 - alpha) * petals
+blended = blended.round().astype(np.uint8)
 titles = ["Alpha dropped", "Alpha: white is opaque", "Blended over a photo"]
 show_many([rgb, alpha, blended], titles=titles);
 
@@ -120,10 +169,16 @@ bgr = cv2.imread(path)
 pillow = Image.open(path)
 scikit = skimage.io.imread(path)
 tensor = torchvision.io.decode_image(path)
-print("OpenCV      ", type(bgr).__name__, bgr.shape, bgr[0, 0].tolist())
-print("Pillow      ", type(pillow).__name__, pillow.size, list(pillow.getpixel((0, 0))))
-print("scikit-image", type(scikit).__name__, scikit.shape, scikit[0, 0].tolist())
-print("torchvision ", type(tensor).__name__, tuple(tensor.shape), tensor[:, 0, 0].tolist())
+found = {
+    "OpenCV": (bgr, bgr.shape, bgr[0, 0].tolist()),
+    "Pillow": (pillow, pillow.size, list(pillow.getpixel((0, 0)))),
+    "scikit-image": (scikit, scikit.shape, scikit[0, 0].tolist()),
+    "torchvision": (tensor, tuple(tensor.shape), tensor[:, 0, 0].tolist()),
+}
+draw.table([
+    {"library": name, "type": type(what).__name__, "shape or size": size, "first pixel": pixel}
+    for name, (what, size, pixel) in found.items()
+])
 
 # %% [markdown]
 # About this PNG they disagree three times: Pillow says (width, height), torchvision puts the channels first, and OpenCV has
@@ -133,19 +188,27 @@ print("torchvision ", type(tensor).__name__, tuple(tensor.shape), tensor[:, 0, 0
 # %%
 swapped = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 twice = cv2.cvtColor(swapped, cv2.COLOR_BGR2RGB)
-titles = ["As OpenCV read it: a blue cat", "Swapped once: right", "Trap: swapped twice"]
-show_many([bgr, swapped, twice], titles=titles)
-all(np.array_equal(swapped, other) for other in (pillow, scikit, tensor.permute(1, 2, 0)))
+others = [pillow, scikit, tensor.permute(1, 2, 0)]
+equal = [np.array_equal(swapped, other) for other in others]
+print("Swapped once, equal to the other three:", all(equal))
+near = np.s_[50:200, 110:335]
+titles = ["OpenCV: a blue cat", "Swapped once: right",
+          "Trap: swapped twice"]
+show_many([bgr[near], swapped[near], twice[near]], titles=titles);
+
+# %% tags=["author"]
+assert all(equal)
 
 # %% [markdown]
 # **The trap:** nothing in an array says which order it is in. A helper that already swapped, and a caller that swaps
 # "to be safe", give you blue back, without an error. Convert once, where you read the file.
-#
-# **Exercise 1 · `to_rgb`** *(3 minutes, easy)*. Do what `cvtColor` did, with NumPy alone.
+
+# %% [markdown]
+# **Exercise.** Do what `cvtColor` did, with NumPy alone.
 
 # %% tags=["exercise"]
 def to_rgb(image_bgr):
-    """Return a copy of `image_bgr`, (H, W, 3), with its channels in the order red, green, blue."""
+    """Return a copy of `image_bgr`, (H, W, 3), in RGB order."""
     ### BEGIN SOLUTION
     return image_bgr[:, :, ::-1].copy()
     ### END SOLUTION
@@ -166,23 +229,38 @@ from pathlib import Path
 folder = Path(tempfile.mkdtemp())
 note = Image.Exif()
 note[0x0112] = 6  # the orientation tag: "turn me clockwise by 90 degrees"
-Image.fromarray(np.rot90(cat)).save(folder / "phone.jpg", exif=note)  # lying on its side, and saying so
+lying = Image.fromarray(np.rot90(cat))  # on its side, and saying so
+lying.save(folder / "phone.jpg", exif=note)
 Image.fromarray(rgba).save(folder / "sticker.png")
-deep = gray.astype(np.uint16) * 16  # 12 of 16 bits in use, as many medical pictures are
+deep = gray.astype(np.uint16) * 16  # 12 of 16 bits, as in medicine
 cv2.imwrite(str(folder / "scan.png"), deep)
-cv2.imwrite(str(folder / "colour_scan.png"), cat.astype(np.uint16) * 16);
+deep_rgb = cat.astype(np.uint16) * 16
+cv2.imwrite(str(folder / "colour_scan.png"), deep_rgb);
 
 # %%
+def by_torchvision(file):
+    return torchvision.io.decode_image(file).permute(1, 2, 0).numpy()
+
 readers = {
     "OpenCV": cv2.imread,
     "Pillow": lambda file: np.asarray(Image.open(file)),
     "scikit-image": skimage.io.imread,
-    "torchvision": lambda file: torchvision.io.decode_image(file).permute(1, 2, 0).numpy(),
+    "torchvision": by_torchvision,
 }
-for file in ("phone.jpg", "sticker.png", "scan.png", "colour_scan.png"):
-    for name, read in readers.items():
-        found = read(str(folder / file))
-        print(f"{file:15} {name:12} {str(found.shape):13} {found.dtype!s:6} {found.min()} to {found.max()}")
+files = ["phone.jpg", "sticker.png", "scan.png", "colour_scan.png"]
+found = [
+    {"file": file, "library": name, **facts(read(str(folder / file)))}
+    for file in files for name, read in readers.items()
+]
+draw.table(found, title="Four files, four readers")
+
+# %% tags=["author"]
+got = {(row["file"], row["library"]): row for row in found}
+sideways = [name for name in readers if got["phone.jpg", name]["shape"][:2] == (451, 300)]
+assert sideways == ["Pillow", "scikit-image", "torchvision"]
+assert [got["sticker.png", name]["shape"][2] for name in readers] == [3, 4, 4, 4]
+assert [got["scan.png", name]["highest"] for name in readers] == [12, 3104, 3104, 3104]
+assert [int(got["colour_scan.png", name]["highest"]) for name in readers] == [14, 14, 14, 3696]
 
 # %% [markdown]
 # The grey scan was written with numbers up to 3104, the colour one up to 3696. So:
@@ -198,16 +276,32 @@ for file in ("phone.jpg", "sticker.png", "scan.png", "colour_scan.png"):
 # *clips* them.
 
 # %%
-phone, scan, sticker = (str(folder / name) for name in ("phone.jpg", "scan.png", "sticker.png"))
-upright = np.asarray(ImageOps.exif_transpose(Image.open(phone)))
-print("Pillow, exif_transpose:    ", upright.shape)
-print("torchvision, when asked:   ", tuple(torchvision.io.decode_image(phone, apply_exif_orientation=True).shape))
-unchanged = {name: cv2.imread(file, cv2.IMREAD_UNCHANGED) for name, file in [("phone", phone), ("sticker", sticker), ("scan", scan)]}
-print("OpenCV, IMREAD_UNCHANGED:  ", {name: found.shape for name, found in unchanged.items()}, unchanged["scan"].max())
+phone, sticker, scan = (str(folder / file) for file in files[:3])
+
+def unchanged(file):
+    return cv2.imread(file, cv2.IMREAD_UNCHANGED)
+
+turned = torchvision.io.decode_image(phone, apply_exif_orientation=True)
 clipped = np.asarray(Image.open(scan).convert("L"))
-titles = ["Pillow: lying", "OpenCV: upright", "OpenCV: 0 to 12", "Pillow: clipped", "by its maximum"]
+repairs = {
+    ("phone", "Pillow, exif_transpose"): ImageOps.exif_transpose(Image.open(phone)),
+    ("phone", "torchvision, when asked"): turned.permute(1, 2, 0),
+    ("phone", "OpenCV, IMREAD_UNCHANGED"): unchanged(phone),
+    ("sticker", "OpenCV, IMREAD_UNCHANGED"): unchanged(sticker),
+    ("scan", "OpenCV, IMREAD_UNCHANGED"): unchanged(scan),
+    ("scan", 'Pillow, convert("L")'): clipped,
+}
+draw.table([
+    {"file": file, "read by": how, **facts(np.asarray(image))}
+    for (file, how), image in repairs.items()
+])
+
+# %% tags=["fold"]
+# Show the phone's photo and the scan, as they are read
+read_lying = np.asarray(Image.open(phone))
 by_opencv = [cv2.imread(file)[..., ::-1] for file in (phone, scan)]
-show_many([np.asarray(Image.open(phone)), *by_opencv, clipped, deep / deep.max()], titles=titles, cols=5);
+titles = ["Pillow: lying", "OpenCV: upright", "OpenCV: 0 to 12", "Pillow: clipped", "by its maximum"]
+show_many([read_lying, *by_opencv, clipped, deep / deep.max()], titles=titles, cols=5);
 
 # %% [markdown]
 # ### A picture from an address *(skip at a first reading)*
@@ -219,9 +313,9 @@ show_many([np.asarray(Image.open(phone)), *by_opencv, clipped, deep / deep.max()
 import requests
 
 def fetch_picture(address, most=20_000_000):
-    """Return the picture at a web address as (H, W, 3) uint8 RGB, upright."""
+    """Return the picture at a web address: (H, W, 3) uint8 RGB."""
     with requests.get(address, stream=True, timeout=20) as response:
-        response.raise_for_status()  # "404 not found" is an answer, but no picture
+        response.raise_for_status()  # "404 not found" is no picture
         data = response.raw.read(most + 1, decode_content=True)
     if len(data) > most:
         raise ValueError(f"{address} sends more than {most} bytes")
@@ -236,16 +330,22 @@ from cvlab import settings
 from cvlab.preprocessing import fetch
 
 with fetch.serving(Path(path).parent) as here:
-    print("the cat, over HTTP, pixel by pixel:", np.array_equal(fetch_picture(f"{here}/chelsea.png"), cat))
+    fetched = fetch_picture(f"{here}/chelsea.png")
+    print("the cat over HTTP is equal:", np.array_equal(fetched, cat))
     try:
         fetch_picture(f"{here}/dog.png")
     except requests.HTTPError as error:
-        print("no such file:", error.response.status_code, error.response.reason)
+        answer = error.response
+        print("no such file:", answer.status_code, answer.reason)
 ADDRESS = "http://images.cocodataset.org/val2017/000000039769.jpg"
 if settings.is_online():
     show(fetch_picture(ADDRESS), title="From the web")
 else:
     print("skipped, because offline:", ADDRESS)
+
+# %% tags=["author"]
+assert np.array_equal(fetched, cat)
+assert answer.status_code == 404
 
 # %% [markdown]
 # ## 3 · Cut, turn, save *(20 min)*
@@ -256,23 +356,26 @@ else:
 face = cat[:, 100:400]  # 300 x 300
 yy, xx = np.mgrid[:300, :300]  # row and column of every pixel
 disc = (yy - 150) ** 2 + (xx - 150) ** 2 < 130**2
+tilted = Image.fromarray(face).rotate(20, Image.Resampling.BILINEAR)
 pictures = {
     "Crop": face[60:200, 40:180],
     "Mask": np.where(disc[..., None], face, 255),
     "Flip": face[:, ::-1],
-    "Rotate by 20 degrees": np.asarray(Image.fromarray(face).rotate(20, Image.Resampling.BILINEAR)),
-    "Scale to a tenth": cv2.resize(face, None, fx=0.1, fy=0.1, interpolation=cv2.INTER_AREA),
-    "Turn by 90 degrees": np.rot90(face),
+    "Turn by 20°": np.asarray(tilted),
+    "A tenth": cv2.resize(face, (30, 30), interpolation=cv2.INTER_AREA),
+    "Turn by 90°": np.rot90(face),
 }
-show_many(list(pictures.values()), titles=list(pictures), cols=3);
+show_many(list(pictures.values()), titles=list(pictures), cols=6);
 
 # %% [markdown]
-# **Exercise 2 · `center_crop`** *(4 minutes, easy)*. Networks want squares. Cut the square in the middle; when one pixel is left over,
-# it stays at the bottom or right.
+# **Exercise.** Networks want squares. Cut the square in the middle; when one pixel is left over, it stays at the bottom or right.
 
 # %% tags=["exercise"]
 def center_crop(image, size):
-    """Return a copy of the middle `size` x `size` pixels of `image`, (H, W) or (H, W, C)."""
+    """Return a copy of the middle `size` x `size` pixels.
+
+    `image` is (H, W) or (H, W, C).
+    """
     ### BEGIN SOLUTION
     height, width = image.shape[:2]
     top, left = (height - size) // 2, (width - size) // 2
@@ -289,11 +392,18 @@ check(center_crop)
 from torchvision.transforms.v2 import functional as F
 
 ramp = np.tile(np.arange(20), (20, 1))  # each number is its column
-left_over = range(1, 12)
-ours = [preprocess.center_crop(ramp, 20 - n)[0, 0] for n in left_over]
-theirs = [F.center_crop(torch.from_numpy(ramp)[None], [20 - n])[0, 0, 0] for n in left_over]
-for name, values in {"left over": left_over, "ours": ours, "v2.CenterCrop": theirs}.items():
-    print(f"{name:14}", *(f"{value:3d}" for value in values))
+tensor_ramp = torch.from_numpy(ramp)[None]  # (1, 20, 20)
+spare = range(1, 12)  # pixels left over
+ours = [preprocess.center_crop(ramp, 20 - n)[0, 0] for n in spare]
+theirs = [F.center_crop(tensor_ramp, [20 - n])[0, 0, 0] for n in spare]
+starts = {"ours": ours, "v2.CenterCrop": theirs}
+draw.table([
+    {"pixels left over": name, **dict(zip(spare, values, strict=True))}
+    for name, values in starts.items()
+])
+
+# %% tags=["author"]
+assert [n for n, a, b in zip(spare, ours, theirs, strict=True) if a != b] == [3, 7, 11]
 
 # %% [markdown]
 # With 3, 7, 11 pixels left over it starts one later: torchvision rounds 1.5 to 2, but 2.5 to 2 as well, because Python rounds halves to the even number.
@@ -305,14 +415,21 @@ for name, values in {"left over": left_over, "ours": ours, "v2.CenterCrop": thei
 
 # %%
 def through(image, extension, *options):
-    """Encode and decode a picture in memory; return it with its size in bytes."""
-    ok, data = cv2.imencode(extension, image[..., ::-1], options)  # OpenCV wants BGR
+    """Encode and decode a picture in memory; return it and its size."""
+    bgr = image[..., ::-1]  # what OpenCV wants
+    ok, data = cv2.imencode(extension, bgr, options)
     return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], len(data)
 
-png, png_bytes = through(cat, ".png")
-jpeg, jpeg_bytes = through(cat, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 90)
-print("PNG equal:", np.array_equal(cat, png), "| JPEG equal:", np.array_equal(cat, jpeg))
-print(f"JPEG is {png_bytes / jpeg_bytes:.1f} times smaller; {(cat != jpeg).mean():.0%} of the numbers changed")
+best = cv2.IMWRITE_JPEG_QUALITY, 90
+files = {"PNG": through(cat, ".png"), "JPEG, quality 90": through(cat, ".jpg", *best)}
+draw.table([
+    {"format": name, "size": size / 1000, "numbers changed": np.mean(cat != image)}
+    for name, (image, size) in files.items()
+], units={"size": "kB"}, digits={"size": 0, "numbers changed": ".0%"})
+
+# %% tags=["author"]
+assert np.array_equal(cat, files["PNG"][0])
+assert (cat != files["JPEG, quality 90"][0]).mean() > 0.5
 
 # %% [markdown]
 # PNG is exact; JPEG throws away what the eye hardly sees. How much was lost? The usual number is the **peak
@@ -324,17 +441,29 @@ print(f"JPEG is {png_bytes / jpeg_bytes:.1f} times smaller; {(cat != jpeg).mean(
 # To get there you subtract two pictures. Look at what `uint8` does with 10 - 20, and with 250 + 10.
 
 # %%
-a, b = np.array([[10, 250]], dtype=np.uint8), np.array([[20, 10]], dtype=np.uint8)
-print("a - b       ", a - b, "       right:", a.astype(int) - b)
-print("a + b       ", a + b, "        right:", a.astype(int) + b)
-print("cv2.add     ", cv2.add(a, b), "clips:  a third answer")
+a = np.array([[10, 250]], dtype=np.uint8)
+b = np.array([[20, 10]], dtype=np.uint8)
+answers = {
+    "a - b": a - b,
+    "a.astype(int) - b: right": a.astype(int) - b,
+    "a + b": a + b,
+    "a.astype(int) + b: right": a.astype(int) + b,
+    "cv2.add(a, b): it clips": cv2.add(a, b),
+}
+draw.table([
+    {"asked": asked, "10 and 20": first, "250 and 10": second}
+    for asked, [[first, second]] in answers.items()
+])
 
 # %% [markdown]
-# **Exercise 3 · `psnr`** *(6 minutes, medium)*. Mind the trap. Equal pictures have no error: return infinity.
+# **Exercise.** Write the peak signal-to-noise ratio. Mind the trap. Equal pictures have no error: return infinity.
 
 # %% tags=["exercise"]
 def psnr(a, b, peak=255):
-    """Return the peak signal-to-noise ratio of two pictures of one shape, in dB, as a float."""
+    """Return the peak signal-to-noise ratio in dB, a float.
+
+    `a` and `b` are two pictures of one shape.
+    """
     ### BEGIN SOLUTION
     error = np.mean((a.astype(float) - b.astype(float)) ** 2)
     return float("inf") if error == 0 else float(10 * np.log10(peak**2 / error))
@@ -350,17 +479,29 @@ check(psnr)
 qualities = range(5, 101, 5)
 sizes, decibels = [], []
 for quality in qualities:
-    decoded, size = through(cat, ".jpg", cv2.IMWRITE_JPEG_QUALITY, quality)
+    option = cv2.IMWRITE_JPEG_QUALITY, quality
+    decoded, size = through(cat, ".jpg", *option)
     sizes.append(size / 1000)
     decibels.append(preprocess.psnr(cat, decoded))
-print(f"quality 100: ours {decibels[-1]:.6f} dB, cv2.PSNR {cv2.PSNR(cat, decoded):.6f} dB")
+print(f"quality 100, ours:     {decibels[-1]:.6f} dB")
+print(f"quality 100, cv2.PSNR: {cv2.PSNR(cat, decoded):.6f} dB")
 
-# %%
-figure, (left, right) = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
+# %% tags=["author"]
+assert abs(decibels[-1] - cv2.PSNR(cat, decoded)) < 1e-6
+
+# %% tags=["fold"]
+# Draw decibels and bytes against the quality
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 left.plot(qualities, decibels, marker=".")
 left.set(xlabel="JPEG quality", ylabel="PSNR, dB", title="Quality buys decibels slowly")
-right.plot(qualities, sizes, marker=".", color="C1")
-right.set(xlabel="JPEG quality", ylabel="kilobytes", title="and bytes fast, above 90");
+right.plot(qualities, sizes, marker=".")
+right.set(xlabel="JPEG quality", ylabel="kilobytes", title="and costs bytes fast, above 90")
+ends = f"from {decibels[0]:.0f} to {decibels[-1]:.0f} dB, and from {sizes[0]:.0f} to {sizes[-1]:.0f} kilobytes"
+draw.describe(figure, f"From quality 5 to 100, PSNR grows {ends}, half of them above quality 95.")
+
+# %% tags=["author"]
+assert sizes[-1] > 2 * sizes[-3]
+assert sizes[-1] / 2 > 0.95 * sizes[-2]
 
 # %% [markdown]
 # Lower the quality until you see the difference at normal size. Where in the picture does it show first, and what shape
@@ -379,30 +520,37 @@ JpegQuality(cat)
 
 # %%
 film = str(folder / "pan.avi")
-frames = [cat[60:240, 4 * i : 4 * i + 240] for i in range(48)]  # each (180, 240, 3)
-writer = cv2.VideoWriter(film, cv2.VideoWriter_fourcc(*"MJPG"), 12, (240, 180))
+frames = [cat[60:240, 4 * i : 4 * i + 240] for i in range(48)]
+code = cv2.VideoWriter_fourcc(*"MJPG")  # every frame a JPEG
+writer = cv2.VideoWriter(film, code, 12, (240, 180))
 for frame in frames:
     writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 writer.release()  # without it the film has no end
 
 reader, back = cv2.VideoCapture(film), []
-while (answer := reader.read())[0]:  # (True, frame), and (False, None) after the last
+while (answer := reader.read())[0]:  # (True, frame) or (False, None)
     back.append(cv2.cvtColor(answer[1], cv2.COLOR_BGR2RGB))
 reader.release()
-print(len(back), "frames, every one a JPEG:", f"{preprocess.psnr(frames[0], back[0]):.1f} dB")
-print("a film that is not there:", cv2.VideoCapture(str(folder / "none.avi")).read())
-show_many(back[::15], titles=[f"{n / 12:.2f} s" for n in range(0, 48, 15)]);
+print(f"{len(back)} frames, {preprocess.psnr(frames[0], back[0]):.1f} dB")
+nothing = cv2.VideoCapture(str(folder / "none.avi")).read()
+print("a film that is not there:", nothing)
+titles = [f"{n / 12:.2f} s" for n in range(0, 48, 15)]
+show_many(back[::15], titles=titles);
+
+# %% tags=["author"]
+assert len(back) == 48
+assert nothing == (False, None)
 
 # %% [markdown]
-# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on below; nothing above is needed.
+# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on from here; nothing of what came before is needed.
 
-# %% tags=["again"]
+# %% tags=["again", "fold"]
+# Import what sections 4 and 5 need
 import cv2, torch, matplotlib.pyplot as plt, numpy as np
 from PIL import Image
 from cvlab import check, draw, hint, photo, show, show_many, solution
 from cvlab.preprocessing import preprocess
-draw.theme("light")
-cat = photo("chelsea")
+cat, _ = photo("chelsea"), draw.theme("light")
 
 # %% [markdown]
 # ## 4 · Resizing: where libraries part *(28 min)*
@@ -412,30 +560,42 @@ cat = photo("chelsea")
 #
 # The only subtle point is where the centre lies. Old pixel `j` covers the stretch from `j` to `j + 1`. New pixel `i` has its
 # centre at `(i + 0.5) * old / new`, and takes the old pixel whose stretch that falls in; exactly between two, the right one.
-#
-# **Exercise 4 · `resize_nearest`** *(8 minutes, medium)*. Work out which row and which column each new pixel takes; one
-# index expression then does the rest.
+
+# %% [markdown]
+# **Exercise.** Work out which row and which column each new pixel takes; one index expression then does the rest.
 
 # %% tags=["exercise"]
 def resize_nearest(image, height, width):
-    """Return `image`, (H, W) or (H, W, C), resized to `height` x `width` by taking nearest pixels, dtype kept."""
+    """Return `image` resized by taking nearest pixels, dtype kept.
+
+    (H, W) or (H, W, C) becomes (height, width) or (height, width, C).
+    """
     ### BEGIN SOLUTION
     rows = (2 * np.arange(height) + 1) * image.shape[0] // (2 * height)
     cols = (2 * np.arange(width) + 1) * image.shape[1] // (2 * width)
-    return image[rows[:, None], cols]  # (height, width) or (height, width, C)
+    return image[rows[:, None], cols]
     ### END SOLUTION
 
 # %%
 check(resize_nearest)
 
 # %%
-ours = preprocess.resize_nearest(cat, 100, 150)
+pillow_cat, small = Image.fromarray(cat), (150, 100)
 by_library = {
-    "Pillow NEAREST": Image.fromarray(cat).resize((150, 100), Image.Resampling.NEAREST),
-    "OpenCV INTER_NEAREST_EXACT": cv2.resize(cat, (150, 100), interpolation=cv2.INTER_NEAREST_EXACT),
-    "OpenCV INTER_NEAREST": cv2.resize(cat, (150, 100), interpolation=cv2.INTER_NEAREST),
+    "Pillow NEAREST": pillow_cat.resize(small, Image.Resampling.NEAREST),
+    "OpenCV INTER_NEAREST_EXACT":
+        cv2.resize(cat, small, interpolation=cv2.INTER_NEAREST_EXACT),
+    "OpenCV INTER_NEAREST":
+        cv2.resize(cat, small, interpolation=cv2.INTER_NEAREST),
 }
-{name: np.array_equal(ours, theirs) for name, theirs in by_library.items()}
+ours = preprocess.resize_nearest(cat, 100, 150)
+unlike = [np.mean(ours != theirs) for theirs in by_library.values()]
+draw.table({"nearest": list(by_library), "numbers unlike ours": unlike},
+           digits={"numbers unlike ours": ".0%"})
+
+# %% tags=["author"]
+assert unlike[:2] == [0, 0]
+assert unlike[2] > 0.5
 
 # %% [markdown]
 # OpenCV's plain `INTER_NEAREST` rounds from the corner, not from the centre: already there two libraries part.
@@ -446,16 +606,16 @@ by_library = {
 
 # %% tags=["core"]
 def resize_weights(old, new, antialias):
-    """Return (new, old) weights: row i says how much each old pixel counts in new pixel i."""
+    """Return (new, old): how much each old pixel counts in each new."""
     centers = (np.arange(new) + 0.5) * old / new - 0.5
     reach = max(old / new, 1) if antialias else 1
-    distance = np.abs(np.arange(old) - centers[:, None]) / reach  # (new, old)
-    weights = np.maximum(0, 1 - distance)
+    distance = np.abs(np.arange(old) - centers[:, None]) / reach
+    weights = np.maximum(0, 1 - distance)  # (new, old)
     return weights / weights.sum(axis=1, keepdims=True)
 
 
 def resize_bilinear(image, height, width, antialias=True):
-    """Return `image`, (H, W, C), resized to (height, width, C) floats."""
+    """Return `image`, (H, W, C), as (height, width, C) floats."""
     down = resize_weights(image.shape[0], height, antialias)  # (height, H)
     across = resize_weights(image.shape[1], width, antialias)  # (width, W)
     return np.einsum("hH,HWc,wW->hwc", down, image, across, optimize=True)
@@ -465,7 +625,8 @@ def resize_bilinear(image, height, width, antialias=True):
 
 # %%
 both = [resize_weights(8, 2, antialias) for antialias in (False, True)]
-titles = ["No antialiasing: 4 of 8 pixels are ignored", "Antialiasing: every pixel counts"]
+titles = ["No antialiasing: 4 of 8 pixels are ignored",
+          "Antialiasing: every pixel counts"]
 show_many(both, titles=titles, numbers=True, cols=1);
 
 # %% [markdown]
@@ -476,28 +637,44 @@ from torchvision.transforms.v2 import functional as F
 
 floats = cat.astype(np.float32)
 channels = torch.from_numpy(floats).permute(2, 0, 1)  # (3, 300, 451)
-pillow_bilinear = Image.Resampling.BILINEAR
-planes = [Image.fromarray(plane).resize((150, 100), pillow_bilinear) for plane in channels.numpy()]
+
+def by_pillow(plane):
+    return Image.fromarray(plane).resize(small, Image.Resampling.BILINEAR)
+
+def by_torchvision(antialias):
+    resized = F.resize(channels, [100, 150], antialias=antialias)
+    return resized.permute(1, 2, 0)  # (100, 150, 3)
+
 libraries = {
-    "OpenCV": cv2.resize(floats, (150, 100)),
-    "Pillow": np.stack(planes, axis=2),
-    "torchvision, antialias=False": F.resize(channels, [100, 150], antialias=False).permute(1, 2, 0),
-    "torchvision, antialias=True": F.resize(channels, [100, 150], antialias=True).permute(1, 2, 0),
+    "OpenCV": cv2.resize(floats, small),
+    "Pillow": np.dstack([by_pillow(plane) for plane in channels.numpy()]),
+    "torchvision, antialias=False": by_torchvision(False),
+    "torchvision, antialias=True": by_torchvision(True),
 }
-plain, smooth = (resize_bilinear(floats, 100, 150, antialias) for antialias in (False, True))
-for name, theirs in libraries.items():
-    gaps = [np.abs(np.asarray(theirs) - ours).max() for ours in (plain, smooth)]
-    print(f"{name:29} gap to ours plain {gaps[0]:5.2f}, antialiased {gaps[1]:5.2f}")
+gaps = [
+    {"library": name, **{
+        f"largest gap to ours, antialias={switch}":
+        np.abs(theirs - resize_bilinear(floats, 100, 150, switch)).max().item()
+        for switch in (False, True)}}
+    for name, theirs in libraries.items()
+]
+draw.table(gaps, digits=2)
+
+# %% tags=["author"]
+for row, equal in zip(gaps, (0, 1, 0, 1), strict=True):
+    assert list(row.values())[1 + equal] < 0.01 < 5 < list(row.values())[2 - equal]
 
 # %% [markdown]
 # What does blindness look like? **Aliasing**: fine stripes turn into coarse ones that were never there.
 
 # %%
 position = np.linspace(0, 1, 480)
-wave = 0.5 + 0.5 * np.cos(2 * np.pi * 110 * position**2)  # ever finer to the right
-stripes = np.tile(wave, (64, 1))[..., None]
-blind, seeing = (resize_bilinear(stripes, 16, 120, antialias) for antialias in (False, True))
-titles = ["480 pixels wide", "120 wide: false coarse stripes", "120 wide, antialiased: honest grey"]
+wave = 0.5 + 0.5 * np.cos(2 * np.pi * 110 * position**2)
+stripes = np.tile(wave, (48, 1))[..., None]  # finer and finer
+blind, seeing = (resize_bilinear(stripes, 12, 120, antialias)
+                 for antialias in (False, True))
+titles = ["480 pixels wide", "120 wide: false coarse stripes",
+          "120 wide, antialiased: honest grey"]
 show_many([stripes, blind, seeing], titles=titles, cols=1);
 
 # %% [markdown]
@@ -522,12 +699,22 @@ methods = {
     "area, box": (cv2.INTER_AREA, Image.Resampling.BOX),
     "Lanczos": (cv2.INTER_LANCZOS4, Image.Resampling.LANCZOS),
 }
+found = []
 for size in ((225, 150), (902, 600)):
-    print(f"{cat.shape[1]} x {cat.shape[0]} to {size[0]} x {size[1]}: OpenCV against Pillow")
     for name, (one, other) in methods.items():
-        by_pillow = np.asarray(Image.fromarray(cat).resize(size, other))
-        gap = cv2.absdiff(cv2.resize(cat, size, interpolation=one), by_pillow)  # cv2 subtracts bytes without wrapping
-        print(f"   {name:9} {np.mean(gap > 0):4.0%} differ, by {gap.mean():.2f} on average, {gap.max()} at most")
+        by_cv2 = cv2.resize(cat, size, interpolation=one)
+        gap = cv2.absdiff(by_cv2, np.asarray(pillow_cat.resize(size, other)))
+        found.append({
+            "to": f"{size[0]} x {size[1]}", "method": name,
+            "numbers that differ": np.mean(gap > 0),
+            "mean gap": gap.mean(), "largest gap": gap.max()})
+draw.table(found, title="The cat, 451 x 300: OpenCV against Pillow",
+           digits={"numbers that differ": ".0%", "mean gap": 2})
+
+# %% tags=["author"]
+bilinear_grown = next(row for row in found if row["method"] == "bilinear" and row["to"] == "902 x 600")
+assert bilinear_grown["largest gap"] == 1
+assert all(row["largest gap"] > 1 for row in found if row["method"] in ("bicubic", "Lanczos"))
 
 # %% [markdown]
 # When a picture grows, nothing is left out and antialiasing has nothing to do: the two bilinears agree but for rounding, which is worth 1. This is what they do
@@ -535,8 +722,10 @@ for size in ((225, 150), (902, 600)):
 
 # %%
 letters = Image.fromarray(photo("page")[98:116, 150:174])
-grown = [np.asarray(letters.resize((240, 180), other)) for _, other in methods.values()]
-show_many([grown[i] for i in (0, 1, 2, 4)], titles=["Nearest", "Bilinear", "Bicubic", "Lanczos"]);
+chosen = ["nearest", "bilinear", "bicubic", "Lanczos"]
+grown = [np.asarray(letters.resize((240, 180), methods[name][1]))
+         for name in chosen]
+show_many(grown, titles=[name.capitalize() for name in chosen]);
 
 # %% [markdown]
 # ### Why do two bicubics differ? *(skip at a first reading)*
@@ -547,23 +736,60 @@ show_many([grown[i] for i in (0, 1, 2, 4)], titles=["Nearest", "Bilinear", "Bicu
 # %%
 def cubic_weight(t, a):
     t = np.abs(t)
-    near, far = (a + 2) * t**3 - (a + 3) * t**2 + 1, a * (t**3 - 5 * t**2 + 8 * t - 4)
+    near = (a + 2) * t**3 - (a + 3) * t**2 + 1
+    far = a * (t**3 - 5 * t**2 + 8 * t - 4)
     return np.where(t < 1, near, np.where(t < 2, far, 0))
 
 edge = np.float32([[0, 0, 0, 0, 1, 1, 1, 1]])
-at = (np.arange(32) + 0.5) / 4 - 0.5  # centres of the 32 new pixels, among the old ones
+at = (np.arange(32) + 0.5) / 4 - 0.5  # new centres, among the old
 
 def by_hand(a):
-    return cubic_weight(at[:, None] - np.arange(-2, 10), a) @ np.pad(edge[0], 2, mode="edge")  # (32,)
+    weights = cubic_weight(at[:, None] - np.arange(-2, 10), a)
+    return weights @ np.pad(edge[0], 2, mode="edge")  # (32,)
 
-bicubic = F.InterpolationMode.BICUBIC
-rows = {"by hand, a = -0.75": by_hand(-0.75), "OpenCV": cv2.resize(edge, (32, 1), interpolation=cv2.INTER_CUBIC)[0]}
-rows["torchvision, antialias=False"] = F.resize(torch.tensor(edge)[None], [1, 32], bicubic, antialias=False)[0, 0].numpy()
-rows["by hand, a = -0.5"] = by_hand(-0.5)
-rows["Pillow"] = np.asarray(Image.fromarray(edge).resize((32, 1), Image.Resampling.BICUBIC))[0]
-rows["torchvision, antialias=True"] = F.resize(torch.tensor(edge)[None], [1, 32], bicubic, antialias=True)[0, 0].numpy()
-for name, row in rows.items():
-    print(f"{name:29}", *(f"{value:6.3f}" for value in row[12:20]))
+# %%
+def by_torchvision(antialias):
+    method = F.InterpolationMode.BICUBIC
+    step = torch.tensor(edge)[None]  # (1, 1, 8)
+    return F.resize(step, [1, 32], method, antialias=antialias)[0, 0].numpy()
+
+pillow_edge = Image.fromarray(edge).resize((32, 1), Image.Resampling.BICUBIC)
+steps = {
+    "OpenCV": cv2.resize(edge, (32, 1), interpolation=cv2.INTER_CUBIC)[0],
+    "torchvision, antialias=False": by_torchvision(False),
+    "Pillow": np.asarray(pillow_edge)[0],
+    "torchvision, antialias=True": by_torchvision(True),
+}
+gaps = [
+    {"library": name, **{f"gap to a = {a}": np.abs(step - by_hand(a)).max()
+                         for a in (-0.75, -0.5)}}
+    for name, step in steps.items()
+]
+draw.table(gaps, digits=3)
+
+# %% tags=["author"]
+for row, other in zip(gaps, (0, 0, 1, 1), strict=True):
+    assert list(row.values())[1 + other] < 1e-3 < 0.02 < list(row.values())[2 - other]
+
+# %% tags=["fold"]
+# Draw where the two curves overshoot, and the libraries on them
+places = np.linspace(3.5, 6.2, 200)
+weights = [cubic_weight(places[:, None] - np.arange(-2, 10), a) for a in (-0.75, -0.5)]
+curves = [weight @ np.pad(edge[0], 2, mode="edge") for weight in weights]
+figure, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
+ax.axhline(1, color="#8c959f", linewidth=1)
+kinds = [("OpenCV", "torchvision, antialias=False", draw.PALETTE[4]), ("Pillow", "torchvision, antialias=True", draw.PALETTE[0])]
+for curve, a, (one, other, color) in zip(curves, ("−0.75", "−0.5"), kinds, strict=True):
+    ax.plot(places, curve, color=color)
+    ax.plot(at, steps[one], "o", at, steps[other], "x", color=color, markersize=9, fillstyle="none")
+    above, peak = a == "−0.75", curve.argmax()
+    words, side = f"a = {a}: {one} (o), {other} (x)", 0.015 if above else -0.015
+    style = {"color": draw.readable(color), "va": "bottom" if above else "top"}
+    ax.text(places[peak], curve[peak] + side, words, **style)
+ax.set(xlabel="place among the old pixels", ylabel="brightness", xlim=(3.7, 6.2), ylim=(0.9, 1.16))
+ax.set_title("Behind the step, OpenCV's bicubic overshoots further than Pillow's")
+peaks = " and ".join(f"{curve.max():.3f}" for curve in curves)
+draw.describe(ax, f"Behind a step from 0 to 1, the curves of a = -0.75 and -0.5 reach {peaks}; OpenCV lies on the first, Pillow on the second, torchvision on either.");
 
 # %% [markdown]
 # So torchvision's switch changes the curve too, although nothing shrinks here.
@@ -573,26 +799,47 @@ for name, row in rows.items():
 # Each row is one pair of libraries with their defaults, at 224 x 224.
 
 # %%
+from itertools import combinations
+
 from skimage.transform import resize as skimage_resize
 
-image = Image.fromarray(cat)
+tensor = torch.from_numpy(cat).permute(2, 0, 1)  # (3, 300, 451)
+by_skimage = skimage_resize(cat, (224, 224)) * 255
 defaults = {
     "OpenCV": cv2.resize(cat, (224, 224)),
-    "Pillow": np.asarray(image.resize((224, 224))),
-    "torchvision": F.resize(torch.from_numpy(cat).permute(2, 0, 1), [224, 224]).permute(1, 2, 0).numpy(),
-    "scikit-image": (skimage_resize(cat, (224, 224)) * 255).round().astype(np.uint8),
+    "Pillow": np.asarray(pillow_cat.resize((224, 224))),
+    "torchvision": F.resize(tensor, [224, 224]).permute(1, 2, 0).numpy(),
+    "scikit-image": by_skimage.round().astype(np.uint8),
 }
-names = list(defaults)
-for i, one in enumerate(names):
-    for other in names[i + 1 :]:
-        gap = np.abs(defaults[one].astype(int) - defaults[other])
-        print(f"{one:11} {other:12} {(gap > 0).mean():.0%} differ, mean {gap.mean():.2f}, most {gap.max()}")
+pairs = []
+for one, other in combinations(defaults, 2):
+    gap = cv2.absdiff(defaults[one], defaults[other])
+    pairs.append({
+        "one": one, "other": other, "numbers that differ": np.mean(gap > 0),
+        "mean gap": gap.mean(), "largest gap": gap.max()})
+draw.table(pairs, digits={"numbers that differ": ".0%", "mean gap": 2})
 
 # %%
-unblurred = (skimage_resize(cat, (224, 224), anti_aliasing=False) * 255).round()
-print("Pillow's default is its bicubic:", np.array_equal(image.resize((224, 224), Image.Resampling.BICUBIC), defaults["Pillow"]))
-print("torchvision's is bilinear, antialiased; to Pillow's bilinear", np.abs(defaults["torchvision"].astype(int) - image.resize((224, 224), Image.Resampling.BILINEAR)).max(), "at most")
-print("scikit-image, its blur switched off, to OpenCV's bilinear: ", np.abs(unblurred - defaults["OpenCV"]).max(), "at most")
+sharp = skimage_resize(cat, (224, 224), anti_aliasing=False) * 255
+bicubic, bilinear = (
+    np.asarray(pillow_cat.resize((224, 224), method)).astype(int)
+    for method in (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR))
+suspects = {
+    ("Pillow's default", "its own bicubic"): bicubic - defaults["Pillow"],
+    ("torchvision's", "Pillow's bilinear"): bilinear - defaults["torchvision"],
+    ("scikit-image's, its blur off", "OpenCV's bilinear"):
+        sharp.round() - defaults["OpenCV"],
+}
+culprits = [
+    {"default": one, "compared with": other, "largest gap": int(np.abs(gap).max())}
+    for (one, other), gap in suspects.items()
+]
+draw.table(culprits)
+
+# %% tags=["author"]
+assert [row["largest gap"] for row in culprits][0] == 0
+assert max(row["largest gap"] for row in culprits) <= 1
+assert min(row["largest gap"] for row in pairs) > 10
 
 # %% [markdown]
 # So these are not four bilinears: OpenCV's is plain, torchvision's antialiased, Pillow took its bicubic, and scikit-image first blurs with a Gaussian. No pair agrees, and no
@@ -608,8 +855,11 @@ mask[1:5, 2:6] = 4
 mixed = cv2.resize(mask, (4, 4), interpolation=cv2.INTER_LINEAR)
 kept = preprocess.resize_nearest(mask, 4, 4)
 titles = ["Classes 0 and 4", "Bilinear invents classes", "Nearest keeps them"]
-show_many([mask, mixed, kept], numbers=True, limits=(0, 4), titles=titles)
-np.unique(mask), np.unique(mixed), np.unique(kept)
+show_many([mask, mixed, kept], numbers=True, limits=(0, 4), titles=titles);
+
+# %% tags=["author"]
+assert np.unique(mixed).tolist() == [0, 1, 3, 4]
+assert np.unique(kept).tolist() == [0, 4]
 
 # %% [markdown]
 # ## 5 · Numbers a network likes *(12 min)*
@@ -619,32 +869,46 @@ np.unique(mask), np.unique(mixed), np.unique(kept)
 
 # %%
 unit = cat / 255  # (300, 451, 3) floats in [0, 1]
-album = ["chelsea", "coffee", "rocket", "astronaut", "china", "flower"]  # a data set of six
-pixels = np.concatenate([photo(name).reshape(-1, 3) for name in album])
-print("this image's mean", unit.mean(axis=(0, 1)).round(3), "std", unit.std(axis=(0, 1)).round(3))
-print("data set's   mean", (pixels.mean(axis=0) / 255).round(3), "std", (pixels.std(axis=0) / 255).round(3))
-print("ImageNet's   mean", preprocess.IMAGENET_MEAN, "std", preprocess.IMAGENET_STD)
+album = ["chelsea", "coffee", "rocket", "astronaut", "china", "flower"]
+pixels = [photo(name).reshape(-1, 3) / 255 for name in album]
+pixels = np.concatenate(pixels)  # a data set of six
+statistics = {
+    "this image's": (unit.mean(axis=(0, 1)), unit.std(axis=(0, 1))),
+    "the data set's": (pixels.mean(axis=0), pixels.std(axis=0)),
+    "ImageNet's": (preprocess.IMAGENET_MEAN, preprocess.IMAGENET_STD),
+}
+heads = [f"{what} of {c}" for what in ("mean", "std") for c in "RGB"]
+draw.table([
+    {"whose": whose, **dict(zip(heads, [*mean, *std], strict=True))}
+    for whose, (mean, std) in statistics.items()
+], digits=3)
 
 # %% [markdown]
-# **Exercise 5 · `normalize` and `denormalize`** *(6 minutes, easy)*. `mean` and `std` hold one number a channel. The second undoes the first,
-# so that you can look at what the network is fed.
+# **Exercise.** `mean` and `std` hold one number a channel. Subtract, then divide.
 
 # %% tags=["exercise"]
 def normalize(image, mean, std):
-    """Return (H, W, C) floats: each channel minus its mean, divided by its standard deviation."""
+    """Return (H, W, C) floats, each channel normalised.
+
+    From each channel its mean is subtracted; it is then divided by its
+    standard deviation.
+    """
     ### BEGIN SOLUTION
     return (image - mean) / std
     ### END SOLUTION
 
+# %%
+check(normalize)
+
+# %% [markdown]
+# **Exercise.** Undo it, so that you can look at what the network is fed.
+
 # %% tags=["exercise"]
 def denormalize(image, mean, std):
-    """Undo `normalize`: return (H, W, C) floats, every number as it was before."""
+    """Undo `normalize`: return (H, W, C) floats as they were before."""
     ### BEGIN SOLUTION
     return image * std + mean
     ### END SOLUTION
-
-# %%
-check(normalize)
 
 # %%
 check(denormalize)
@@ -667,32 +931,48 @@ ChannelExplorer(cat)
 # %%
 night = unit * 0.25
 
-def gap(prepare):
-    return np.abs(prepare(unit) - prepare(night)).max()
+def own_mean(picture):
+    return picture - picture.mean(axis=(0, 1))
 
-def own(p):
-    return preprocess.normalize(p, p.mean(axis=(0, 1)), p.std(axis=(0, 1)))
+def own_mean_and_std(picture):
+    return own_mean(picture) / picture.std(axis=(0, 1))
 
-def imagenets(p):
-    return preprocess.normalize(p, preprocess.IMAGENET_MEAN, preprocess.IMAGENET_STD)
+def imagenets(picture):
+    mean, std = preprocess.IMAGENET_MEAN, preprocess.IMAGENET_STD
+    return preprocess.normalize(picture, mean, std)
 
-show_many([unit, night], titles=["Day", "Night"])
-print(f"own mean only: day's spread is {(unit - unit.mean((0, 1))).std() / (night - night.mean((0, 1))).std():.2f} times night's")
-print(f"own mean and std: largest difference {gap(own):.6f}; ImageNet's: {gap(imagenets):.2f}")
+ways = [
+    {"prepared by": way.__name__,
+     "day's spread": way(unit).std(), "night's spread": way(night).std(),
+     "largest gap": np.abs(way(unit) - way(night)).max()}
+    for way in (own_mean, own_mean_and_std, imagenets)
+]
+draw.table(ways, digits=2, title="Day and night, as the network gets them")
+
+# %% tags=["author"]
+assert abs(ways[0]["night's spread"] / ways[0]["day's spread"] - 0.25) < 1e-9
+assert ways[1]["largest gap"] < 1e-9
+assert ways[2]["largest gap"] > 1
+
+# %% tags=["fold"]
+# Show day and night
+figure, axes = plt.subplots(1, 2, figsize=(6, 2.4), layout="constrained")
+for picture, title, ax in zip((unit, night), ("Day", "Night: a quarter of it"), axes, strict=True):
+    show(picture, title=title, ax=ax)
 
 # %% [markdown]
 # Some networks are trained on just that, and then it is right. For one that learnt with fixed numbers it is a slip, and section 6 measures it.
 
 # %% [markdown]
-# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on below; nothing above is needed.
+# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on from here; nothing of what came before is needed.
 
-# %% tags=["again"]
+# %% tags=["again", "fold"]
+# Import what sections 6 to 8 need
 import cv2, skimage.io, torch, torchvision, matplotlib.pyplot as plt, numpy as np
 import PIL.Image as Image, torchvision.transforms.v2.functional as F, cvlab.world.photos as photos
-from cvlab import check, draw, hint, photo, show, show_many, solution
+from cvlab import check, draw, hint, photo, progress, show, show_many, solution
 from cvlab.preprocessing import preprocess
-cat, coins, path = photo("chelsea"), photo("coins")[..., 0], str(photos.info("chelsea").path)
-image, _ = Image.fromarray(cat), draw.theme("light")
+cat, coins, _ = photo("chelsea"), photo("coins")[..., 0], draw.theme("light")
 
 # %% [markdown]
 # ## 6 · Into the network *(24 min)*
@@ -702,9 +982,11 @@ image, _ = Image.fromarray(cat), draw.theme("light")
 # whole axes. **Predict** what the three planes look like after `reshape`.
 
 # %%
-wrong = cat.reshape(3, 300, 451)
-right = cat.transpose(2, 0, 1)
-titles = ["reshape: plane 0", "plane 1", "plane 2", "transpose: red", "green", "blue"]
+small = cv2.resize(cat, (150, 100), interpolation=cv2.INTER_AREA)
+wrong = small.reshape(3, 100, 150)
+right = small.transpose(2, 0, 1)
+titles = ["reshape: plane 0", "plane 1", "plane 2",
+          "transpose: red", "green", "blue"]
 show_many([*wrong, *right], titles=titles, cols=3);
 
 # %% [markdown]
@@ -712,13 +994,21 @@ show_many([*wrong, *right], titles=titles, cols=3);
 # channel. Some functions want the bytes in order: `np.ascontiguousarray` copies them so.
 
 # %%
-print("H, W, C strides", cat.strides, "-> C, H, W strides", right.strides)
-print("same memory:", np.shares_memory(cat, right), "| in order:", right.flags["C_CONTIGUOUS"])
-batch = torch.from_numpy(np.ascontiguousarray(right))[None]
+in_order = np.ascontiguousarray(right)
+arrays = {"small": small, "right": right, "in_order": in_order}
+draw.table([
+    {"array": name, "shape": array.shape, "strides": array.strides,
+     "memory of small": np.shares_memory(array, small),
+     "in order": array.flags["C_CONTIGUOUS"]}
+    for name, array in arrays.items()
+])
+
+# %%
+batch = torch.from_numpy(in_order)[None]
 batch.shape
 
 # %% [markdown]
-# **Exercise 6 · `hwc_to_chw`** *(3 minutes, easy)*. Which axis of the old picture comes first, second, third in the new one?
+# **Exercise.** Which axis of the old picture comes first, second, third in the new one?
 
 # %% tags=["exercise"]
 def hwc_to_chw(image):
@@ -743,23 +1033,30 @@ from cvlab.store import weights
 model = weights.efficientnet_lite0()
 config = model.pretrained_cfg
 large = timm.get_pretrained_cfg("maxvit_large_tf_384").to_dict()
-print(f"{'':17} {config['architecture']:22} {large['architecture']}")
-for key in ("tag", "input_size", "fixed_input_size", "interpolation", "crop_pct", "crop_mode", "mean", "std"):
-    print(f"{key:17} {config[key]!s:22} {large[key]!s}")
+keys = ["tag", "input_size", "fixed_input_size", "interpolation",
+        "crop_pct", "crop_mode", "mean", "std"]
+draw.table({
+    "recipe": keys,
+    config["architecture"]: [str(config[key]) for key in keys],
+    large["architecture"]: [str(large[key]) for key in keys],
+})
 
 # %% [markdown]
 # `tag` says how the weights were trained: `in1k` is ImageNet with 1000 classes. `fixed_input_size` says whether the network refuses every other size. That another
-# size *runs* does not mean that it still answers well, as you will see below.
+# size *runs* does not mean that it still answers well, as you will see further on.
 
 # %%
 small = torch.zeros(1, 3, 160, 160)
-rigid = timm.create_model("vit_tiny_patch16_224", depth=1).eval()  # random weights, one block: only the size matters
+# random weights, one block: only the size matters
+rigid = timm.create_model("vit_tiny_patch16_224", depth=1).eval()
 with torch.inference_mode():
-    print("fixed_input_size", model.pretrained_cfg["fixed_input_size"], "at 160 x 160:", tuple(model(small).shape))
+    print("fixed_input_size", model.pretrained_cfg["fixed_input_size"])
+    print("   at 160 x 160:", tuple(model(small).shape))
+    print("fixed_input_size", rigid.pretrained_cfg["fixed_input_size"])
     try:
         rigid(small)
     except AssertionError as error:
-        print("fixed_input_size", rigid.pretrained_cfg["fixed_input_size"], "at 160 x 160:", error)
+        print("   at 160 x 160:", error)
 
 # %% [markdown]
 # Build the preprocessing from the recipe with `torchvision.transforms.v2`. `center`: the *shorter* side becomes 224 / 0.875 = 256, then the middle
@@ -767,16 +1064,16 @@ with torch.inference_mode():
 
 # %% tags=["core"]
 def pipeline_for(config):
-    """Build the preprocessing that a timm model's `pretrained_cfg` asks for: crop mode center or squash."""
+    """Build the preprocessing that a timm `pretrained_cfg` asks for."""
     import torch
     from torchvision.transforms import InterpolationMode, v2
 
     size = config["input_size"][1]
     scaled = int(size / config["crop_pct"])
     if config["crop_mode"] == "squash":
-        scaled = (scaled, scaled)  # both sides, so the shape changes; else the shorter side
+        scaled = (scaled, scaled)  # both sides; else the shorter one
     return v2.Compose([
-        v2.ToPILImage(),  # an array becomes a Pillow picture, which timm resizes too
+        v2.ToPILImage(),  # timm resizes Pillow pictures too
         v2.Resize(scaled, InterpolationMode(config["interpolation"])),
         v2.CenterCrop(size),
         v2.ToImage(),  # (C, H, W) tensor, uint8
@@ -788,18 +1085,37 @@ def pipeline_for(config):
 # Is it timm's own? Compare every number, for both recipes.
 
 # %%
-fed = {}
+fed, most = {}, {}
 for recipe in (config, large):
-    library = timm.data.create_transform(**timm.data.resolve_data_config({}, pretrained_cfg=recipe))
-    ours, theirs = pipeline_for(recipe)(cat), library(image)
-    fed[recipe["crop_mode"]] = preprocess.denormalize(ours.permute(1, 2, 0).numpy(), recipe["mean"], recipe["std"]).clip(0, 1)
-    print(f"{recipe['crop_mode']:7} {tuple(ours.shape)}, largest difference to timm's {(ours - theirs).abs().max():.0e}")
+    asked = timm.data.resolve_data_config({}, pretrained_cfg=recipe)
+    theirs = timm.data.create_transform(**asked)(Image.fromarray(cat))
+    ours = pipeline_for(recipe)(cat)
+    mode = recipe["crop_mode"]
+    most[mode] = (ours - theirs).abs().max().item()
+    seen = ours.permute(1, 2, 0).numpy()
+    seen = preprocess.denormalize(seen, recipe["mean"], recipe["std"])
+    fed[mode] = seen.clip(0, 1)
+for mode, gap in most.items():
+    print(f"{mode:6} largest difference to timm's: {gap:.0e}")
+
+# %% tags=["author"]
+assert max(most.values()) < 1e-6
+
+# %% tags=["fold"]
+# Show the photo, and what the two recipes make of it
 titles = ["The photo", "center: the sides are lost", "squash: all there, but narrower"]
-show_many([cat, *fed.values()], titles=titles)
+shares = [451 / 300, 1, 1]
+figure, axes = plt.subplots(1, 3, figsize=(7.6, 2.5), width_ratios=shares, layout="constrained")
+for picture, title, ax in zip((cat, *fed.values()), titles, axes, strict=True):
+    show(picture, title=title, ax=ax)
+
+# %%
 with torch.inference_mode():
-    scores = model(pipeline_for(config)(cat)[None]).softmax(dim=1)[0]
-for name, probability in weights.top5(scores):
-    print(f"{probability:4.0%}  {name}")
+    answer = model(pipeline_for(config)(cat)[None])
+scores = answer.softmax(dim=1)[0]
+draw.table([{"class": name, "probability": probability}
+            for name, probability in weights.top5(scores)],
+           digits={"probability": ".0%"})
 
 # %% [markdown]
 # ### What does a wrong step cost?
@@ -821,8 +1137,9 @@ rng = np.random.default_rng(0)
 whole = {name: photo(name) for name in TRUTH}
 squares = []  # four of each photo, sides of 247 to 511 pixels
 for name in 4 * list(TRUTH):
-    side = int(min(whole[name].shape[:2]) * rng.uniform(0.7, 1))
-    y, x = (rng.integers(length - side + 1) for length in whole[name].shape[:2])
+    height, width = whole[name].shape[:2]
+    side = int(min(height, width) * rng.uniform(0.7, 1))
+    y, x = (rng.integers(n - side + 1) for n in (height, width))
     squares.append(whole[name][y : y + side, x : x + side])
 
 def resized(square, size, method=Image.Resampling.BICUBIC):
@@ -834,36 +1151,43 @@ crops = [resized(square, 224) for square in squares]
 # Each slip is one line: a (224, 224, 3) crop goes in, a (3, H, W) tensor comes out.
 
 # %%
-def unit_tensor(crop):
-    return torch.from_numpy(crop.copy()).permute(2, 0, 1) / 255  # (3, 224, 224) in [0, 1]
+def unit_tensor(crop):  # (3, 224, 224) in [0, 1]
+    return torch.from_numpy(crop.copy()).permute(2, 0, 1) / 255
 
 def own_mean(crop):
     t = unit_tensor(crop)
-    return (t - t.mean((1, 2), keepdim=True)) / t.std((1, 2), keepdim=True)
+    mean, std = t.mean((1, 2), keepdim=True), t.std((1, 2), keepdim=True)
+    return (t - mean) / std
 
-slips = {
-    "right": lambda crop: unit_tensor(crop) * 2 - 1,  # mean 0.5, std 0.5
-    "blue first (BGR)": lambda crop: unit_tensor(crop[..., ::-1]) * 2 - 1,
+slips = {  # right: mean 0.5, std 0.5
+    "right": lambda c: unit_tensor(c) * 2 - 1,
+    "blue first (BGR)": lambda c: unit_tensor(c[..., ::-1]) * 2 - 1,
     "only divided by 255": unit_tensor,
     "the crop's own mean": own_mean,
-    "rows and columns swapped": lambda crop: unit_tensor(crop).transpose(1, 2) * 2 - 1,
-    "64 x 64 instead of 224": lambda crop: F.resize(unit_tensor(crop), [64, 64]) * 2 - 1,
-    "left at 0 to 255": lambda crop: unit_tensor(crop) * 255,
-    "reshape for transpose": lambda crop: torch.from_numpy(crop).reshape(3, 224, 224) / 127.5 - 1,
+    "rows and columns swapped": lambda c: unit_tensor(c).mT * 2 - 1,
+    "64 x 64 instead of 224":
+        lambda c: F.resize(unit_tensor(c), [64, 64]) * 2 - 1,
+    "left at 0 to 255": lambda c: unit_tensor(c) * 255,
+    "reshape for transpose":
+        lambda c: torch.from_numpy(c).reshape(3, 224, 224) / 127.5 - 1,
 }
 
 # %%
-classes = weights.imagenet_classes()
-accepted = torch.tensor([[name in TRUTH[key] for name in classes] for key in 4 * list(TRUTH)])  # (28, 1000)
+accepted = torch.tensor([  # (28, 1000)
+    [name in TRUTH[key] for name in weights.imagenet_classes()]
+    for key in 4 * list(TRUTH)])
 
 def judge(pictures, spoil=slips["right"]):
-    """Return, for each of the 28 pictures, whether the answer was right, and the probability given to right ones."""
+    """Return two (28,) arrays: right or not, and how sure of it."""
     parts = [pictures[i : i + 2] for i in range(0, 28, 2)]
     with torch.inference_mode():
-        scores = [model(torch.stack([spoil(picture) for picture in part])).softmax(dim=1) for part in parts]
-    scores = torch.cat(scores)  # (28, 1000)
-    right = accepted.gather(1, scores.argmax(dim=1, keepdim=True))[:, 0]  # (28,)
-    return right.float().numpy(), (scores * accepted).sum(dim=1).numpy()
+        scores = torch.cat([
+            model(torch.stack([spoil(picture) for picture in part]))
+            for part in parts]).softmax(dim=1)  # (28, 1000)
+    best = scores.argmax(dim=1, keepdim=True)
+    right = accepted.gather(1, best)[:, 0]
+    sure = (scores * accepted).sum(dim=1)
+    return right.float().numpy(), sure.numpy()
 
 results = {name: judge(crops, spoil) for name, spoil in slips.items()}
 
@@ -872,32 +1196,55 @@ results = {name: judge(crops, spoil) for name, spoil in slips.items()}
 # with repeats, two thousand times: between which values do 95% of the draws put the share of answers lost?
 
 # %%
-def by_photo(values):
-    return values.reshape(4, 7).mean(axis=0)  # the crops go round the seven photos: (7,)
+def by_photo(values):  # the crops go round the seven photos
+    return values.reshape(4, 7).mean(axis=0)  # (7,)
 
 def interval(values):
     draws = np.random.default_rng(0).integers(7, size=(2000, 7))
-    return np.percentile(by_photo(values)[draws].mean(axis=1), [2.5, 97.5])
+    means = by_photo(values)[draws].mean(axis=1)  # (2000,)
+    return np.percentile(means, [2.5, 97.5])
 
-def report(results, best):
-    print(f"{'':25} right of 28   lost, with 95% interval   sure   less sure on")
+def compared(results, best):
+    rows = []
     for name, (right, sure) in results.items():
         low, high = interval(best[0] - right)
-        lost, less = np.mean(best[0] - right), np.sum(by_photo(sure) < by_photo(best[1]))
-        print(f"{name:25} {right.sum():6.0f}        {lost:4.0%}, {low:4.0%} to {high:4.0%}      {sure.mean():4.0%}    {less} of 7 photos")
+        less = (by_photo(sure) < by_photo(best[1])).sum()
+        rows.append({
+            "way": name, "right of 28": int(right.sum()),
+            "lost": np.mean(best[0] - right),
+            "95% interval": f"{low:.0%} to {high:.0%}",
+            "sure": sure.mean(), "less sure on": f"{less} of 7 photos"})
+    return rows
 
-report(results, results["right"])
+rows = compared(results, results["right"])
+draw.table(rows, digits={"lost": ".0%", "sure": ".0%"})
 
-# %%
-losses = [results["right"][0] - right for right, _ in results.values()][1:]
-lost = np.array([loss.mean() for loss in losses])
-ends_of = np.array([interval(loss) for loss in losses]).T  # (2, 7): low, high
-figure, ax = plt.subplots(figsize=(8, 2.8), layout="constrained")
-ax.barh(list(results)[1:], lost, color=[draw.PALETTE[0]] * 3 + [draw.PALETTE[5]] * 4)
-ax.errorbar(lost, range(7), xerr=np.abs(ends_of - lost), fmt="none", color="black", capsize=3)
-ax.set(xlim=(-0.12, 1), xlabel="answers lost, with 95% interval", title="One wrong step: three losses that may be none, four that are not")
-ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-ax.invert_yaxis();
+# %% tags=["fold"]
+# Draw the answers lost, with their intervals
+def draw_losses(ax, results, best, colors):
+    losses = [best[0] - right for right, _ in results.values()]
+    lost = np.array([loss.mean() for loss in losses])
+    ends = np.array([interval(loss) for loss in losses]).T  # (2, N): low, high
+    ax.barh(list(results), lost, color=colors, height=0.66)
+    ax.errorbar(lost, range(len(lost)), xerr=np.abs(ends - lost), fmt="none", color="#1f2328", capsize=3)
+    ax.set(xlim=(-0.12, 1.02), xlabel="answers lost, with 95% interval")
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    ax.grid(False, axis="y")
+    ax.invert_yaxis()
+
+figure, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
+wrong = {name: result for name, result in results.items() if name != "right"}
+draw_losses(ax, wrong, results["right"], [draw.PALETTE[5]] * 3 + [draw.ERROR] * 4)
+ax.set_title("Three quiet slips, four loud ones")
+draw.describe(ax, "Bars of the answers lost: " + "; ".join(f"{row['way']} {row['lost']:.0%}, {row['95% interval']}" for row in rows[1:]))
+
+# %% tags=["author"]
+lost = [row["lost"] for row in rows][1:]
+assert max(lost[:3]) * 28 < 2.5
+assert min(lost[3:]) > 0.3
+for row in rows[1:4]:
+    assert row["95% interval"].startswith(("0%", "-"))
+    assert row["less sure on"][0] in "45"
 
 # %% [markdown]
 # The lower four are loud: the network is lost, and you go looking. The first three are **quiet**: none to two crops of 28, and the intervals reach down to 0, so this test can neither count
@@ -910,21 +1257,52 @@ ax.invert_yaxis();
 # network. The first two rows are one method, bilinear, with and without antialiasing (section 4). **Predict** how many answers each loses.
 
 # %%
+def by_cv2(method):
+    return lambda square, size: cv2.resize(
+        square, (size, size), interpolation=method)
+
+def by_pillow(square, size):
+    return resized(square, size, Image.Resampling.BILINEAR)
+
 resizers = {
-    "Pillow bilinear": lambda square, size: resized(square, size, Image.Resampling.BILINEAR),
-    "OpenCV bilinear": lambda square, size: cv2.resize(square, (size, size)),
-    "OpenCV area": lambda square, size: cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA),
-    "OpenCV nearest": lambda square, size: cv2.resize(square, (size, size), interpolation=cv2.INTER_NEAREST),
+    "Pillow bilinear": by_pillow,
+    "OpenCV bilinear": by_cv2(cv2.INTER_LINEAR),
+    "OpenCV area": by_cv2(cv2.INTER_AREA),
+    "OpenCV nearest": by_cv2(cv2.INTER_NEAREST),
 }
-gentle = {name: judge([resize(square, 224) for square in squares]) for name, resize in resizers.items()}
-report(gentle, gentle["Pillow bilinear"])
+gentle = {
+    name: judge([resize(square, 224) for square in squares])
+    for name, resize in resizers.items()}
+mild = compared(gentle, gentle["Pillow bilinear"])
+draw.table(mild, digits={"lost": ".0%", "sure": ".0%"},
+           title="Shrunk to 224")
 
 # %%
-harsh = {name: judge([resized(resize(square, 48), 224) for square in squares]) for name, resize in resizers.items()}
-report(harsh, harsh["Pillow bilinear"])
+harsh = {
+    name: judge([resized(resize(square, 48), 224) for square in squares])
+    for name, resize in resizers.items()}
+strong = compared(harsh, harsh["Pillow bilinear"])
+draw.table(strong, digits={"lost": ".0%", "sure": ".0%"},
+           title="Shrunk to 48, and back to 224")
+
+# %% tags=["author"]
+assert max(abs(row["lost"]) * 28 for row in mild) < 1.5
+kept = {row["way"]: row["right of 28"] / 28 for row in strong}
+assert min(kept["Pillow bilinear"], kept["OpenCV area"]) > 0.7
+assert max(kept["OpenCV bilinear"], kept["OpenCV nearest"]) < 0.4
+
+# %% tags=["fold"]
+# Show one square, and draw the right answers of both sizes
 rider = squares[4]  # the left motorcycle
-titles = ["The square", *(f"{name} to 48" for name in list(resizers)[:2])]
-show_many([rider, *(resize(rider, 48) for resize in list(resizers.values())[:2])], titles=titles);
+small = {name: resizers[name](rider, 48) for name in ("Pillow bilinear", "OpenCV bilinear")}
+figure, axes = plt.subplots(1, 3, figsize=(9, 3), layout="constrained", width_ratios=(1, 1, 1.25))
+for ax, (name, picture) in zip(axes, small.items(), strict=False):
+    show(picture, title=f"{name} to 48", ax=ax)
+ax, names = axes[2], list(resizers)
+for row, results in enumerate((gentle, harsh)):
+    ax.plot([results[name][0].sum() for name in names], names, "os"[row], color=draw.PALETTE[row * 4])
+ax.set(xlim=(0, 29), xlabel="right answers of 28", title="to 224 (round), to 48 (square)")
+ax.invert_yaxis()
 
 # %% [markdown]
 # The honest answer has two halves. Shrunk a little, the choice costs **nothing that could be counted** here: one answer of 28 at most. Shrunk five to eleven times, what sees
@@ -940,15 +1318,26 @@ show_many([rider, *(resize(rider, 48) for resize in list(resizers.values())[:2])
 from PIL import ImageFilter
 from skimage import filters
 
-found = image.convert("L").filter(ImageFilter.FIND_EDGES)  # Pillow has a few filters ready
+grey_cat = Image.fromarray(cat).convert("L")
+found = np.asarray(grey_cat.filter(ImageFilter.FIND_EDGES))
 nine = np.reshape(ImageFilter.FIND_EDGES.filterargs[3], (3, 3))
-by_cv2 = cv2.filter2D(np.asarray(image.convert("L")), -1, nine.astype(float))
+print(nine)
+again = cv2.filter2D(np.asarray(grey_cat), -1, nine.astype(float))
 inside = np.s_[1:-1, 1:-1]
-print(nine, "\nPillow's FIND_EDGES is these nine numbers:", np.array_equal(np.asarray(found)[inside], by_cv2[inside]))
-pillow_coins = Image.fromarray(coins)
-filtered = [np.asarray(pillow_coins.filter(kind)) for kind in (ImageFilter.FIND_EDGES, ImageFilter.CONTOUR)]
+equal = np.array_equal(found[inside], again[inside])
+print("Pillow's FIND_EDGES is these nine numbers:", equal)
+
+# %% tags=["author"]
+assert equal
+
+# %%
+some = coins[:150, :190]
+pillow_coins = Image.fromarray(some)
+edges, contour = (
+    np.asarray(pillow_coins.filter(kind))
+    for kind in (ImageFilter.FIND_EDGES, ImageFilter.CONTOUR))
 titles = ["Coins", "scikit-image: sobel", "Pillow: FIND_EDGES", "Pillow: CONTOUR"]
-show_many([coins, filters.sobel(coins) * 3, *filtered], titles=titles);
+show_many([some, filters.sobel(some) * 3, edges, contour], titles=titles);
 
 # %% [markdown]
 # How nine numbers do this is lesson 02.
@@ -963,18 +1352,26 @@ flower = photo("flower")
 dim = (flower * 0.5).astype(np.uint8)  # every number halved
 
 def by_hue(rgb):
-    hue, saturation, _ = cv2.split(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV))
+    hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
+    hue, saturation, _ = cv2.split(hsv)
     return ((hue < 20) | (hue > 160)) & (saturation > 120)
 
 def by_red(rgb):
     return rgb[..., 0] > 140
 
-print("hue goes up to", cv2.cvtColor(photo("colorwheel"), cv2.COLOR_RGB2HSV)[..., 0].max())
-for rule in (by_red, by_hue):
-    both, either = (combine(rule(flower), rule(dim)).sum() for combine in (np.logical_and, np.logical_or))
-    print(f"{rule.__name__}: {both / either:.0%} of the pixels chosen in either picture are chosen in both")
-titles = ["Every number halved", "Red above 140: lost", "Hue and saturation: found"]
+def shared(rule):  # of the pixels chosen in either picture, in both
+    return (rule(flower) & rule(dim)).sum() / (rule(flower) | rule(dim)).sum()
+
+wheel = cv2.cvtColor(photo("colorwheel"), cv2.COLOR_RGB2HSV)
+print("hue goes up to", wheel[..., 0].max())
+titles = ["Every number halved",
+          f"Red above 140: {shared(by_red):.0%} found again",
+          f"Hue and saturation: {shared(by_hue):.0%} found again"]
 show_many([dim, by_red(dim), by_hue(dim)], titles=titles);
+
+# %% tags=["author"]
+assert wheel[..., 0].max() == 179
+assert shared(by_red) < 0.01 < 0.9 < shared(by_hue)
 
 # %% [markdown]
 # **Lab** measures how different two colours *look*: equal steps in RGB are not equal to the eye. And **gamma**: the numbers are not amounts of light. A screen
@@ -983,13 +1380,31 @@ show_many([dim, by_red(dim), by_hue(dim)], titles=titles);
 # %%
 from skimage import color
 
-for one, other in [((255, 255, 0), (255, 200, 0)), ((0, 0, 255), (0, 55, 255))]:
-    lab = color.rgb2lab(np.uint8([[one, other]]))[0]  # (2, 3): lightness, green to red, blue to yellow
-    by_cv2 = cv2.cvtColor(np.float32([[one, other]]) / 255, cv2.COLOR_RGB2LAB)[0]
-    print(one, other, f"RGB distance 55, Lab distance {np.linalg.norm(lab[0] - lab[1]):.0f} (OpenCV {np.linalg.norm(by_cv2[0] - by_cv2[1]):.0f})")
-board = np.indices((64, 64)).sum(axis=0) % 2 * 255  # black and white, half of each
-print(f"the mean of its numbers, {board.mean()}, gives {(board.mean() / 255) ** 2.2:.0%} of white's light")
-print("half of white's light is the number", round(255 * np.mean((board / 255) ** 2.2) ** (1 / 2.2)))
+def lab_distances(one, other):  # by scikit-image, by OpenCV
+    pair = np.float32([[one, other]]) / 255
+    labs = color.rgb2lab(pair)[0], cv2.cvtColor(pair, cv2.COLOR_RGB2LAB)[0]
+    return [float(np.linalg.norm(lab[0] - lab[1])) for lab in labs]
+
+pairs = {"two yellows": ((255, 255, 0), (255, 200, 0)),
+         "two blues": ((0, 0, 255), (0, 55, 255))}
+far = {name: lab_distances(*pair) for name, pair in pairs.items()}
+draw.table([
+    {"colours": name, "one": one, "other": other,
+     "in RGB": np.linalg.norm(np.subtract(one, other)),
+     "in Lab": far[name][0], "by OpenCV": far[name][1]}
+    for name, (one, other) in pairs.items()
+], digits=0)
+
+# %%
+board = np.indices((64, 64)).sum(axis=0) % 2 * 255  # black and white
+light = (board.mean() / 255) ** 2.2
+half = 255 * np.mean((board / 255) ** 2.2) ** (1 / 2.2)
+print(f"the mean of its numbers, {board.mean()}, gives {light:.0%} of white's light")
+print("half of white's light is the number", round(half))
+
+# %% tags=["author"]
+assert light < 0.25
+assert abs(far["two yellows"][0] - far["two blues"][0]) > 10
 
 # %% [markdown]
 # ### Two views, one motorcycle
@@ -999,49 +1414,69 @@ print("half of white's light is the number", round(255 * np.mean((board / 255) *
 # is clearly worse; **RANSAC** then keeps the pairs that agree on one geometry.
 
 # %%
-views = [cv2.cvtColor(photo(f"motorcycle_{side}"), cv2.COLOR_RGB2GRAY) for side in ("left", "right")]
+left, right = (photo(f"motorcycle_{side}") for side in ("left", "right"))
+views = [cv2.cvtColor(view, cv2.COLOR_RGB2GRAY) for view in (left, right)]
 orb = cv2.ORB_create(nfeatures=1500)
-(points_l, words_l), (points_r, words_r) = (orb.detectAndCompute(view, None) for view in views)
-pairs = cv2.BFMatcher(cv2.NORM_HAMMING).knnMatch(words_l, words_r, k=2)  # the two nearest of each
+(points_l, words_l), (points_r, words_r) = (
+    orb.detectAndCompute(view, None) for view in views)
+matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
+pairs = matcher.knnMatch(words_l, words_r, k=2)  # the two nearest
 nearest = [best for best, _ in pairs]
-kept = [best for best, second in pairs if best.distance < 0.75 * second.distance]
+kept = [best for best, second in pairs
+        if best.distance < 0.75 * second.distance]
 
 def ends(matches):
-    """Return two (N, 2) arrays: x, y of each match in the left and in the right view."""
+    """Return two (N, 2) arrays: x, y in the left and right view."""
     here = [points_l[match.queryIdx].pt for match in matches]
     there = [points_r[match.trainIdx].pt for match in matches]
     return np.float32(here), np.float32(there)
 
 cv2.setRNGSeed(0)
 _, inlier = cv2.findFundamentalMat(*ends(kept), cv2.FM_RANSAC, 1.0)
-agreed = [match for match, good in zip(kept, inlier.ravel(), strict=True) if good]
+agreed = [match for match, good in zip(kept, inlier[:, 0], strict=True) if good]
 
 # %% [markdown]
 # How do we know it worked? These two views come from a stereo camera whose rows are aligned, so a right match lies in the **same row**. But for such a pair
 # "the same row" *is* the one geometry that RANSAC kept matches by: it cannot fail that test. This pair also comes with its truth: how many pixels each point really moves to the left, measured with structured light.
 
 # %%
-truth = np.load(photos.info("motorcycle_left").path.with_name("motorcycle_disp.npz"))["arr_0"]  # (500, 741)
+file = photos.info("motorcycle_left").path
+truth = np.load(file.with_name("motorcycle_disp.npz"))["arr_0"]  # (500, 741)
 
 def judged(matches):
-    """Return three (N,) bool arrays: in the same row, right within 2 pixels, and whether the truth is known."""
+    """Return (N,) bools: in the same row; right; truth is known."""
     here, there = ends(matches)
     x, y = here.round().astype(int).T
+    level = np.abs(here[:, 1] - there[:, 1]) < 2
     moved = here[:, 0] - there[:, 0]
-    return np.abs(here[:, 1] - there[:, 1]) < 2, np.abs(moved - truth[y, x]) < 2, np.isfinite(truth[y, x])
+    correct = np.abs(moved - truth[y, x]) < 2
+    return level, correct, np.isfinite(truth[y, x])
 
-for name, matches in {"nearest": nearest, "+ ratio test": kept, "+ RANSAC": agreed}.items():
+steps = {"nearest": nearest, "+ ratio test": kept, "+ RANSAC": agreed}
+rows = []
+for name, matches in steps.items():
     level, correct, known = judged(matches)
-    print(f"{name:13} {len(matches):5} matches, {level.mean():4.0%} in the same row, {correct[known].mean():4.0%} right within 2 pixels")
+    rows.append({"kept": name, "matches": len(matches),
+                 "in the same row": level.mean(),
+                 "right within 2 pixels": correct[known].mean()})
+draw.table(rows, digits={"in the same row": ".0%",
+                         "right within 2 pixels": ".0%"})
 
-# %%
+# %% tags=["author"]
+assert rows[2]["in the same row"] > 0.99
+assert 0.85 < rows[2]["right within 2 pixels"] < 0.95
+
+# %% tags=["fold"]
+# Draw one match in six over the two views
 level, correct, known = judged(agreed)
-drawn = None
-for good, rgb in ((True, (0, 158, 115)), (False, (213, 94, 0))):
-    some = [match for match, c, k in zip(agreed, correct, known, strict=True) if k and c == good][::6]
-    flags = cv2.DRAW_MATCHES_FLAGS_NOT_DRAW_SINGLE_POINTS | (0 if good else cv2.DRAW_MATCHES_FLAGS_DRAW_OVER_OUTIMG)
-    drawn = cv2.drawMatches(views[0], points_l, views[1], points_r, some, drawn, matchColor=rgb, flags=flags, matchesThickness=3)
-show(cv2.resize(drawn, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), title="After RANSAC, one match in six: all run level. Green: right. Orange: wrong all the same");
+pale = 255 - (255 - np.hstack([view[60:460] for view in views])) // 2
+figure, ax = plt.subplots(figsize=(9, 2.9), layout="constrained")
+show(pale, title="After RANSAC all matches run level. Green: right. Orange: wrong all the same", ax=ax)
+here, there = ends(agreed)
+for good, line in ((True, draw.TRUTH), (False, draw.ERROR)):
+    some = np.flatnonzero(known & (correct == good))[::6]
+    x = [here[some, 0], there[some, 0] + 741]
+    ax.plot(x, [here[some, 1] - 60, there[some, 1] - 60], ".-", color=line, linewidth=1.6)
 
 # %% [markdown]
 # One match in ten lies in the right row and at the wrong place. "Same row" is **necessary, not sufficient**. Before you trust a test, ask whether it could have failed.
@@ -1055,18 +1490,31 @@ show(cv2.resize(drawn, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), titl
 # %%
 from skimage.transform import resize as skimage_resize
 
-mean, std = (np.float32(values) for values in (preprocess.IMAGENET_MEAN, preprocess.IMAGENET_STD))
-mean_t, std_t = (torch.tensor(values) for values in (mean, std))
+path, size = str(photos.info("chelsea").path), (224, 224)
+mean = np.float32(preprocess.IMAGENET_MEAN)
+std = np.float32(preprocess.IMAGENET_STD)
 
 def finish(image):
-    return ((image.astype(np.float32) / 255 - mean) / std).transpose(2, 0, 1)
+    unit = image.astype(np.float32) / 255
+    return ((unit - mean) / std).transpose(2, 0, 1)
 
-contest = {
-    "OpenCV": lambda: finish(cv2.resize(cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB), (224, 224))),
-    "Pillow": lambda: finish(np.asarray(Image.open(path).resize((224, 224), Image.Resampling.BILINEAR))),
-    "torchvision": lambda: F.normalize(F.resize(torchvision.io.decode_image(path), [224, 224]) / 255, mean, std),
-    "scikit-image": lambda: finish(255 * skimage_resize(skimage.io.imread(path), (224, 224))),
-}
+def by_opencv():
+    rgb = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
+    return finish(cv2.resize(rgb, size))
+
+def by_pillow():
+    image = Image.open(path).resize(size, Image.Resampling.BILINEAR)
+    return finish(np.asarray(image))
+
+def by_torchvision():
+    image = F.resize(torchvision.io.decode_image(path), size)
+    return F.normalize(image / 255, mean, std)
+
+def by_skimage():
+    return finish(255 * skimage_resize(skimage.io.imread(path), size))
+
+contest = {"OpenCV": by_opencv, "Pillow": by_pillow,
+           "torchvision": by_torchvision, "scikit-image": by_skimage}
 
 # %% [markdown]
 # Two more take part where they are installed (`pip install kornia albumentations`). **Kornia** is computer vision written in torch: batches, graphics card, gradients through
@@ -1081,37 +1529,52 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 if find_spec("kornia"):
     import kornia
 
+    mean_t, std_t = torch.tensor(mean), torch.tensor(std)
+
     def by_kornia():
-        batch = torchvision.io.decode_image(path)[None] / 255  # (1, 3, 300, 451)
-        return kornia.enhance.normalize(kornia.geometry.resize(batch, (224, 224), antialias=True), mean_t, std_t)[0]
+        batch = torchvision.io.decode_image(path)[None] / 255
+        batch = kornia.geometry.resize(batch, size, antialias=True)
+        return kornia.enhance.normalize(batch, mean_t, std_t)[0]
 
     contest["Kornia"] = by_kornia
 if find_spec("albumentations"):
-    import albumentations
+    import albumentations as A
 
-    album = albumentations.Compose([albumentations.Resize(224, 224), albumentations.Normalize(mean, std)])
-    contest["Albumentations"] = lambda: album(image=cv2.imread(path)[..., ::-1])["image"].transpose(2, 0, 1)
+    album = A.Compose([A.Resize(*size), A.Normalize(mean, std)])
+
+    def by_album():
+        rgb = cv2.imread(path)[..., ::-1]
+        return album(image=rgb)["image"].transpose(2, 0, 1)
+
+    contest["Albumentations"] = by_album
 list(contest)
 
 # %% tags=["nbval-ignore-output"]
 from time import perf_counter
 
-def seconds(function):
+def milliseconds(function):
     start = perf_counter()
     function()
-    return perf_counter() - start
+    return 1000 * (perf_counter() - start)
 
-medians = {name: np.median([seconds(run) for _ in range(16)][1:]) for name, run in contest.items()}
+medians = {
+    name: np.median([milliseconds(run) for _ in range(16)][1:])
+    for name, run in contest.items()}
 fastest = min(medians, key=medians.get)
-for name, median in sorted(medians.items(), key=lambda item: item[1]):
-    print(f"{name:15} {1000 * median:6.1f} ms   {median / medians[fastest]:5.1f} times {fastest}")
+draw.table([
+    {"library": name, "median": median,
+     f"times {fastest}": median / medians[fastest]}
+    for name, median in medians.items()
+], units={"median": "ms"}, digits=1, sort="median")
 
 # %%
 outputs = {name: np.asarray(run()) for name, run in contest.items()}
-print("mean gap, in standard deviations, to   OpenCV   Pillow")
-for name, output in outputs.items():
-    gaps = [np.abs(output - outputs[other]).mean() for other in ("OpenCV", "Pillow")]
-    print(f"{name:15} {output.shape!s:20} {gaps[0]:8.3f} {gaps[1]:8.3f}")
+draw.table([
+    {"library": name, "shape": output.shape, **{
+        f"mean gap to {other}": np.abs(output - outputs[other]).mean()
+        for other in ("OpenCV", "Pillow")}}
+    for name, output in outputs.items()
+], digits=3, title="What each makes, in standard deviations")
 
 # %% [markdown]
 # The last cell keeps the race honest: all make the same array, up to the resizing you now understand. Albumentations *is* OpenCV inside; Kornia blurs with a Gaussian, then
@@ -1139,7 +1602,7 @@ for name, output in outputs.items():
 # `center_crop` is `v2.CenterCrop` but for the roundings of section 3; `psnr` is `cv2.PSNR`; the whole recipe is
 # `timm.data.create_transform(**timm.data.resolve_data_config({}, model=model))`.
 #
-# **Your own photo.** `photo("path/to/my photo.jpg")` reads any format, upright, as RGB. Try it in the widgets above.
+# **Your own photo.** `photo("path/to/my photo.jpg")` reads any format, upright, as RGB. Give it to the widgets of this lesson.
 
 # %% [markdown]
 # **Where it breaks.** PSNR does not see as you do: one pixel's shift of a sharp picture scores worse than a blur. `uint8` resizing rounds, so
@@ -1147,9 +1610,16 @@ for name, output in outputs.items():
 # them. And a mean taken over photos of one hospital or one city carries that place into the model.
 
 # %%
-shifted, blurred = np.roll(cat, 1, axis=1), cv2.GaussianBlur(cat, (0, 0), 1.5)
-print(f"shifted by one pixel: {preprocess.psnr(cat, shifted):.1f} dB")
-print(f"blurred:              {preprocess.psnr(cat, blurred):.1f} dB")
+shifted = np.roll(cat, 1, axis=1)  # to the eye, nothing
+blurred = cv2.GaussianBlur(cat, (0, 0), 1.5)
+spoilt = {"Shifted by one pixel": shifted, "Blurred": blurred}
+eye = np.s_[60:170, 120:285]
+titles = ["The cat"] + [f"{name}: {preprocess.psnr(cat, picture):.1f} dB"
+                        for name, picture in spoilt.items()]
+show_many([cat[eye], shifted[eye], blurred[eye]], titles=titles);
+
+# %% tags=["author"]
+assert preprocess.psnr(cat, shifted) < preprocess.psnr(cat, blurred)
 
 # %% [markdown]
 # **Sources.** [OpenCV: geometric transformations](https://docs.opencv.org/5.x/da/d54/group__imgproc__transform.html) ·
@@ -1163,3 +1633,6 @@ print(f"blurred:              {preprocess.psnr(cat, blurred):.1f} dB")
 # [Albumentations: its maintainers' notice](https://github.com/albumentations-team/albumentations).
 #
 # **In one line:** a picture is an array plus four conventions, and two libraries disagree because they choose different ones.
+
+# %%
+progress("01")

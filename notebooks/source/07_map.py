@@ -1,5 +1,4 @@
 # minimum: code 55, check 7, widget 4
-# not yet: assert, banner, lines, live, last
 # %% [markdown]
 # # 07 · mAP
 #
@@ -13,39 +12,48 @@
 
 # %% tags=["setup"]
 
+# %% [markdown]
+# Both answer here. Switch between A and B and go through a few scenes. **Whom would you hire?** Write your choice down; at the
+# end you will know what it was worth. (What the curve means, you build in section 4.)
+
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 
-from cvlab import boxes, check, hint, show, solution
-from cvlab.draw import draw_boxes, theme
+from cvlab import boxes, check, draw, hint, progress, show, solution
 from cvlab.map import metrics
 from cvlab.map.detectors import recorded
+from cvlab.widgets import ScoreThreshold
 from cvlab.world.scenes import make_scene
 
-theme("light")
+draw.theme("light")
+ScoreThreshold(task="Look at A and at B. Whom would you hire?")
 
 # %% [markdown]
-# Here is one of the scenes. **Whom would you hire?** Write your choice down; at the end you will know what it was worth.
+# One scene, all that each detector says about it. A is silent where it is not sure; B says more, and draws more loosely.
 
-# %%
+# %% tags=["fold", "cover"]
+# Draw the boxes of both detectors over one scene
 truth = recorded("truth")
-names = {category["id"]: category["name"] for category in truth["categories"]}
+names = {c["id"]: c["name"] for c in truth["categories"]}
 images = {image["id"]: image for image in truth["images"]}
 
 
 def look(image_id, found, title, ax):
     """Draw the boxes of one image over its scene."""
-    show(make_scene(**images[image_id]["scene"]).image, title=title, ax=ax)
+    scene = make_scene(**images[image_id]["scene"])
+    show(scene.image, title=title, ax=ax)
     here = [r for r in found if r["image_id"] == image_id]
     corners = boxes.xywh_to_xyxy([r["bbox"] for r in here])
     labels = [names[r["category_id"]] for r in here]
-    draw_boxes(corners, labels=labels, scores=[r["score"] for r in here], ax=ax)
+    scores = [r["score"] for r in here]
+    draw.draw_boxes(corners, labels=labels, scores=scores, ax=ax)
 
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(8, 4.2), layout="constrained", dpi=90)
-look(98, recorded("A"), "Detector A", left)
-look(98, recorded("B"), "Detector B", right)
+wide = {"figsize": (9, 4.7), "layout": "constrained"}
+figure, axes = plt.subplots(1, 2, **wide)
+for ax, detector in zip(axes, "AB", strict=True):
+    look(98, recorded(detector), f"Detector {detector}", ax)
 
 # %% [markdown]
 # ## 1 · Count *(10 min)*
@@ -59,12 +67,16 @@ look(98, recorded("B"), "Detector B", right)
 # | **is silent** | 3 false negatives, FN | 6 true negatives, TN |
 #
 # **Precision**: of the 11 alarms, how many are right? 7 / 11 = 0.64. **Recall**: of the 10 apples, how many are found? 7 / 10 = 0.70.
-#
-# **Exercise 1 · `precision_recall`** *(3 minutes, easy)*. A share of nothing is 0.0 here.
+
+# %% [markdown]
+# **Exercise.** A share of nothing is 0.0 here.
 
 # %% tags=["exercise"]
 def precision_recall(tp, fp, fn):
-    """Return precision and recall as two floats; where there is nothing to divide by, 0.0."""
+    """Return precision and recall as two floats.
+
+    Where there is nothing to divide by, 0.0.
+    """
     ### BEGIN SOLUTION
     precision = tp / (tp + fp) if tp + fp else 0.0
     recall = tp / (tp + fn) if tp + fn else 0.0
@@ -81,11 +93,15 @@ check(precision_recall)
 # detector that never says anything.
 
 # %%
-for name, counts in {"ours, 20 photos": (7, 4, 3, 6), "silent, 1000 photos": (0, 0, 10, 990)}.items():
-    tp, fp, fn, tn = counts
+cases = {"ours, 20 photos": (7, 4, 3, 6)}
+cases["silent, 1000 photos"] = (0, 0, 10, 990)
+rows = []
+for name, (tp, fp, fn, tn) in cases.items():
     precision, recall = metrics.precision_recall(tp, fp, fn)
-    accuracy = (tp + tn) / sum(counts)
-    print(f"{name:20} accuracy {accuracy:.2f}  precision {precision:.2f}  recall {recall:.2f}")
+    shares = {"precision": precision, "recall": recall}
+    accuracy = (tp + tn) / (tp + fp + fn + tn)
+    rows.append({"detector": name, "accuracy": accuracy} | shares)
+draw.table(rows, digits=2)
 
 # %% [markdown]
 # Silence is 99 % accurate. With boxes it is worse: how many boxes did a detector rightly *not* draw? Nobody can count them. So detection
@@ -97,30 +113,41 @@ for name, counts in {"ours, 20 photos": (7, 4, 3, 6), "silent, 1000 photos": (0,
 # "Found" needs a meaning. This apple's true box starts at (75, 80) and is 450 wide, 440 high; the detector said (90, 120), 500 wide, 310
 # high. On paper: the overlap runs in x from 90 to 525 and in y from 120 to 430.
 
-# %%
+# %% tags=["fold"]
+# Paint an apple, its true box and a detection
 y, x = np.mgrid[:600, :640]
 apple = np.full((600, 640, 3), (236, 240, 228), np.uint8)
 apple[((x - 300) / 222) ** 2 + ((y - 310) / 208) ** 2 < 1] = (200, 40, 46)
 apple[((x - 220) / 50) ** 2 + ((y - 210) / 36) ** 2 < 1] = (232, 120, 118)
-apple[(np.abs(x - 300 - (140 - y) / 4) < 7) & (y > 82) & (y < 140)] = (96, 66, 40)
+stalk = np.abs(x - 300 - (140 - y) / 4) < 7
+apple[stalk & (y > 82) & (y < 140)] = (96, 66, 40)
 said = boxes.xywh_to_xyxy([[75, 80, 450, 440], [90, 120, 500, 310]])
-draw_boxes(said, labels=["truth", "detection"], ax=show(apple, title="Is this apple found?"));
+figure, ax = plt.subplots(figsize=(5, 4.9), layout="constrained")
+show(apple, title="Is this apple found?", ax=ax)
+for box, name in zip(said, ("truth", "detection"), strict=True):
+    color = {"truth": draw.TRUTH}.get(name, draw.PREDICTION)
+    draw.draw_boxes([box], labels=[name], color=color, ax=ax)
 
 # %%
 overlap = (525 - 90) * (430 - 120)
 union = 450 * 440 + 500 * 310 - overlap
-print(f"overlap {overlap}, union {union}, overlap / union = {overlap / union:.3f}")
+print(f"overlap {overlap}, union {union}")
+print(f"overlap / union = {overlap / union:.3f}")
 
 # %% [markdown]
 # **Intersection over union**, IoU: the area both cover, as a part of the area either covers. 1 is the same box, 0 is apart. The usual
 # demand is 0.5; this apple is found.
-#
-# **Exercise 2 · `iou`** *(8 minutes, medium)*. Mind two boxes that are apart: one slip returns `None`
+
+# %% [markdown]
+# **Exercise.** Mind two boxes that are apart: one slip returns `None`
 # there, another says that boxes far apart *diagonally* overlap.
 
 # %% tags=["exercise"]
 def iou(a, b):
-    """Return the IoU of two boxes, arrays x0, y0, x1, y1, as a float; 0.0 where they are apart, and for two empty ones."""
+    """Return the IoU of two boxes, arrays x0, y0, x1, y1.
+
+    A float; 0.0 where they are apart, and for two empty ones.
+    """
     ### BEGIN SOLUTION
     width = max(0, min(a[2], b[2]) - max(a[0], b[0]))
     height = max(0, min(a[3], b[3]) - max(a[1], b[1]))
@@ -133,7 +160,7 @@ def iou(a, b):
 check(iou)
 
 # %% [markdown]
-# Drag the orange box onto the cup. What surprises most people is how *strict* IoU is: how good do boxes look at 0.5, 0.75, 0.95?
+# Drag the detection onto the cup. What surprises most people is how *strict* IoU is: how good do boxes look at 0.5, 0.75, 0.95?
 
 # %%
 from cvlab.widgets import IouBoxes
@@ -145,10 +172,11 @@ IouBoxes()
 
 # %% tags=["core"]
 def box_overlap(a, b):
-    """Return the (N, M) areas that boxes `a`, (N, 4), share with boxes `b`, (M, 4)."""
+    """Return the (N, M) areas that boxes `a` and `b` share."""
     top_left = np.maximum(a[:, None, :2], b[None, :, :2])  # (N, M, 2)
     bottom_right = np.minimum(a[:, None, 2:], b[None, :, 2:])  # (N, M, 2)
-    return (bottom_right - top_left).clip(min=0).prod(axis=2)  # (N, M); negative means apart
+    # negative means apart
+    return (bottom_right - top_left).clip(min=0).prod(axis=2)
 
 
 def box_iou(a, b):
@@ -165,9 +193,12 @@ from cvlab.boxes import box_area
 
 rng = np.random.default_rng(0)
 corners = rng.uniform(0, 100, (500, 2, 2))
-many = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)  # (500, 4)
-library = torchvision.ops.box_iou(torch.from_numpy(many), torch.from_numpy(many)).numpy()
-print(library.shape, "largest difference below 1e-12:", np.abs(box_iou(many, many) - library).max() < 1e-12)
+ends = [corners.min(axis=1), corners.max(axis=1)]
+many = np.concatenate(ends, axis=1)  # (500, 4)
+tensor = torch.from_numpy(many)
+library = torchvision.ops.box_iou(tensor, tensor).numpy()
+gap = np.abs(box_iou(many, many) - library).max()
+print(library.shape, "gap below 1e-12:", gap < 1e-12)
 
 # %% [markdown]
 # ## 3 · Right or wrong? *(19 min)*
@@ -182,17 +213,19 @@ print(library.shape, "largest difference below 1e-12:", np.abs(box_iou(many, man
 # **Predict:** detections with scores 0.6 and 0.9 and IoU 0.8 and 0.7 on one truth. Which one is right?
 
 # %%
-metrics.match_detections(np.array([0.6, 0.9]), np.array([[0.8], [0.7]]), threshold=0.5)
+ious = np.array([[0.8], [0.7]])
+metrics.match_detections(np.array([0.6, 0.9]), ious)
 
 # %% [markdown]
 # The more confident one, though its box is worse.
-#
-# **Exercise 3 · `match_detections`** *(12 minutes, hard)*. One image, one class: `scores` (N,), `ious` (N, M). Answer in the order you were
+
+# %% [markdown]
+# **Exercise.** One image, one class: `scores` (N,), `ious` (N, M). Answer in the order you were
 # given.
 
 # %% tags=["exercise"]
 def match_detections(scores, ious, threshold=0.5):
-    """Return an array (N,) of bool: which detections are right."""
+    """Return (N,) bool: which detections are right."""
     ### BEGIN SOLUTION
     correct = np.zeros(len(scores), dtype=bool)
     free = np.ones(ious.shape[1], dtype=bool)
@@ -216,7 +249,8 @@ check(match_detections)
 # %%
 def match_voc(scores, ious, threshold=0.5):
     """Return (N,) bool: right by VOC's rule."""
-    correct, taken = np.zeros(len(scores), dtype=bool), np.zeros(ious.shape[1], dtype=bool)
+    correct = np.zeros(len(scores), dtype=bool)
+    taken = np.zeros(ious.shape[1], dtype=bool)
     for d in np.argsort(-scores, kind="stable"):
         nearest = ious[d].argmax()  # taken or not
         correct[d] = ious[d, nearest] >= threshold and not taken[nearest]
@@ -224,24 +258,27 @@ def match_voc(scores, ious, threshold=0.5):
     return correct
 
 
-crowded = np.array([[0.8, 0.6], [0.7, 0.65]])  # two detections, two truths
-for name, match in {"COCO": metrics.match_detections, "VOC": match_voc}.items():
-    print(f"{name:4} {match(np.array([0.9, 0.8]), crowded).tolist()}")
+two = np.array([0.9, 0.8]), np.array([[0.8, 0.6], [0.7, 0.65]])
+print("COCO", metrics.match_detections(*two).tolist())
+print("VOC ", match_voc(*two).tolist())
 
 # %% [markdown]
 # Two more differences hide in the old numbers. VOC's corners are *pixels that belong to the box*, so a width is last - first **+ 1**. And it
 # marks truths as **difficult**: nobody has to find them, and finding one is neither right nor wrong.
 
 # %%
-for extra in (1, 0):
-    whole, half = (9 - 0 + extra) * (9 - 0 + extra), (9 - 0 + extra) * (4 - 0 + extra)  # corners 0, 0, 9, 9 and 0, 0, 9, 4
-    print(f"with + {extra}: IoU {half} / {whole} = {half / whole:.2f}, found at 0.5: {half / whole >= 0.5}")
+for extra in (1, 0):  # corners 0, 0, 9, 9 and 0, 0, 9, 4
+    whole = (9 - 0 + extra) * (9 - 0 + extra)
+    half = (9 - 0 + extra) * (4 - 0 + extra)
+    share = half / whole
+    print(f"with + {extra}: {half} / {whole} = {share:.2f},", end=" ")
+    print("found at 0.5:", share >= 0.5)
 
 # %% [markdown]
-# So an "AP by VOC" is a matching rule *and* a way to read the curve. Below we match as COCO does throughout.
+# So an "AP by VOC" is a matching rule *and* a way to read the curve. From here on we match as COCO does.
 
 # %% [markdown]
-# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on below; nothing above is needed.
+# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on; nothing before it is needed.
 
 # %% tags=["again"]
 import matplotlib.pyplot as plt, numpy as np
@@ -258,25 +295,33 @@ truth = recorded("truth")
 # best score first, with the IoU each has with its apple:
 
 # %%
-table = np.array([0.6, 0.98, 0.4, 0.3, 0.1, 0.96, 0.7, 0.3, 0.2, 0.8])  # IoU, best score first
+ten = [0.6, 0.98, 0.4, 0.3, 0.1, 0.96, 0.7, 0.3, 0.2, 0.8]
+table = np.array(ten)  # IoU, best score first
 correct = table >= 0.5
 n_truths = 5
-print("place  IoU   right  precision      recall")
+rows = []
 for place in range(1, 11):
-    tp = correct[:place].sum()
-    right = "yes" if correct[place - 1] else "no"
-    shares = f"{tp:2} / {place:2} = {tp / place:.2f}  {tp} / {n_truths} = {tp / n_truths:.1f}"
-    print(f"{place:5}  {table[place - 1]:.2f}  {right:5}  {shares}")
+    tp, right = correct[:place].sum(), correct[place - 1]
+    row = {"place": place, "IoU": table[place - 1]}
+    row |= {"right": "yes" if right else "no"}
+    row |= {"precision": f"{tp} / {place} = {tp / place:.2f}"}
+    row |= {"recall": f"{tp} / {n_truths} = {tp / n_truths:.1f}"}
+    rows.append(row)
+draw.table(rows, digits={"IoU": 2})
 
 # %% [markdown]
 # Do three lines by hand. A right detection moves recall up; a wrong one leaves it and pulls precision down: a zigzag.
-#
-# **Exercise 4 · `pr_curve`** *(8 minutes, medium)*. From scores and flags, in any order, to the two columns:
+
+# %% [markdown]
+# **Exercise.** From scores and flags, in any order, to the two columns:
 # one place a detection, equal scores or not.
 
 # %% tags=["exercise"]
 def pr_curve(scores, correct, n_truths):
-    """Return two arrays, precision (N,) and recall (N,), best score first; without truths the recall is 0."""
+    """Return precision (N,) and recall (N,), best score first.
+
+    Without truths the recall is 0.
+    """
     ### BEGIN SOLUTION
     order = np.argsort(-scores, kind="stable")
     tp = np.cumsum(correct[order])
@@ -306,27 +351,36 @@ scores = np.linspace(0.95, 0.05, 10)  # any ten that fall
 precision, recall = metrics.pr_curve(scores, correct, n_truths)
 envelope = np.maximum.accumulate(precision[::-1])[::-1]
 
-figure, ax = plt.subplots(figsize=(8, 3), layout="constrained", dpi=90)
-ax.plot([0, *recall], [1, *precision], "o-", color="C0", markersize=4, label="zigzag")
-ax.step([0, *recall], [envelope[0], *envelope], where="pre", color="C1", linewidth=2, label="envelope")
-ax.fill_between([0, *recall], [envelope[0], *envelope], step="pre", color="C1", alpha=0.15)
+figure, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
+blue, red = draw.PALETTE[:2]
+ax.plot([0, *recall], [1, *precision], "o-", color=blue)
+steps = [0, *recall], [envelope[0], *envelope]
+ax.step(*steps, where="pre", color=red)
+ax.fill_between(*steps, step="pre", color=red, alpha=0.12)
+ax.text(0.5, 0.41, "zigzag", color=draw.readable(blue))
+ax.text(0.5, 0.6, "envelope", color=draw.readable(red))
 ax.set(xlabel="recall", ylabel="precision", ylim=(0.3, 1.05))
-ax.set_title("The envelope never rises: its area is the AP")
-ax.legend();
+ax.set_title("The envelope never rises: its area is the AP");
 
 # %% [markdown]
 # On paper: precision 1 up to recall 0.4, then 4/7 up to 0.8, then 1/2 up to 1: 0.4 · 1 + 0.4 · 0.571 + 0.2 · 0.5 = 0.729.
-#
-# **Exercise 5 · `average_precision`** *(10 minutes, hard)*. COCO does not take the area, but the mean of the envelope at 101 levels of
+
+# %% [markdown]
+# **Exercise.** COCO does not take the area, but the mean of the envelope at 101 levels of
 # recall: 0, 0.01, ..., 1. At each level it reads the first place whose recall is at least that; a level that is never reached counts 0.
 # So no detections at all give 0.
 
 # %% tags=["exercise"]
 def average_precision(precision, recall):
-    """Return COCO's AP, a float; precision and recall are (N,), recall never falls."""
+    """Return COCO's AP, a float.
+
+    Precision and recall are (N,), recall never falls.
+    """
     ### BEGIN SOLUTION
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]  # (N,) the best that is still to come
-    found = np.searchsorted(recall, np.linspace(0, 1, 101))  # (101,) first place with at least this recall
+    # (N,) the best still to come
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    # (101,) the first place with at least this recall
+    found = np.searchsorted(recall, np.linspace(0, 1, 101))
     return float(np.append(envelope, 0)[found].mean())
     ### END SOLUTION
 
@@ -341,7 +395,7 @@ def ap(precision, recall, convention="coco"):
     """Return the AP as "voc07", "voc10" or "coco" defines it."""
     if convention == "coco":
         return metrics.average_precision(precision, recall)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]  # (N,)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
     if convention == "voc10":
         return float((np.diff(recall, prepend=0) * envelope).sum())
     found = np.searchsorted(recall, np.linspace(0, 1, 11))  # (11,)
@@ -350,22 +404,25 @@ def ap(precision, recall, convention="coco"):
 # %%
 from sklearn.metrics import auc
 
-for convention in ("voc07", "voc10", "coco"):
-    print(f"{convention:12} {ap(precision, recall, convention):.4f}")
-print(f"sklearn auc  {auc(recall, envelope):.4f} = {ap(precision, recall, 'voc10'):.4f} - {recall[0] * envelope[0]:.4f}")
+one_of_three = np.array([1.0]), np.array([1 / 3])
+rows = []
+for name in ("voc07", "voc10", "coco"):
+    here = ap(precision, recall, name)
+    row = {"AP by": name, "our curve": here}
+    rows.append(row | {"one of three": ap(*one_of_three, name)})
+slip = auc(recall, envelope)
+lost = rows[1]["our curve"] - slip
+rows.append({"AP by": "sklearn auc", "our curve": slip})
+print(f"auc lacks {recall[0]} x {envelope[0]} = {lost:.2f}")
+draw.table(rows, digits=3)
 
 # %% [markdown]
-# The last line is a slip that tutorials share: sklearn's `auc` starts at the *first* recall, 0.2, so everything before it is lost. It also
+# The last row is a slip that tutorials share: sklearn's `auc` starts at the *first* recall, 0.2, so everything before it is lost. It also
 # draws slopes where there are steps; here, at 0.5, that changes nothing.
 #
 # One curve, four numbers. The conventions part most where there are few truths: one object found out of three is an AP of 0.364, 0.333 or 0.337. An AP
 # without its convention is not a number you can compare.
-
-# %%
-for convention in ("voc07", "voc10", "coco"):
-    print(f"{convention}: one of three found {ap(np.array([1.0]), np.array([1 / 3]), convention):.3f}")
-
-# %% [markdown]
+#
 # Now play against it. After the widget's task, look for moves that change nothing at all. What does the AP not see?
 
 # %%
@@ -385,23 +442,35 @@ RankingGame()
 from cvlab.map.diagnose import label_errors
 
 def operating_curve(found):
-    """Return, on even and on odd scenes, what acting on all detections above each score would do."""
-    right, even = label_errors(truth, found).kinds == "right", np.array([r["image_id"] % 2 == 0 for r in found])
-    asked = np.array([a["image_id"] % 2 == 0 for a in truth["annotations"]])
+    """Return what acting above each score would do.
+
+    A dict for the even scenes, and one for the odd scenes.
+    """
+    right = label_errors(truth, found).kinds == "right"  # (N,)
+    scores = np.array([r["score"] for r in found])  # (N,)
+    odd = np.array([r["image_id"] % 2 for r in found])  # (N,)
+    asked = [a["image_id"] % 2 for a in truth["annotations"]]
     halves = []
-    for half, n in ((even, asked.sum()), (~even, (~asked).sum())):
-        sure = np.array([r["score"] for r in found])[half, None] >= levels  # (N, 99)
-        tp, fp = (sure & right[half, None]).sum(axis=0), (sure & ~right[half, None]).sum(axis=0)
-        halves.append({"f1": 2 * tp / (tp + fp + n), "cost": (5 * (n - tp) + fp) / n})
+    for half in (0, 1):
+        mine, n = odd == half, asked.count(half)
+        sure = scores[mine, None] >= levels  # (n, 99)
+        tp = (sure & right[mine, None]).sum(axis=0)  # (99,)
+        fp = sure.sum(axis=0) - tp
+        cost = (5 * (n - tp) + fp) / n
+        halves.append({"F1": 2 * tp / (tp + fp + n), "cost": cost})
     return halves
 
-
+# %%
 levels = np.arange(1, 100) / 100
+rows = []
 for detector in "AB":
     chosen_on, paid_on = operating_curve(recorded(detector))
-    for what, best in (("f1", np.argmax), ("cost", np.argmin)):
+    for what, best in (("F1", np.argmax), ("cost", np.argmin)):
         at = best(chosen_on[what])
-        print(f"{detector}: best {what:4} at score {levels[at]:.2f}; on the other scenes {paid_on[what][at]:.2f}")
+        row = {"detector": detector, "best": what}
+        row |= {"at score": levels[at]}
+        rows.append(row | {"on other scenes": paid_on[what][at]})
+draw.table(rows, digits=2)
 
 # %% [markdown]
 # "0.5" does not mean the same to both: A is best from 0.47 up, B only from 0.83. Where a miss is dear, both should speak sooner. And at their own
@@ -415,8 +484,12 @@ for detector in "AB":
 # Write the ten numbers with `linspace`, as pycocotools does. **Predict** what `np.arange` makes of a box with an IoU of exactly 0.6.
 
 # %%
-for name, ten in {"linspace": np.linspace(0.5, 0.95, 10), "arange": np.arange(0.5, 1, 0.05)}.items():
-    print(f"{name:8} third threshold {float(ten[2])!r:18} found at {(ten <= 24 * 40 / (40 * 40)).sum()} of 10")
+right = np.linspace(0.5, 0.95, 10)
+tempting = np.arange(0.5, 1, 0.05)
+overlap = 24 * 40 / (40 * 40)  # 0.6
+for name, ten in (("linspace", right), ("arange", tempting)):
+    third, found = float(ten[2]), (ten <= overlap).sum()
+    print(f"{name:8} third: {third!r:18} found at {found}")
 
 # %% [markdown]
 # ### Trap: the curve does not stay
@@ -426,24 +499,34 @@ for name, ten in {"linspace": np.linspace(0.5, 0.95, 10), "arange": np.arange(0.
 
 # %%
 thresholds = np.linspace(0.5, 0.95, 10)
-shortcut = [ap(precision[table >= t], recall[table >= t]) for t in thresholds]
-right_way = [ap(*metrics.pr_curve(scores, table >= t, n_truths)) for t in thresholds]
-print(f"the shortcut:                      mAP {np.mean(shortcut):.3f}")
-print(f"matched again at every threshold:  mAP {np.mean(right_way):.3f}")
+shortcut, right_way = [], []
+for t in thresholds:
+    kept = table >= t
+    shortcut.append(ap(precision[kept], recall[kept]))
+    right_way.append(ap(*metrics.pr_curve(scores, kept, n_truths)))
 
-# %%
-figure, ax = plt.subplots(figsize=(8, 2.8), layout="constrained", dpi=90)
-ax.plot(thresholds, shortcut, "o--", color="C1", label=f"shortcut, mean {np.mean(shortcut):.3f}")
-ax.plot(thresholds, right_way, "o-", color="C0", label=f"matched again, mean {np.mean(right_way):.3f}")
+# %% tags=["fold"]
+# Draw both against the threshold
+figure, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
+ways = {"the shortcut": (shortcut, draw.ERROR)}
+ways["matched again"] = right_way, draw.PALETTE[0]
+for name, (aps, color) in ways.items():
+    label = f"{name}, mAP {np.mean(aps):.3f}"
+    ax.plot(thresholds, aps, "o-", color=color, label=label)
 ax.set(xlabel="IoU threshold", ylabel="AP", ylim=(0, 0.8))
 ax.set_title("The shortcut forgets the boxes that became wrong")
-ax.legend();
+draw.label_lines(ax);
+
+# %% tags=["author"]
+assert (np.array(shortcut) >= right_way).all()
+assert np.mean(right_way) < np.mean(shortcut)
 
 # %%
-assert (np.array(shortcut) >= right_way).all() and np.mean(right_way) < np.mean(shortcut)
 strict = metrics.pr_curve(scores, table >= 0.95, n_truths)
-print("at 0.95, precision down the list:   ", strict[0].round(2).tolist())
-print("the shortcut keeps two places of 0.5:", precision[table >= 0.95].round(2).tolist())
+print("at 0.95, precision down the list:")
+print(strict[0].round(2).tolist())
+print("the shortcut keeps two places of 0.5:")
+print(precision[table >= 0.95].round(2).tolist())
 
 # %% [markdown]
 # At 0.95 the first detection has become wrong, so nothing after it can have precision 1, and recall ends at 0.4. The shortcut still reads
@@ -455,35 +538,50 @@ print("the shortcut keeps two places of 0.5:", precision[table >= 0.95].round(2)
 
 # %%
 def area(kept, slopes, from_zero):
-    """Return the area under the shortcut's curve, drawn with slopes or steps, from recall 0 or from the first one."""
-    r, best = recall[kept], np.maximum.accumulate(precision[kept][::-1])[::-1]
+    """Return the area under the shortcut's curve.
+
+    With slopes or steps, from recall 0 or from the first one.
+    """
+    r, rising = recall[kept], precision[kept][::-1]
+    best = np.maximum.accumulate(rising)[::-1]
     lost = 0 if from_zero else r[0] * best[0]
     if slopes:
         return auc(np.append(0, r), np.append(best[0], best)) - lost
     return ap(precision[kept], r, "voc10") - lost
 
 
-for slopes in (False, True):
-    means = [np.mean([area(table >= t, slopes, zero) for t in thresholds]) for zero in (True, False)]
-    print(f"{'slopes' if slopes else 'steps':6}  from recall 0: {means[0]:.3f}   from the first recall: {means[1]:.3f}")
+def mean_area(slopes, zero):
+    return np.mean([area(table >= t, slopes, zero) for t in thresholds])
+
+
+rows = []
+for name, slopes in (("steps", False), ("slopes", True)):
+    row = {"drawn with": name}
+    row["from recall 0"] = mean_area(slopes, True)
+    rows.append(row | {"from the first": mean_area(slopes, False)})
 print(f"the right answer, 101 levels:  {np.mean(right_way):.3f}")
+draw.table(rows, digits=3)
 
 # %% [markdown]
 # Slopes lie above the steps of a falling curve (+ 0.05). The missing start costs far more (- 0.34), and what is left, 0.364, looks
 # nearly like the right 0.387: two large mistakes, one innocent number. Check a metric on a case you can do by hand.
-#
-# **Exercise 6 · `coco_map`** *(12 minutes, hard)*. Now many images: `images` is a list with one dict an image, class → `(scores, ious)`;
+
+# %% [markdown]
+# **Exercise.** Now many images: `images` is a list with one dict an image, class → `(scores, ious)`;
 # `ious` is (N, M) for M truths. Match in each image, anew at each threshold; then the detections of a class in *all* images share **one**
 # curve, not one an image. A class without a truth in any image has no AP and does not count; when there is none, return -1.0. The pieces are
 # in `metrics`.
 
 # %% tags=["exercise"]
 def coco_map(images):
-    """Return the mean AP over ten thresholds and all classes that have a truth."""
+    """Return the mean AP over ten thresholds and all classes.
+
+    A class without a truth has none.
+    """
     ### BEGIN SOLUTION
     values = []
     for name in sorted(set().union(*images)):
-        found = [image[name] for image in images if name in image]  # (scores, ious) of each image
+        found = [image[name] for image in images if name in image]
         n_truths = sum(ious.shape[1] for _, ious in found)
         if n_truths == 0:
             continue  # an absent class has no average precision
@@ -507,11 +605,11 @@ from cvlab.widgets import IouThreshold
 IouThreshold()
 
 # %% [markdown]
-# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on below; nothing above is needed.
+# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on; nothing before it is needed.
 
 # %% tags=["again"]
 import matplotlib.pyplot as plt, numpy as np
-from cvlab import boxes, check, draw, hint, show, solution
+from cvlab import boxes, check, draw, hint, progress, show, solution
 from cvlab.map.detectors import recorded
 from cvlab.map.metrics import ap, match_detections
 from cvlab.world.scenes import make_scene
@@ -525,15 +623,19 @@ draw.theme("light"); truth = recorded("truth")
 
 # %% tags=["core"]
 def match_image(ious, threshold, crowd, ignore):
-    """Return (N,) the truth each detection gets, -1 for none; `ious` (N, M) has the best score first."""
+    """Return (N,) the truth each detection gets, -1 for none.
+
+    `ious` is (N, M), the best score first.
+    """
     matched, taken = np.full(len(ious), -1), np.zeros(len(ignore), dtype=bool)
     for d in range(len(ious)):
         best = min(threshold, 1 - 1e-10)
-        for t in np.argsort(ignore, kind="stable"):  # those that count first
+        # those that count first
+        for t in np.argsort(ignore, kind="stable"):
             if taken[t] and not crowd[t]:
                 continue  # one truth once; a crowd takes any number
             if matched[d] >= 0 and ignore[t] and not ignore[matched[d]]:
-                break  # a truth that counts is better than any ignored one
+                break  # a truth that counts is better
             if ious[d, t] >= best:
                 best, matched[d] = ious[d, t], t
         if matched[d] >= 0:
@@ -541,9 +643,12 @@ def match_image(ious, threshold, crowd, ignore):
     return matched
 
 # %%
-same, free = np.array([[0.8, 0.8], [0.7, 0.0]]), np.zeros(2, dtype=bool)  # the first fits both truths equally well
-print("COCO:      ", (match_image(same, 0.5, crowd=free, ignore=free) >= 0).tolist())
-print("exercise 3:", match_detections(np.array([0.9, 0.8]), same, 0.5).tolist())
+same = np.array([[0.8, 0.8], [0.7, 0.0]])  # the first fits both
+free = np.zeros(2, dtype=bool)
+by_coco = match_image(same, 0.5, crowd=free, ignore=free) >= 0
+yours = match_detections(np.array([0.9, 0.8]), same, 0.5)
+print("COCO: ", by_coco.tolist())
+print("yours:", yours.tolist())
 
 # %% [markdown]
 # Of two truths that fit *equally* well COCO takes the later (`>=`), your exercise the first (`argmax`). Only exact ties show it; to agree
@@ -554,12 +659,14 @@ print("exercise 3:", match_detections(np.array([0.9, 0.8]), same, 0.5).tolist())
 
 # %% tags=["core"]
 def judge(matchup, threshold, area_range):
-    """Return right (N,), counted (N,), and how many truths count, for one image and class."""
+    """Return right (N,), counted (N,), how many truths count."""
     low, high = area_range
-    ignore = matchup.crowd | (matchup.truth_areas < low) | (matchup.truth_areas > high)  # (M,)
+    # (M,)
+    ignore = matchup.crowd | (matchup.truth_areas < low) | (matchup.truth_areas > high)
     matched = match_image(matchup.ious, threshold, matchup.crowd, ignore)  # (N,)
     right = matched >= 0
-    counted = (matchup.areas >= low) & (matchup.areas <= high)  # if it matched nothing
+    # if it matched nothing
+    counted = (matchup.areas >= low) & (matchup.areas <= high)
     counted[right] = ~ignore[matched[right]]
     return right, counted, int((~ignore).sum())
 
@@ -568,7 +675,7 @@ def judge(matchup, threshold, area_range):
 
 # %% tags=["core"]
 def evaluate_class(matchups, threshold, area_range, max_dets):
-    """Return AP and final recall of one class; (-1, -1) when it has no truth."""
+    """Return AP and final recall of a class; -1 if absent."""
     judged = [judge(matchup, threshold, area_range) for matchup in matchups]
     n_truths = sum(count for _, _, count in judged)
     if n_truths == 0:
@@ -576,7 +683,8 @@ def evaluate_class(matchups, threshold, area_range, max_dets):
     scores = np.concatenate([matchup.scores[:max_dets] for matchup in matchups])
     right = np.concatenate([right[:max_dets] for right, _, _ in judged])
     counted = np.concatenate([counted[:max_dets] for _, counted, _ in judged])
-    order = np.argsort(-scores, kind="stable")  # of equal scores the earlier image, then the earlier line
+    # of equal scores the earlier image, then the earlier line
+    order = np.argsort(-scores, kind="stable")
     tp, seen = np.cumsum((right & counted)[order]), np.cumsum(counted[order])
     precision, recall = tp / np.maximum(seen, 1), tp / n_truths
     return ap(precision, recall, "coco"), float(recall[-1]) if len(recall) else 0.0
@@ -586,7 +694,7 @@ def evaluate_class(matchups, threshold, area_range, max_dets):
 
 # %% tags=["core"]
 def evaluate_tables(classes):
-    """Return AP and recall, both (6 settings, 10 thresholds, K classes)."""
+    """Return AP and recall: (6 settings, 10 thresholds, K)."""
     aps, recalls = -np.ones((2, len(SETTINGS), len(THRESHOLDS), len(classes)))
     for s, (area, max_dets) in enumerate(SETTINGS):
         for t, threshold in enumerate(THRESHOLDS):
@@ -596,12 +704,14 @@ def evaluate_tables(classes):
 
 
 def summarize(aps, recalls):
-    """Return the twelve numbers by name; -1 where nothing could be measured."""
+    """Return the twelve numbers by name; -1: not measured."""
     def mean(table):
         return float(table[table > -1].mean()) if (table > -1).any() else -1.0
 
-    of_ap = [aps[0], aps[0, 0], aps[0, 5], aps[1], aps[2], aps[3]]  # all, at 0.50, at 0.75, by size
-    of_ar = [recalls[s] for s in (4, 5, 0, 1, 2, 3)]  # 1, 10, 100 detections, by size
+    # all, at 0.50, at 0.75, by size
+    of_ap = [aps[0], aps[0, 0], aps[0, 5], aps[1], aps[2], aps[3]]
+    # 1, 10, 100 detections, by size
+    of_ar = [recalls[s] for s in (4, 5, 0, 1, 2, 3)]
     return dict(zip(NUMBERS, map(mean, of_ap + of_ar), strict=True))
 
 # %% [markdown]
@@ -616,9 +726,12 @@ from cvlab.map.metrics import THRESHOLDS
 checked = read_truth(truth)
 ours = {}
 for detector in "AB":
-    classes = pair_up(checked, read_results(recorded(detector), checked))
+    results = read_results(recorded(detector), checked)
+    classes = pair_up(checked, results)
     ours[detector] = summarize(*evaluate_tables(classes))
-    print(detector, {name: round(value, 3) for name, value in ours[detector].items()})
+columns = {"number": NUMBERS}
+columns |= {d: list(ours[d].values()) for d in "AB"}
+draw.table(columns, digits=3, highlight="AP")
 
 # %% [markdown]
 # | Number | Question |
@@ -632,17 +745,23 @@ for detector in "AB":
 # Before you make a story of "B sees large things better", ask how many there are.
 
 # %%
-large = [a["category_id"] for a in truth["annotations"] if a["area"] > 96**2]
-alone = [c for c in set(large) if large.count(c) == 1]
-print(f"{len(large)} large truths of {len(set(large))} classes; {len(alone)} classes have just one")
-print(f"finding or losing such a one moves APl by up to {1 / len(set(large)):.2f}")
+annotations = truth["annotations"]
+large = [
+    a["category_id"] for a in annotations if a["area"] > 96**2
+]
+kinds = set(large)
+alone = sum(large.count(c) == 1 for c in kinds)
+print(len(large), "large truths of", len(kinds), "classes")
+print(alone, "of these classes have just one")
+print(f"it alone moves APl by up to {1 / len(kinds):.2f}")
 
 # %% [markdown]
 # ### The library
 #
 # `pycocotools` is what everyone quotes. Same files, same numbers?
 
-# %%
+# %% tags=["fold"]
+# Ask pycocotools for its twelve numbers
 import contextlib
 import copy
 import io
@@ -653,22 +772,29 @@ from pycocotools.cocoeval import COCOeval
 
 def by_library(truth, results, kind="bbox"):
     """Return pycocotools' twelve numbers."""
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints a lot
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints
         gt = COCO()
-        gt.dataset = copy.deepcopy(truth)  # it writes into what it is given
+        gt.dataset = copy.deepcopy(truth)  # it writes into it
         gt.createIndex()
-        judge = COCOeval(gt, gt.loadRes(copy.deepcopy(results)), kind)
+        found = gt.loadRes(copy.deepcopy(results))
+        judge = COCOeval(gt, found, kind)
         judge.evaluate(), judge.accumulate(), judge.summarize()
     return judge.stats
 
 # %%
+def largest_gap(theirs, mine):
+    return np.abs(theirs - list(mine.values())).max()
+
+
 for detector in "AB":
-    gap = np.abs(by_library(truth, recorded(detector)) - list(ours[detector].values())).max()
-    print(f"{detector}, boxes: largest difference from pycocotools below 1e-12: {gap < 1e-12}")
+    theirs = by_library(truth, recorded(detector))
+    gap = largest_gap(theirs, ours[detector])
+    print(f"{detector}, boxes: gap below 1e-12: {gap < 1e-12}")
 masks = recorded("A masks")
 by_mask = evaluate(truth, masks, kind="segm")
-gap = np.abs(by_library(truth, masks, "segm") - list(by_mask.numbers.values())).max()
-print(f"A, masks: largest difference below 1e-12: {gap < 1e-12}")
+theirs = by_library(truth, masks, "segm")
+gap = largest_gap(theirs, by_mask.numbers)
+print(f"A, masks: gap below 1e-12: {gap < 1e-12}")
 by_mask
 
 # %% [markdown]
@@ -685,14 +811,21 @@ def seconds(run):
     return perf_counter() - start
 
 
+def these_cells():
+    paired = pair_up(checked, read_results(results, checked))
+    return evaluate_tables(paired)
+
+
 results = recorded("A")
 runs = {
-    "the cells above": lambda: evaluate_tables(pair_up(checked, read_results(results, checked))),
+    "these cells": these_cells,
     "pycocotools": lambda: by_library(truth, results),
     "cvlab.map.evaluate": lambda: evaluate(truth, results),
 }
-for name, run in runs.items():
-    print(f"{name:16} {1000 * min(seconds(run) for _ in range(2)):7.1f} ms")
+times = [1000 * min(seconds(f) for _ in "12") for f in runs.values()]
+ratios = [time / min(times) for time in times]
+rows = {"program": list(runs), "time": times, "ratio": ratios}
+draw.table(rows, units={"time": "ms"}, digits=1, sort="time")
 
 # %% [markdown]
 # ### Seven things that surprise people
@@ -701,11 +834,17 @@ for name, run in runs.items():
 
 # %%
 def world(*annotations, categories=(1,)):
-    """Return a COCO truth with one image; annotations are changes to one of 40 x 40 pixels."""
-    one = {"image_id": 1, "category_id": 1, "bbox": [10, 10, 40, 40], "area": 1600, "iscrowd": 0}
+    """Return a COCO truth with one image.
+
+    Annotations are changes to one of 40 x 40 pixels.
+    """
+    one = {"image_id": 1, "category_id": 1, "iscrowd": 0}
+    one |= {"bbox": [10, 10, 40, 40], "area": 1600}
     return {
         "images": [{"id": 1, "width": 200, "height": 200}],
-        "categories": [{"id": c, "name": f"class {c}"} for c in categories],
+        "categories": [
+            {"id": c, "name": f"class {c}"} for c in categories
+        ],
         "annotations": [one | changes for changes in annotations],
     }
 
@@ -714,7 +853,8 @@ def map_of(world, results):
     return round(evaluate(world, results).numbers["AP"], 3)
 
 
-hit = {"image_id": 1, "category_id": 1, "bbox": [10, 10, 40, 40], "score": 0.5}
+hit = {"image_id": 1, "category_id": 1, "score": 0.5}
+hit["bbox"] = [10, 10, 40, 40]
 away = hit | {"bbox": [120, 120, 40, 40]}
 
 # %% [markdown]
@@ -729,27 +869,36 @@ print("wrong one first:", map_of(world({"id": 1}), [away, hit]))
 # detection gets 0, and counts.
 
 # %%
-two = world({"id": 1}, categories=(1, 2))
-print("nothing of class 2 there: ", evaluate(two, [hit]).per_class, "mAP", map_of(two, [hit]))
-two = world({"id": 1}, {"id": 2, "category_id": 2}, categories=(1, 2))
-print("class 2 there, not found: ", evaluate(two, [hit]).per_class, "mAP", map_of(two, [hit]))
+absent = world({"id": 1}, categories=(1, 2))
+second = {"id": 2, "category_id": 2}
+missed = world({"id": 1}, second, categories=(1, 2))
+rows = []
+for name, two in (("absent", absent), ("missed", missed)):
+    row = {"class 2 is": name, **evaluate(two, [hit]).per_class}
+    rows.append(row | {"mAP": map_of(two, [hit])})
+draw.table(rows, digits=1)
 
 # %% [markdown]
 # **3 · Crowds.** Against a crowd, "IoU" is the share of the *detection* that lies inside. Three boxes in a crowd are three times forgiven: neither
 # right nor wrong.
 
 # %%
-crowd = world({"id": 1}, {"id": 2, "iscrowd": 1, "bbox": [100, 100, 90, 90], "area": 8100})
-inside = [away | {"score": 0.9}, away | {"score": 0.8}, away | {"score": 0.7}]
-print("three boxes in a crowd:     AP", map_of(crowd, [*inside, hit]))
-print("the same, no crowd marked:  AP", map_of(world({"id": 1}), [*inside, hit]))
+many = {"id": 2, "iscrowd": 1, "area": 8100}
+crowd = world({"id": 1}, many | {"bbox": [100, 100, 90, 90]})
+inside = [away | {"score": score} for score in (0.9, 0.8, 0.7)]
+found = [*inside, hit]
+print("three boxes in a crowd:     AP", map_of(crowd, found))
+bare = world({"id": 1})
+print("the same, no crowd marked:  AP", map_of(bare, found))
 
 # %% [markdown]
 # **4 · `ignore` in the file is thrown away.** pycocotools reads it, and in the next line overwrites it with `iscrowd`.
 
 # %%
-ignored = world({"id": 1}, {"id": 2, "ignore": 1, "bbox": [120, 120, 40, 40]})
-print("pycocotools:", by_library(ignored, [hit])[0].round(3), "| ours, the same:", map_of(ignored, [hit]))
+second = {"id": 2, "ignore": 1, "bbox": [120, 120, 40, 40]}
+ignored = world({"id": 1}, second)
+print("pycocotools:", by_library(ignored, [hit])[0].round(3))
+print("ours:       ", map_of(ignored, [hit]))
 
 # %% [markdown]
 # **5 · 32² is small *and* medium.** Both ends belong to a range. And the size is the annotation's `area`, for COCO the area of the mask, not of the
@@ -757,7 +906,7 @@ print("pycocotools:", by_library(ignored, [hit])[0].round(3), "| ours, the same:
 
 # %%
 edge = evaluate(world({"id": 1, "area": 32**2}), [hit]).numbers
-print({name: round(edge[name], 3) for name in ("APs", "APm", "APl")})
+draw.table([{name: edge[name] for name in ("APs", "APm", "APl")}])
 
 # %% [markdown]
 # **6 · A hundred, and no more.** An image and class may bring 100 detections. The 101st is not wrong; it is not read at all.
@@ -765,8 +914,9 @@ print({name: round(edge[name], 3) for name in ("APs", "APm", "APl")})
 # %%
 crowded = [away | {"score": 0.9}] * 99
 for extra in (0, 1):
-    found = evaluate(world({"id": 1}), [*crowded, *[away] * extra, hit | {"score": 0.1}]).numbers["AR100"]
-    print(f"{99 + extra} wrong ones above the right one: recall {found:.0f}")
+    found = [*crowded, *[away] * extra, hit | {"score": 0.1}]
+    recall = evaluate(world({"id": 1}), found).numbers["AR100"]
+    print(f"{99 + extra} wrong ones first: recall {recall:.0f}")
 
 # %% [markdown]
 # **7 · Never number an annotation 0.** pycocotools marks "unmatched" with 0, so that object can be found only in vain. Here we differ from it on
@@ -774,7 +924,8 @@ for extra in (0, 1):
 
 # %%
 zero = world({"id": 0})
-print("pycocotools:", by_library(zero, [hit])[0].round(3), "| ours:", map_of(zero, [hit]))
+print("pycocotools:", by_library(zero, [hit])[0].round(3))
+print("ours:       ", map_of(zero, [hit]))
 
 # %% [markdown]
 # ## 7 · Formats *(10 min)*
@@ -782,36 +933,47 @@ print("pycocotools:", by_library(zero, [hit])[0].round(3), "| ours:", map_of(zer
 # The same box, four ways. Each is four numbers, and no number says which way it is meant.
 
 # %%
-box = np.array([[10.0, 20.0, 110.0, 70.0]])  # x0, y0, x1, y1 in a picture of 100 rows and 200 columns
+# x0, y0, x1, y1 in a picture of 100 rows and 200 columns
+box = np.array([[10.0, 20.0, 110.0, 70.0]])
 written = {
     "ours and torchvision: x0, y0, x1, y1": box,
     "COCO: x, y, w, h": boxes.xyxy_to_xywh(box),
     "VOC: first and last pixel, from 1": boxes.xyxy_to_voc(box),
-    "YOLO: centre and size, in shares": boxes.xyxy_to_yolo(box, height=100, width=200),
 }
-for name, numbers in written.items():
-    print(f"{name:38} {numbers[0].tolist()}")
+written["YOLO: centre, size"] = boxes.xyxy_to_yolo(box, 100, 200)
+rows = [
+    {"written": name, **dict(enumerate(numbers[0].tolist(), 1))}
+    for name, numbers in written.items()
+]
+draw.table(rows)
 
 # %%
 _, as_coco, as_voc, as_yolo = written.values()
-back = [boxes.xywh_to_xyxy(as_coco), boxes.voc_to_xyxy(as_voc), boxes.yolo_to_xyxy(as_yolo, 100, 200)]
+back = [boxes.xywh_to_xyxy(as_coco), boxes.voc_to_xyxy(as_voc)]
+back.append(boxes.yolo_to_xyxy(as_yolo, 100, 200))
 print("all come back:", all(np.allclose(b, box) for b in back))
-wrong = [r | {"bbox": boxes.xywh_to_xyxy([r["bbox"]])[0].tolist()} for r in recorded("A")]
-print(f"A with x0, y0, x1, y1 in a COCO file, pycocotools: AP {by_library(truth, wrong)[0]:.3f}, and no error")
+wrong = []
+for result in recorded("A"):
+    corners = boxes.xywh_to_xyxy([result["bbox"]])[0]
+    wrong.append(result | {"bbox": corners.tolist()})
+print("corners in A's file, pycocotools: AP", end=" ")
+print(f"{by_library(truth, wrong)[0]:.3f}, and no error")
 
 # %% [markdown]
 # pycocotools computes on. Our reader looks first, and names the record and the field.
 
 # %%
-slips = [{"bbox": [10, 10, -5, 40]}, {"score": float("nan")}, {"image_id": 999}, {"category_id": 12}]
-for results in (wrong, *([recorded("A")[0] | slip] for slip in slips)):
+slips = [{"bbox": [10, 10, -5, 40]}, {"score": float("nan")}]
+slips += [{"image_id": 999}, {"category_id": 12}]
+first = recorded("A")[0]
+for results in (wrong, *([first | slip] for slip in slips)):
     try:
         evaluate(truth, results)
     except ValueError as error:
         print(error)
 
 # %% [markdown]
-# A **mask** becomes run lengths, counted down the columns, off first: the mask below is 1 off, 3 on. Packed into text it travels in the
+# A **mask** becomes run lengths, counted down the columns, off first: this mask is 1 off, 3 on. Packed into text it travels in the
 # results file.
 
 # %%
@@ -820,10 +982,12 @@ from cvlab.coco.categories import CATEGORIES, VOC_CLASSES
 from cvlab.coco.results import from_results, to_results
 
 small = np.array([[False, True], [True, True]])
-print(rle.mask_to_rle(small), "->", rle.rle_to_mask(rle.mask_to_rle(small)).tolist())
-records = to_results(7, [17], [0.9], masks=make_scene(0, split="test").masks[:1])
+runs = rle.mask_to_rle(small)
+print(runs, "->", rle.rle_to_mask(runs).tolist())
+mask = make_scene(0, split="test").masks[:1]
+records = to_results(7, [17], [0.9], masks=mask)
 print(records[0]["segmentation"]["counts"][:40], "...")
-np.array_equal(from_results(records), make_scene(0, split="test").masks[:1])
+np.array_equal(from_results(records), mask)
 
 # %% [markdown]
 # ### Trap: equal names
@@ -833,18 +997,19 @@ np.array_equal(from_results(records), make_scene(0, split="test").masks[:1])
 # %%
 known = {category["name"] for category in CATEGORIES}
 lost = [name for name in VOC_CLASSES if name not in known]
-print(f"{20 - len(lost)} of 20 match; silently lost: {', '.join(lost)}")
+print(20 - len(lost), "of 20 match; silently lost:", *lost)
 
 # %% [markdown]
-# **Exercise 7 · `voc_to_coco`** *(6 minutes, easy)*. `categories` is COCO's list of dicts with `id` and `name`. Return a dict from
+# **Exercise.** `categories` is COCO's list of dicts with `id` and `name`. Return a dict from
 # VOC name to COCO id, for the names given. A sofa is a *couch*; read the ids from `categories`, another file may number them otherwise.
 
 # %% tags=["exercise"]
 def voc_to_coco(names, categories):
     """Return {VOC name: COCO id}."""
     ### BEGIN SOLUTION
-    spelling = {"aeroplane": "airplane", "diningtable": "dining table", "motorbike": "motorcycle"}
-    spelling |= {"pottedplant": "potted plant", "sofa": "couch", "tvmonitor": "tv"}
+    spelling = {"aeroplane": "airplane", "motorbike": "motorcycle"}
+    spelling |= {"diningtable": "dining table", "sofa": "couch"}
+    spelling |= {"pottedplant": "potted plant", "tvmonitor": "tv"}
     ids = {category["name"]: category["id"] for category in categories}
     return {name: ids[spelling.get(name, name)] for name in names}
     ### END SOLUTION
@@ -859,35 +1024,61 @@ check(voc_to_coco)
 # AP rise if only that kind were mended? **Predict** the largest bar of each detector, at IoU 0.5 and over all ten thresholds.
 
 # %%
-from cvlab.map.diagnose import confusion_matrix, error_costs, label_errors
+from cvlab.map.diagnose import confusion_matrix
+from cvlab.map.diagnose import error_costs, label_errors
 
 def bill(found, thresholds):
-    """Return how many errors of each kind the thresholds see together, and what each kind costs in AP."""
-    counts = [label_errors(truth, found, threshold=t).counts for t in thresholds]
+    """Return {kind: (errors, AP they cost)} over thresholds."""
+    counts = [
+        label_errors(truth, found, threshold=t).counts
+        for t in thresholds
+    ]
     costs = error_costs(truth, found, thresholds=thresholds)
-    return {kind: (sum(c[kind] for c in counts), costs[kind]) for kind in costs}
+    errors = {k: sum(c[k] for c in counts) for k in costs}
+    return {k: (errors[k], costs[k]) for k in costs}
 
 
 rounds = {"At IoU 0.5": [0.5], "Over ten thresholds": THRESHOLDS}
-bills = {(d, name): bill(recorded(d), at) for d in "AB" for name, at in rounds.items()}
+bills = {
+    (detector, name): bill(recorded(detector), at)
+    for detector in "AB"
+    for name, at in rounds.items()
+}
 
-# %%
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained", dpi=90, sharey=True, sharex=True)
+# %% tags=["fold"]
+# Draw what each kind of error costs A and B
+colors = {"A": draw.PALETTE[0], "B": draw.PALETTE[4]}
+figure, axes = plt.subplots(
+    1, 2, figsize=(9, 4.4), layout="constrained", sharey=True
+)
 for ax, name in zip(axes, rounds, strict=True):
-    for offset, detector, color in ((-0.2, "A", "C0"), (0.2, "B", "C1")):
-        errors, costs = zip(*bills[detector, name].values(), strict=True)
-        bars = ax.barh(np.arange(6) + offset, costs, 0.4, color=color, label=detector)
-        ax.bar_label(bars, [f"{n} errors" for n in errors], padding=3, size=8)
-    ax.set(yticks=range(6), yticklabels=bills["A", name], xlabel="AP lost", xlim=(0, 0.43), title=name)
+    for offset, detector in ((-0.2, "A"), (0.2, "B")):
+        bill_of = bills[detector, name].values()
+        errors, costs = zip(*bill_of, strict=True)
+        places = np.arange(6) + offset
+        bars = ax.barh(places, costs, 0.4, color=colors[detector])
+        texts = [f"{detector}: {n} errors" for n in errors]
+        ink = draw.readable(colors[detector])
+        ax.bar_label(bars, texts, padding=3, size=10, color=ink)
+    ax.set(yticks=range(6), yticklabels=bills["A", name])
+    ax.set(xlabel="AP lost", xlim=(0, 0.46), title=name)
+    ax.grid(False)
 axes[0].invert_yaxis()
-axes[0].legend(title="detector", loc="lower right");
 
 # %%
-b = bills["B", "At IoU 0.5"]
-per_hundred = {kind: round(100 * cost / n, 3) for kind, (n, cost) in b.items()}
-print("B at 0.5, AP lost to a hundred errors of a kind:", per_hundred)
+rows = [
+    {"kind of error": kind, "errors": n, "AP lost": cost}
+    | {"AP per hundred": 100 * cost / n}
+    for kind, (n, cost) in bills["B", "At IoU 0.5"].items()
+]
+title = "B at IoU 0.5: what an error of each kind costs"
+by_price = {"sort": "AP per hundred", "ascending": False}
+draw.table(rows, digits=3, title=title, **by_price)
+
+# %% tags=["author"]
+price = {row["kind of error"]: row["AP per hundred"] for row in rows}
 dear, cheap = ("classification", "localisation", "missed"), ("both", "duplicate", "background")
-assert min(per_hundred[k] for k in dear) > 3 * max(per_hundred[k] for k in cheap)
+assert min(price[k] for k in dear) > 3 * max(price[k] for k in cheap)
 dearest = {key: max(kinds, key=lambda k: kinds[k][1]) for key, kinds in bills.items()}
 assert dearest["A", "At IoU 0.5"] == dearest["A", "Over ten thresholds"] == "missed"
 assert (dearest["B", "At IoU 0.5"], dearest["B", "Over ten thresholds"]) == ("classification", "localisation")
@@ -898,9 +1089,24 @@ assert (dearest["B", "At IoU 0.5"], dearest["B", "Over ten thresholds"]) == ("cl
 # over ten thresholds the same boxes fail again and again, and cost more than all else together. A should look harder; B should draw better.
 
 # %%
-b_scores, b_kinds = np.array([r["score"] for r in recorded("B")]), label_errors(truth, recorded("B")).kinds
-for kind in ("right", "duplicate", "background"):
-    print(f"B, {kind:10} median score {np.median(b_scores[b_kinds == kind]):.2f}")
+import seaborn as sns
+
+found = recorded("B")
+kinds = label_errors(truth, found).kinds
+scores = np.array([r["score"] for r in found])
+shown = ["right", "duplicate", "background"]
+kept = np.isin(kinds, shown)
+figure, ax = plt.subplots(figsize=(9, 2.8), layout="constrained")
+sns.boxenplot(
+    x=scores[kept], y=kinds[kept], order=shown, ax=ax, width=0.6,
+    hue=kinds[kept], hue_order=shown, legend=False,
+    palette=[draw.TRUTH, draw.ERROR, draw.PALETTE[4]],
+)
+for place, kind in enumerate(shown):
+    median = np.median(scores[kinds == kind])
+    ax.text(1.01, place, f"median {median:.2f}", va="center")
+ax.set(xlim=(0, 1), xlabel="score", ylabel="")
+ax.set_title("B's duplicates come later than its right boxes");
 
 # %% [markdown]
 # Which class is taken for which? Unlike AP, this needs one score threshold: here 0.5. The last column counts misses, the last row ghosts
@@ -909,14 +1115,16 @@ for kind in ("right", "duplicate", "background"):
 # %%
 matrix = confusion_matrix(truth, recorded("B"), score=0.5)
 words = [*checked.category_names, "background"]
-figure, ax = plt.subplots(figsize=(6.6, 5.6), layout="constrained", dpi=90)
-ax.imshow(np.sqrt(matrix), cmap="Blues")
-for row, col in zip(*np.nonzero(matrix), strict=True):
-    ink = "white" if matrix[row, col] > 9 else "black"
-    ax.text(col, row, matrix[row, col], ha="center", va="center", size=8, color=ink)
-ax.set_xticks(range(18), words, rotation=90)
-ax.set_yticks(range(18), words)
-ax.set(xlabel="detected as", ylabel="is", title="B confuses little, but says too much (last row)");
+figure, ax = plt.subplots(figsize=(9, 7), layout="constrained")
+sns.heatmap(
+    np.sqrt(matrix), annot=np.where(matrix, matrix, ""), fmt="",
+    mask=matrix == 0, cmap="Blues", cbar=False, linewidths=0.5,
+    linecolor="#e4e7ea", ax=ax,
+    xticklabels=words, yticklabels=words,
+)
+ax.set(xlabel="detected as", ylabel="is")
+title = "B confuses little, but says too much: its last row"
+ax.set_title(title);
 
 # %% [markdown]
 # ### Is "90 %" right nine times in ten?
@@ -924,13 +1132,16 @@ ax.set(xlabel="detected as", ylabel="is", title="B confuses little, but says too
 # %%
 from cvlab.map.certainty import bootstrap_difference, calibration
 
-figure, ax = plt.subplots(figsize=(4.4, 3.6), layout="constrained", dpi=90)
-ax.plot([0, 1], [0, 1], ":", color="gray", label="honest")
-for detector, color in (("A", "C0"), ("B", "C1")):
+figure, ax = plt.subplots(figsize=(6, 4.2), layout="constrained")
+ax.plot([0, 1], [0, 1], ":", color="#6b7075", label="honest")
+for detector, color in colors.items():
     said = calibration(truth, recorded(detector))
-    ax.plot(said.scores, said.right, "o-", color=color, label=f"{detector}, error {said.error:.2f}")
-ax.set(xlabel="score", ylabel="share that is right", title="A is nearly honest, B boasts")
-ax.legend();
+    name = f"{detector}, error {said.error:.2f}"
+    at = said.scores, said.right
+    ax.plot(*at, "o-", color=color, label=name)
+ax.set(xlabel="score", ylabel="share that is right")
+ax.set_title("A is nearly honest, B boasts")
+draw.label_lines(ax);
 
 # %% [markdown]
 # AP cannot see this: squeezing all of B's scores into 0.9 to 1 would change no order. A program that acts on scores sees it very well.
@@ -941,23 +1152,34 @@ ax.legend();
 # thousand times. This is the **bootstrap**; drawing the *same* scenes for both is what makes it sharp.
 
 # %%
-gaps = {
-    "mAP": bootstrap_difference(truth, recorded("A"), recorded("B")),
-    "AP50": bootstrap_difference(truth, recorded("A"), recorded("B"), thresholds=[0.5]),
-}
-for name, gap in gaps.items():
-    print(f"{name:5} A minus B: {gap}; A ahead in {(gap.samples > 0).mean():.1%} of the draws")
+a, b = recorded("A"), recorded("B")
+gaps = {"mAP": bootstrap_difference(truth, a, b)}
+gaps["AP50"] = bootstrap_difference(truth, a, b, thresholds=[0.5])
+rows = [
+    {"A minus B in": name, "gap": str(gap)}
+    | {"A ahead, share of draws": (gap.samples > 0).mean()}
+    for name, gap in gaps.items()
+]
+draw.table(rows, digits={"A ahead, share of draws": ".1%"})
 
-# %%
-figure, ax = plt.subplots(figsize=(8, 2.6), layout="constrained", dpi=90)
-for (name, gap), color in zip(gaps.items(), ("C0", "C1"), strict=True):
-    label = f"{name}: {gap.low:+.2f} to {gap.high:+.2f}"
-    ax.hist(gap.samples, bins=40, color=color, alpha=0.6, label=label)
-ax.axvline(0, color="gray", linestyle=":")
-ax.set(xlabel="A minus B", yticks=[], title="By mAP A is better; by AP50 these 120 scenes cannot tell")
-ax.legend();
+# %% tags=["fold"]
+# Draw the thousand differences
+figure, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
+hues = [draw.PALETTE[0], draw.PALETTE[2]]
+for (name, gap), color in zip(gaps.items(), hues, strict=True):
+    sns.kdeplot(gap.samples, fill=True, color=color, ax=ax)
+    text = f"{name}: {gap.low:+.2f} to {gap.high:+.2f}"
+    ends = ax.get_ylim()[1]
+    ink = draw.readable(color)
+    at = np.mean(gap.samples), 0.2 * ends
+    ax.text(*at, text, color=ink, ha="center", weight="bold")
+ax.axvline(0, color="#6b7075", linestyle=":")
+ax.text(0.004, 0.93, "equal", transform=ax.get_xaxis_transform())
+ax.set(xlabel="A minus B", ylabel="", yticks=[])
+title = "By mAP A is better; by AP50 these 120 scenes cannot tell"
+ax.set_title(title);
 
-# %%
+# %% tags=["author"]
 assert gaps["mAP"].low > 0 and gaps["AP50"].low < 0 < gaps["AP50"].high
 
 # %% [markdown]
@@ -987,10 +1209,12 @@ assert gaps["mAP"].low > 0 and gaps["AP50"].low < 0 < gaps["AP50"].high
 shaken = []
 for annotation in truth["annotations"]:
     x, y, w, h = annotation["bbox"]
-    record = {"image_id": annotation["image_id"], "category_id": annotation["category_id"], "score": 0.9}
-    shaken.append(record | {"bbox": [x + 1, y + 1, max(w - 2, 0), max(h - 2, 0)]})
-for name in ("AP", "APs", "APm", "APl"):
-    print(f"{name}: {evaluate(truth, shaken).numbers[name]:.3f}", end="  ")
+    inner = [x + 1, y + 1, max(w - 2, 0), max(h - 2, 0)]
+    keys = ("image_id", "category_id")
+    record = {key: annotation[key] for key in keys}
+    shaken.append(record | {"score": 0.9, "bbox": inner})
+numbers = evaluate(truth, shaken).numbers
+draw.table([{k: numbers[k] for k in ("AP", "APs", "APm", "APl")}])
 
 # %% [markdown]
 # **Sources.** Everingham et al., [The Pascal Visual Object Classes (VOC) Challenge](https://doi.org/10.1007/s11263-009-0275-4), IJCV 2010 · Lin et al.,
@@ -1000,3 +1224,6 @@ for name in ("AP", "APs", "APm", "APl"):
 # (CC0).
 #
 # **In one line:** sort by score, match each truth once, take the area under what remains, and say how sure you are.
+
+# %%
+progress("07")

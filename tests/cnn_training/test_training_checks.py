@@ -139,7 +139,9 @@ def test_a_layer_that_is_never_used_is_noticed():
             self.norm2 = self.norm1
 
     result = outcome("ResidualBlock", Forgotten)
-    assert result.message == "forward uses one norm twice and the other never. Each convolution has its own."
+    assert (
+        result.message == "`forward` uses one norm twice and the other never. Each convolution has its own."
+    )
 
 
 @pytest.mark.parametrize(

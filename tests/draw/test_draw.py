@@ -1,5 +1,7 @@
 """Drawing: what is on the Axes, that inputs stay as they were, and what bad input is told."""
 
+import itertools
+
 import matplotlib as mpl
 
 mpl.use("agg")
@@ -10,10 +12,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from cvlab import draw
-from cvlab.draw.display import alt_text, encoded
+from cvlab.draw import style
 from cvlab.draw.figure import WIDTH, columns
 
 RNG = np.random.default_rng(0)
@@ -88,40 +89,60 @@ def test_columns_are_at_most_four(count):
     assert 1 <= columns(count) <= 4
 
 
-def test_boxes_lie_on_pixel_borders_with_their_words():
-    draw.show(np.zeros((20, 20)))
-    ax = draw.draw_boxes([[0, 0, 1, 1], [2, 3, 12, 8]], labels=["cat", "dog"], scores=[0.9, 0.25])
-    assert [p.get_bbox().bounds for p in ax.patches[::2]] == [(-0.5, -0.5, 1, 1), (1.5, 2.5, 10, 5)]
-    assert [t.get_text() for t in ax.texts] == ["cat 90 %", "dog 25 %"]
-    assert len(draw.draw_boxes([]).patches) == len(ax.patches)
-
-
-def test_equal_labels_get_equal_colours():
-    draw.show(np.zeros((20, 20)))
-    ax = draw.draw_boxes(np.tile([[1, 1, 5, 5]], (3, 1)), labels=["cat", "dog", "cat"])
-    first, second, third = (p.get_edgecolor() for p in ax.patches[1::2])
-    assert first == third != second
-
-
-def test_masks_colour_only_their_pixels():
-    mask = np.zeros((2, 8, 8), bool)
-    mask[0, 2:4, 2:4] = True  # the second mask is empty: nothing to draw
-    draw.show(np.zeros((8, 8)))
-    ax = draw.draw_masks(mask, labels=["a", "b"])
-    assert np.array_equal(ax.images[1].get_array()[..., 3] > 0, mask[0])
-    assert [t.get_text() for t in ax.texts] == ["a"]
-
-
-def linear(srgb):
-    """Undo sRGB's curve, as WCAG's contrast ratio wants."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-
-
 def test_theme_text_can_be_read_on_its_paper():
-    with draw.themed():
-        ink, paper = (mpl.colors.to_rgb(plt.rcParams[k]) for k in ("text.color", "figure.facecolor"))
-    light = [float(np.dot([0.2126, 0.7152, 0.0722], linear(np.array(colour)))) for colour in (ink, paper)]
-    assert (max(light) + 0.05) / (min(light) + 0.05) > 7
+    ink, paper = (plt.rcParams[key] for key in ("text.color", "figure.facecolor"))
+    assert draw.contrast(ink, paper) > 7
+
+
+def test_no_type_is_smaller_than_ten_points():
+    sizes = {
+        key: plt.rcParams[key] for key in plt.rcParams if key.endswith(("labelsize", "titlesize", "fontsize"))
+    }
+    assert {key: size for key, size in sizes.items() if isinstance(size, float) and size < 10} == {}
+
+
+def test_drawing_themes_by_itself_unless_told_not_to(monkeypatch):
+    monkeypatch.setattr(style, "_chosen", [])
+    plt.rcParams["axes.titlesize"] = 8
+    draw.show(np.eye(3))
+    assert plt.rcParams["axes.titlesize"] == 13
+    draw.theme("off")
+    draw.show(np.eye(3))
+    assert plt.rcParams["axes.titlesize"] != 13
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(3, 3), (8, 8), (24, 24), (4, 5, 3), (12, 12, 3), (1, 24)],
+    ids=lambda shape: "x".join(map(str, shape)),
+)
+def test_numbers_fit_their_pixels_in_ten_points(shape):
+    ax = draw.show(np.full(shape, 255, np.uint8), numbers=True)
+    ax.figure.canvas.draw()
+    (x0, y0), (x1, y1) = ax.transData.transform([(0, 0), (1, 1)])
+    for text in ax.texts:
+        box = text.get_window_extent()
+        assert box.width < x1 - x0
+        assert box.height < abs(y1 - y0)
+        assert text.get_size() >= 9.5
+
+
+def test_tick_labels_of_small_panels_do_not_collide():
+    ax = draw.show_many([np.zeros((12, 12))] * 8, cols=8)[0]
+    ax.figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+    assert len(boxes) >= 2
+    assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
+
+
+def test_pictures_of_one_row_are_equally_tall_and_fill_it():
+    axes = draw.show_many([np.zeros((300, 450)), np.zeros((400, 400))], titles=["one", "a name " * 9])
+    axes[0].figure.canvas.draw()
+    tall = [ax.get_window_extent().height for ax in axes]
+    assert tall[0] == pytest.approx(tall[1], rel=0.02)
+    names = [ax.title.get_text() or ax._left_title.get_text() for ax in axes]
+    assert names[0] == "one"
+    assert "\n" in names[1]
 
 
 def test_a_theme_can_be_taken_off_again():
@@ -145,14 +166,6 @@ def test_settings_after_a_themed_block_are_those_before_it_also_after_an_error()
     with pytest.raises(KeyError, match="#1f2328"):
         broken()
     assert dict(plt.rcParams) == before
-
-
-def test_alt_text_is_made_of_titles_and_labels():
-    figure, (one, two) = plt.subplots(1, 2)
-    figure.suptitle("Both")
-    one.set(title="A line", xlabel="seconds", ylabel="loss")
-    assert alt_text(figure) == "Both; A line (loss against seconds)"
-    assert alt_text(plt.figure()) == "Figure with 0 panels"
 
 
 NAN = np.array([[0.0, np.nan]])
@@ -185,11 +198,3 @@ MESSAGES = [
 def test_bad_input_gets_a_clear_error(call, text):
     with pytest.raises((ValueError, TypeError), match=text):
         call()
-
-
-def test_figures_full_of_photos_become_jpeg_and_others_stay_png():
-    """A drawing with few colours would only get larger and blurred."""
-    noise = RNG.integers(0, 256, (40, 60, 3), dtype=np.uint8)
-    photo = np.asarray(Image.fromarray(noise).resize((600, 400), Image.Resampling.BICUBIC))
-    kinds = [encoded(draw.show(image, title="a title").figure)[0] for image in (photo, np.eye(8))]
-    assert kinds == ["image/jpeg", "image/png"]

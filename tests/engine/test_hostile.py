@@ -229,11 +229,11 @@ def patch_the_check(image):
 
 
 ENDS = {
-    "os._exit": (lambda image: os._exit(0), "It ended Python itself (os._exit, status 0)"),
-    "os._exit(3)": (lambda image: os._exit(3), "It ended Python itself (os._exit, status 3)"),
-    "another program": (another_program, "It ended Python itself (os._exit, status 5)"),
-    "sys.exit": (lambda image: sys.exit("bye"), "It ended Python (exit or sys.exit)"),
-    "quit": (lambda image: _raise(SystemExit(3)), "It ended Python (exit or sys.exit)"),
+    "os._exit": (lambda image: os._exit(0), "It ended Python itself (`os._exit`, status 0)"),
+    "os._exit(3)": (lambda image: os._exit(3), "It ended Python itself (`os._exit`, status 3)"),
+    "another program": (another_program, "It ended Python itself (`os._exit`, status 5)"),
+    "sys.exit": (lambda image: sys.exit("bye"), "It ended Python (`exit` or `sys.exit`)"),
+    "quit": (lambda image: _raise(SystemExit(3)), "It ended Python (`exit` or `sys.exit`)"),
     "abort": (lambda image: os.abort(), "It crashed Python (SIGABRT)"),
     "null pointer": (lambda image: ctypes.string_at(0), "It crashed Python (SIGSEGV)"),
     "wild write": (lambda image: ctypes.memset(8, 0, 64), "It crashed Python (SIGSEGV)"),
@@ -360,6 +360,9 @@ def the_world():
 
 
 def test_a_check_changes_nothing(both_ways):
+    torch.use_deterministic_algorithms(
+        False
+    )  # the first call imports much, which an empty meta_path would stop
     before = the_world()
     assert judged(change_everything)
     after = the_world()
@@ -490,14 +493,14 @@ def check_again(images):
 
 STRANGE = {
     "meta": (lambda images: torch.empty(1, 1, 2, 2, device="meta"), "The tensor is on the device meta"),
-    "sparse": (lambda images: torch.zeros(1, 1, 2, 2).to_sparse(), "The tensor is stored as torch.sparse_coo: .to_dense()"),
+    "sparse": (lambda images: torch.zeros(1, 1, 2, 2).to_sparse(), "The tensor is stored as torch.sparse_coo: `.to_dense()`"),
     "quantised": (
         lambda images: torch.quantize_per_tensor(torch.zeros(1, 1, 2, 2), 0.1, 0, torch.quint8),
-        "The tensor is quantised: .dequantize()",
+        "The tensor is quantised: `.dequantize()`",
     ),
     "nested": (
         lambda images: torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]),
-        "The tensor is nested, with rows of different lengths: torch.stack",
+        "The tensor is nested, with rows of different lengths: `torch.stack`",
     ),
     "exception without text": (lambda images: _raise(NoTextError()), "It raised NoTextError: (its message cannot be printed)"),
     "exception that ends Python": (lambda images: _raise(MuteError()), "It raised MuteError: (its message cannot be printed)"),

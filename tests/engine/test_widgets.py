@@ -2,8 +2,10 @@
 
 import io
 import json
+from pathlib import Path
 
 import ipywidgets
+import nbformat
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,11 +13,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import cvlab.widgets
+from cvlab.draw.paper import hear
 from cvlab.widgets._engine.base import VIEW, Widget
 from cvlab.widgets._engine.controls import allowed
+from cvlab.widgets._engine.labels import freest, spread
+from cvlab.widgets._engine.palette import DARK, LIGHT, contrast
 from cvlab.widgets._engine.picture import DENSE, as_photo, board, signed_map, stretch
 
 NAMES = sorted(cvlab.widgets.__all__)
+RASTER = [name for name in NAMES if not issubclass(getattr(cvlab.widgets, name), cvlab.widgets.PointerWidget)]
+LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+WIDEST = 690  # CSS pixels: on a page of 800 it is shown at 632, and type of 13 pixels at 12
 LARGEST = 450_000  # bytes of a static picture that a notebook carries
 _made = {}
 
@@ -65,13 +73,62 @@ def agrees(widget: Widget) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_control_through_its_range(name):
-    widget = make(name)
+    widget, seen = make(name), set()
     for key, control in widget._controls.items():
         for value in positions(control):
             control.value = value  # what a move in the browser does
             assert widget.state[key] == value
             agrees(widget)
+            if name in RASTER:
+                assert widget._image.alt == widget.alt_text
+                seen.add((widget.picture.shape, len(widget.readout.splitlines())))
         widget.reset()
+    assert len(seen) <= 1, (
+        "a widget keeps its height: one size of picture, one number of lines in the readout"
+    )
+
+
+@pytest.fixture
+def heard():
+    """What a page tells of its theme is forgotten after the test."""
+    yield
+    hear("light")
+
+
+@pytest.mark.parametrize("name", RASTER)
+def test_it_follows_the_theme_of_the_page(name, heard):
+    widget, drawn = make(name), []
+    light, snapshot = widget.picture, widget.snapshot
+    widget._image.observe(lambda change: drawn.append(change.new), "value")
+    widget._image.theme = "dark"  # what the browser sets
+    assert len(drawn) == 1
+    dark = widget.picture
+    assert dark.shape == light.shape
+    for picture, look in ((light, LIGHT), (dark, DARK)):
+        edge = np.concatenate([picture[:4].reshape(-1, 3), picture[-4:].reshape(-1, 3)])
+        assert (edge == look.ground).all(), f"the ground is the page's: {look.name}"
+    assert widget.snapshot == snapshot, "the static picture is the light one"
+    assert np.array_equal(widget.draw(widget.values), dark), "draw follows the theme"
+    again = getattr(cvlab.widgets, name)()
+    assert (again._image.theme, again.palette) == ("dark", DARK), "the next widget need not be told"
+    widget._image.theme = "light"
+    assert np.array_equal(widget.picture, light)
+
+
+@pytest.mark.parametrize("name", RASTER)
+def test_type_is_readable_on_a_page_of_800_pixels(name):
+    assert make(name).picture.shape[1] <= WIDEST * DENSE
+
+
+@pytest.mark.parametrize("look", [LIGHT, DARK], ids=lambda look: look.name)
+def test_words_of_a_palette_are_readable_on_its_ground(look):
+    for colour in (look.ink, look.dim):
+        assert contrast(colour, look.ground) >= 4.5
+        assert contrast(colour, look.raised) >= 4.5
+    hues = (look.blue, look.vermillion, look.green, look.pink, look.orange, look.sky)
+    assert len(set(hues)) == 6
+    for hue in hues:
+        assert contrast(look.text(hue), look.ground) >= 4.5
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -213,8 +270,59 @@ def test_its_own_task_can_be_done(name):
         return
     assert "○ Task not done yet" in widget.readout, "the task must not be done before the learner moves"
     assert widget.answer, f"{name}.answer must be a state in which its default_task is done"
+    assert widget.learnt.endswith("."), f"{name}.learnt must say in one sentence what its task teaches"
+    told = f"✓ Task done. {widget.learnt}"
+    if name in RASTER:
+        html = widget._readout_view.value
+        assert "visibility:hidden" in html
+        assert told.replace("'", "&#x27;") in html, "room is kept for it"
     widget.set(**widget.answer)
-    assert "✓ Task done" in widget.readout
+    assert widget.readout.endswith(told)
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_tasks_begin_unsolved_where_a_lesson_shows_them(lesson):
+    outputs = [out for c in nbformat.read(lesson, as_version=4).cells for out in c.get("outputs", [])]
+    for data in (out["data"] for out in outputs if VIEW in out.get("data", {})):
+        words = data["text/plain"].splitlines()[-1]
+        assert "✓" not in words, f"{words} is done before the learner moves"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"stride": 2},
+        {"size": 1},
+        {"size": 1, "padding": 1, "kernel": 1, "stride": 2},
+        {"kernel": 5, "dilation": 3},
+    ],
+)
+def test_every_cell_that_is_never_read_counts(state):
+    widget = cvlab.widgets.ConvArithmetic(**state)
+    assert widget.goal(widget.values), widget.readout
+
+
+def test_a_loss_that_grows_is_told_in_words():
+    widget = cvlab.widgets.LossSurface(lr=1.0, momentum=0.9, steps=60)
+    assert "grows without end" in widget.readout
+    assert "steps are too large" in widget.readout
+    assert max(map(len, widget.readout.splitlines()[:-1])) < 50, "no number fills the line"
+
+
+@given(st.lists(st.floats(0, 200), min_size=1, max_size=6))
+def test_names_are_spread_apart_and_stay_inside(wanted):
+    placed = spread(wanted, 17, 0, 200)
+    order = np.argsort(wanted, kind="stable")
+    assert (np.diff(np.array(placed)[order]) >= 17 - 1e-6).all()
+    assert min(placed) >= -1e-6
+    assert max(placed) <= 200 + 1e-6
+
+
+def test_words_go_where_nothing_is():
+    taken = np.zeros((60, 60))
+    taken[20:40, 20:60] = 1
+    assert freest(taken, [(30, 25), (55, 2), (2, 30)], (18, 12)) == (42, 2)
+    assert taken[2:14, 42:60].min() > 0
 
 
 def test_a_lesson_can_set_its_own_task_or_none():

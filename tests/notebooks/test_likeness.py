@@ -10,7 +10,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from support.sealed import run_nbval
 
+from cvlab import draw
+from cvlab.course import likeness
 from cvlab.course.likeness import differences
+from cvlab.draw.display import encoded
 
 CODE = """import matplotlib.pyplot as plt
 figure, ax = plt.subplots(figsize=(5, 3))
@@ -35,6 +38,20 @@ def figure(code: str, **options) -> list:
     return [output(Image.open(stream), **options)]
 
 
+def dense(code: str) -> list:
+    """Run `code` here, and return its figure as a cell that draws with `cvlab.draw` has it: twice as dense as shown."""
+    with draw.themed():
+        exec(code, {})
+        kind, data, width, height = encoded(plt.gcf())
+    plt.close("all")
+    return [
+        {
+            "data": {kind: base64.b64encode(data).decode()},
+            "metadata": {kind: {"width": width, "height": height}},
+        }
+    ]
+
+
 def output(picture, kind="png", **options) -> dict:
     stream = io.BytesIO()
     picture.convert("RGB").save(stream, kind, **options)
@@ -45,6 +62,19 @@ def output(picture, kind="png", **options) -> dict:
 def test_a_change_is_seen(change):
     (found,) = differences(figure(CODE), figure(CHANGES[change]))
     assert found.startswith("figure 1: ")
+
+
+@pytest.mark.parametrize("change", [*CHANGES, "one letter"])
+def test_a_change_is_seen_in_a_dense_figure(change):
+    changed = CHANGES.get(change, CODE.replace("Squares", "Sqvares"))
+    (found,) = differences(dense(CODE), dense(changed))
+    assert found.startswith("figure 1: ")
+    assert differences(dense(CODE), dense(CODE)) == []
+
+
+def test_a_dense_figure_is_compared_as_large_as_it_is_shown():
+    (pixels,), (saved,) = likeness._pictures(dense(CODE)), dense(CODE)
+    assert abs(pixels.shape[1] - saved["metadata"]["image/png"]["width"]) <= 1
 
 
 def test_what_nobody_sees_is_not_a_change():
@@ -82,7 +112,7 @@ def test_nbval_notices_a_changed_figure(tmp_path):
     kinds = {"kept": "grow", "changed": "fall"}
     cells = []
     for n, word in enumerate(kinds.values(), 1):
-        source = "%matplotlib inline\n" + CODE
+        source = "%matplotlib inline\nfrom cvlab import draw\ndraw.theme()\n" + CODE
         cells.append(new_code_cell(source, execution_count=n))
         cells[-1].outputs = rendered(source.replace("grow", word))
     run = run_nbval(new_notebook(cells=cells), tmp_path)

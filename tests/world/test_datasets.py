@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from cvlab.world import paint
 from cvlab.world.datasets import Stickers10, StickerScenes
 from cvlab.world.scenes import SPLITS, make_scene
 
@@ -20,6 +21,14 @@ def test_stickers10_item():
     assert Stickers10.classes[label] == "cat"
     assert " ".join(Stickers10.classes) == "airplane automobile bird cat deer dog frog horse ship truck"
     assert len(data) == 30
+
+
+def test_forgotten_photos_and_drawings_are_read_again():
+    before = Stickers10("test", 10).arrays()[0]
+    assert paint._photo.cache_info().currsize
+    paint.forget()
+    assert (paint._photo.cache_info().currsize, paint._levels.cache_info().currsize) == (0, 0)
+    np.testing.assert_array_equal(Stickers10("test", 10).arrays()[0], before)
 
 
 def test_stickers10_arrays_equal_items():

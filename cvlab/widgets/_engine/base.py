@@ -152,7 +152,8 @@ class Widget:
         }
         height, width = (side // DENSE for side in picture.shape[:2])
         shown = {"alt": self.alt_text, "width": width, "height": height}
-        return data, {mime: shown | ({"needs_background": "light"} if self.is_chart else {})}
+        # Beside the kinds, where JupyterLab looks for it: its dark page may then turn the picture over.
+        return data, {mime: shown} | ({"needs_background": "light"} if self.is_chart else {})
 
     @property
     def title(self) -> str:
@@ -193,8 +194,7 @@ class Widget:
         return view
 
     def _picture_view(self) -> ipywidgets.Widget:
-        layout = ipywidgets.Layout(max_width="100%", margin="6px 0")
-        self._image = PictureView(format=self.format, title=self.title, layout=layout)
+        self._image = PictureView(format=self.format, title=self.title)
         self._image.observe(self._retheme, "theme")
         self.palette = DARK if self._image.theme == "dark" else LIGHT
         return self._image

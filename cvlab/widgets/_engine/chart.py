@@ -10,12 +10,11 @@ from cvlab.widgets._engine.labels import freest, spread
 from cvlab.widgets._engine.palette import LIGHT, Palette
 from cvlab.widgets._engine.picture import DENSE, font
 
-__all__ = ["GREEN", "ORANGE", "SKY", "Axis", "Line", "Point", "chart"]
+__all__ = ["Axis", "Line", "Point", "chart"]
 
 Colour = tuple[int, int, int]
-GREEN, ORANGE, SKY = LIGHT.green, LIGHT.vermillion, LIGHT.sky
 LEFT, TOP, BOTTOM = 46, 12, 42  # CSS pixels, as all numbers here
-SMALL, WORDS = font(12 * DENSE), font(13 * DENSE)
+WORDS = font(13 * DENSE)
 ROW = 17  # height of a line of words
 
 
@@ -118,10 +117,10 @@ def _axes(picture, pen, place, x: Axis, levels: dict[float, str], look: Palette)
         pen.line([_at(place(across, 0)), _at(place(across, 1))], fill=look.grid, width=DENSE)
         words = f"{across:.0f}" if x.tick >= 1 else f"{across:.1f}"
         left, foot = place(across, 0)
-        pen.text(_at((left, foot + 5)), words, font=SMALL, fill=look.dim, anchor="mt")
+        pen.text(_at((left, foot + 5)), words, font=WORDS, fill=look.dim, anchor="mt")
     for y, words in levels.items():
         pen.line([_at(place(x.low, y)), _at(place(x.high, y))], fill=look.grid, width=DENSE)
-        pen.text(_at((LEFT - 6, place(x.low, y)[1])), words, font=SMALL, fill=look.dim, anchor="rm")
+        pen.text(_at((LEFT - 6, place(x.low, y)[1])), words, font=WORDS, fill=look.dim, anchor="rm")
 
 
 def _dot(pen, place: tuple[float, float], radius: int, colour: Colour, look: Palette) -> None:

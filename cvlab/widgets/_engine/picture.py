@@ -12,9 +12,7 @@ from cvlab import _validate
 from cvlab.widgets._engine.palette import LIGHT, Palette
 
 __all__ = [
-    "BOARD",
     "DENSE",
-    "INK",
     "as_photo",
     "board",
     "decibels",
@@ -29,7 +27,6 @@ __all__ = [
 
 DENSE = 2  # pixels a CSS pixel: type and lines stay sharp on a dense screen
 GAP, MARGIN, CAPTION, TYPE = 14, 8, 24, 13  # CSS pixels
-BOARD, INK = LIGHT.ground, LIGHT.ink
 # ColorBrewer's RdBu, blue below zero, red above: told apart by the colour-blind.
 ANCHORS = [
     "053061",

@@ -7,13 +7,14 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cvlab.widgets._engine.labels import freest
+from cvlab.widgets._engine.palette import ink_on
 from cvlab.widgets._engine.picture import DENSE, dense, font
 
 __all__ = ["Outline", "drawn_boxes"]
 
 Colour = tuple[int, int, int]
-TAG = font(12 * DENSE)
-HIGH = 17  # CSS pixels of a tag
+TAG = font(13 * DENSE)
+HIGH = 18  # CSS pixels of a tag
 
 
 class Outline(NamedTuple):
@@ -64,10 +65,9 @@ def _mark(taken: np.ndarray, x0: float, y0: float, x1: float, y1: float) -> None
 
 def _tag(pen: ImageDraw.ImageDraw, at: tuple[int, int], width: int, outline: Outline) -> None:
     x, y = at[0] * DENSE, at[1] * DENSE
-    dark = np.dot(outline.colour, [0.3, 0.59, 0.11]) < 128
     pen.rectangle((x, y, x + width * DENSE - 1, y + HIGH * DENSE - 1), fill=outline.colour)
-    ink = (255, 255, 255) if dark else (0, 0, 0)
-    pen.text((x + 4 * DENSE, y + HIGH * DENSE / 2), outline.text, font=TAG, fill=ink, anchor="lm")
+    at = (x + 4 * DENSE, y + HIGH * DENSE / 2)
+    pen.text(at, outline.text, font=TAG, fill=ink_on(outline.colour), anchor="lm")
 
 
 def _rectangle(pen: ImageDraw.ImageDraw, corners: list[int], colour: Colour, dashed: bool) -> None:

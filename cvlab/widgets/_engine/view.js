@@ -13,7 +13,7 @@ export default {
     };
     const measure = () => {
       const [width, height] = [model.get("width"), model.get("height")];
-      img.style.cssText = `display:block;width:min(100%, ${width}px);height:auto;aspect-ratio:${width} / ${height}`;
+      img.style.cssText = `display:block;width:100%;height:auto;aspect-ratio:${width} / ${height}`;
       recolour();
     };
     const recolour = () => {

@@ -1,20 +1,20 @@
 """The picture of a widget in the page: bytes replaced in place, with alt text; it tells Python the page's theme."""
 
 from pathlib import Path
-from typing import ClassVar
 
 import anywidget
+import ipywidgets
 import traitlets
 
 import cvlab.draw
+from cvlab.draw.paper import hear, paper
 
 __all__ = ["PAGE_CSS", "PAGE_JS", "PictureView"]
 
 HERE = Path(__file__).parent
 PAGE_JS = (HERE / "page.js").read_text(encoding="utf-8")  # cvlabPageTheme, cvlabOnTheme, cvlabKeepNames
-PAGE_CSS = (Path(cvlab.draw.__file__).parent / "page.css").read_text(
-    encoding="utf-8"
-)  # goes to the whole page
+FIGURES_CSS = (Path(cvlab.draw.__file__).parent / "page.css").read_text(encoding="utf-8")
+PAGE_CSS = f"{FIGURES_CSS}\n{(HERE / 'page.css').read_text(encoding='utf-8')}"  # for the whole page: figures, controls
 
 
 class PictureView(anywidget.AnyWidget):
@@ -27,9 +27,6 @@ class PictureView(anywidget.AnyWidget):
 
     _esm = f"{PAGE_JS}\n{(HERE / 'view.js').read_text(encoding='utf-8')}"
     _css = PAGE_CSS
-    heard: ClassVar[str] = (
-        "light"  # what the last page told: the next picture need not begin with the wrong theme
-    )
 
     value = traitlets.Bytes().tag(sync=True)
     format = traitlets.Unicode("png").tag(sync=True)
@@ -41,12 +38,19 @@ class PictureView(anywidget.AnyWidget):
     inverts = traitlets.Bool(False).tag(sync=True)  # a chart that stays light, and that a dark page inverts
 
     @traitlets.default("theme")
-    def _last_heard(self) -> str:
-        return PictureView.heard
+    def _last_heard(self) -> str:  # so that the next picture need not begin in the wrong theme
+        return "light" if paper() == "white" else "dark"
+
+    @traitlets.observe("width")
+    def _widen(self, change) -> None:
+        self.layout.width = f"{change.new}px"
 
     @traitlets.observe("theme")
     def _hear(self, change) -> None:
-        PictureView.heard = change.new
+        hear(change.new)
+
+    def __init__(self, **traits):
+        super().__init__(layout=ipywidgets.Layout(max_width="100%", margin="6px 0"), **traits)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.width} x {self.height}, {self.theme})"

@@ -27,6 +27,7 @@ class FeatureMaps(Widget):
     format = "png"
     alt = "A small picture and the feature maps that a trained network makes of it"
     default_task = "Find a picture that LeNet names wrong and the residual net right."
+    learnt = "Two nets that learnt from the same pictures make different mistakes."
     answer = {"net": "resnet", "picture": 5, "depth": 1}
 
     def controls(self):

@@ -6,19 +6,15 @@ from PIL import Image, ImageDraw
 
 from cvlab.widgets._engine.base import Widget
 from cvlab.widgets._engine.chart import Axis, Line, Point, chart
-from cvlab.widgets._engine.palette import Palette
+from cvlab.widgets._engine.palette import Palette, ink_on
 from cvlab.widgets._engine.picture import DENSE, board, enlarge, font
 from cvlab.world.stickers import CIFAR10
 
 __all__ = ["TrainingExplorer"]
 
-CELL, KERNEL, GAP, HIGH = (
-    29,
-    70,
-    8,
-    290,
-)  # CSS pixels: a class in the matrix, a kernel, between two, the curve
-WORDS = font(12 * DENSE)
+CELL, KERNEL, GAP = 29, 70, 8  # CSS pixels: a class in the matrix, a kernel, between two
+CURVE = (312, 284)  # height and width
+WORDS = font(13 * DENSE)
 
 
 class TrainingExplorer(Widget):
@@ -26,12 +22,13 @@ class TrainingExplorer(Widget):
 
     Example:
         >>> TrainingExplorer(epoch=0).readout.splitlines()[0]
-        'accuracy: 10.9 % of 1000 pictures of a style never seen'
+        'accuracy: 10.9 % of 1000 unseen pictures'
     """
 
     format = "png"
     alt = "Six first kernels, the learning curve and the confusion matrix of a network at one epoch"
     default_task = "Find the first epoch after which more than half of the pictures are named right."
+    learnt = "Most of the accuracy comes in the first epochs; the later ones add less and less."
 
     def __init__(self, **options):
         from cvlab.cnn_training.records import explorer
@@ -60,17 +57,16 @@ class TrainingExplorer(Widget):
 
     def draw(self, values):
         look = self.palette
-        kernels = ("the 6 kernels", self._kernels(values["kernels"]))
-        matrix = ("the answers: rows are the truth, columns what it said", _matrix(values["table"], look))
-        return board([[kernels, ("the curve", self._curve(values["epoch"]))], [matrix]], look)
+        kernels = ("the 6 kernels of the first layer", self._kernels(values["kernels"]))
+        matrix = ("rows: the truth, columns: what it said", _matrix(values["table"], look))
+        return board([[kernels], [("the curve", self._curve(values["epoch"])), matrix]], look)
 
     def _kernels(self, kernels: np.ndarray) -> np.ndarray:
         limit, side, step = np.abs(self.run["kernels"]).max(), KERNEL * DENSE, (KERNEL + GAP) * DENSE
-        out = np.empty((3 * step, 2 * step, 3), np.uint8)
+        out = np.empty((side, len(kernels) * step, 3), np.uint8)
         out[:] = self.palette.ground
         for i, kernel in enumerate(kernels):
-            top, left = i // 2 * step, i % 2 * step
-            out[top : top + side, left : left + side] = enlarge(_tile(kernel, limit), side // 5)
+            out[:, i * step : i * step + side] = enlarge(_tile(kernel, limit), side // 5)
         return out
 
     def _curve(self, epoch: int) -> np.ndarray:
@@ -88,15 +84,15 @@ class TrainingExplorer(Widget):
         if epoch:
             points.append(Point(epoch, loss[epoch], look.vermillion))
         axis = Axis("epoch", 0, steps[-1], 2)
-        return chart(lines, points, x=axis, size=(HIGH, 330), room=84, look=look)
+        return chart(lines, points, x=axis, size=CURVE, room=84, look=look)
 
     def text(self, values):
         true, said, count, total = values["worst"]
         loss = "not trained yet" if np.isnan(values["loss"]) else f"{values['loss']:.3f} while training"
         return (
-            f"accuracy: {100 * values['accuracy']:.1f} % of 1000 pictures of a style never seen\n"
+            f"accuracy: {100 * values['accuracy']:.1f} % of 1000 unseen pictures\n"
             f"loss: {loss}\n"
-            f"commonest mistake: {count} of {total} {true} pictures are called {said}\n"
+            f"worst: {true} named {said}, {count} of {total}\n"
             f"epoch: {values['epoch']} of {len(self.run['accuracy']) - 1}"
         )
 
@@ -120,15 +116,13 @@ def _matrix(table: np.ndarray, look: Palette) -> np.ndarray:
 
     for i, name in enumerate(CIFAR10):
         words(left - 5, top + CELL * (i + 0.5), name, "rm")
-        words(left + CELL * (i + 0.5), top - 5, name[:4], "ms")
+        words(left + CELL * (i + 0.5), top - 5, name[:3], "ms")
         for j, count in enumerate(table[i]):
             share = count / max(table[i].sum(), 1)
-            colour = np.array(look.green if i == j else look.vermillion) * share + np.array(look.raised) * (
-                1 - share
-            )
+            hue = look.green if i == j else look.vermillion
+            colour = tuple(int(v) for v in np.array(hue) * share + np.array(look.raised) * (1 - share))
             box = (left + CELL * j, top + CELL * i, left + CELL * (j + 1) - 2, top + CELL * (i + 1) - 2)
-            pen.rectangle([v * DENSE for v in box], fill=tuple(int(c) for c in colour))
+            pen.rectangle([v * DENSE for v in box], fill=colour)
             if count:
-                ink = (255, 255, 255) if colour @ [0.3, 0.59, 0.11] < 128 else (0, 0, 0)
-                words(box[0] + CELL / 2 - 1, box[1] + CELL / 2 - 1, str(count), "mm", ink)
+                words(box[0] + CELL / 2 - 1, box[1] + CELL / 2 - 1, str(count), "mm", ink_on(colour))
     return np.asarray(picture)

@@ -10,8 +10,9 @@ from cvlab.widgets._engine.picture import DENSE, font
 
 __all__ = ["ConvArithmetic"]
 
-CELL, ROW, LEFT, TOP, END = 25, 17, 74, 30, 16  # CSS pixels; END: the largest input size
-WORDS, SMALL = font(13 * DENSE), font(12 * DENSE)
+CELL, ROW, LEFT, TOP = 30, 16, 78, 30  # CSS pixels
+SIZE, PADDING = 14, 3  # the largest; the picture has room for them
+WORDS = font(13 * DENSE)
 
 
 class ConvArithmetic(Widget):
@@ -26,15 +27,15 @@ class ConvArithmetic(Widget):
     alt = "A row of input cells with padding, and below it one row for each place of the kernel"
     default_task = "Find a setting in which a cell of the input is never read."
     is_chart = True
-    learnt = "A stride may step over the last cells: the floor in the formula drops them."
+    learnt = "Cells can be left out without a warning: look at what the floor drops, and at what a stride steps over."
     answer = {"stride": 2}
 
     def controls(self):
         return {
-            "size": ipywidgets.IntSlider(12, 1, END, description="input size"),
+            "size": ipywidgets.IntSlider(12, 1, SIZE, description="input size"),
             "kernel": ipywidgets.IntSlider(3, 1, 7, description="kernel"),
             "stride": ipywidgets.IntSlider(1, 1, 4, description="stride"),
-            "padding": ipywidgets.IntSlider(0, 0, 4, description="padding"),
+            "padding": ipywidgets.IntSlider(0, 0, PADDING, description="padding"),
             "dilation": ipywidgets.IntSlider(1, 1, 3, description="dilation"),
         }
 
@@ -56,12 +57,12 @@ class ConvArithmetic(Widget):
     def draw(self, values):
         size, kernel, _, padding, _ = values["numbers"]
         look, room = self.palette, size + 2 * padding
-        most = END + 2 * 4  # cells, and places: the picture is as large in every state
+        most = SIZE + 2 * PADDING  # cells, and places: the picture is as large in every state
         picture = Image.new("RGB", ((LEFT + most * CELL + 8) * DENSE, self._top(most) * DENSE), look.ground)
         draw = ImageDraw.Draw(picture)
 
-        def words(x, y, text, anchor, kind=WORDS, ink=look.ink):
-            draw.text((x * DENSE, y * DENSE), text, font=kind, fill=ink, anchor=anchor)
+        def words(x, y, text, anchor, ink=look.ink):
+            draw.text((x * DENSE, y * DENSE), text, font=WORDS, fill=ink, anchor=anchor)
 
         def cell(i, top, height, colour):
             box = (LEFT + i * CELL + 1, top + 1, LEFT + (i + 1) * CELL - 1, top + height - 1)
@@ -75,9 +76,7 @@ class ConvArithmetic(Widget):
             colour = look.vermillion if i in values["unread"] else look.sky if inside else look.raised
             cell(i, TOP, CELL, colour)
             ink = (0, 0, 0) if inside else look.ink
-            words(
-                LEFT + (i + 0.5) * CELL, TOP + CELL / 2, str(i - padding) if inside else "0", "mm", SMALL, ink
-            )
+            words(LEFT + (i + 0.5) * CELL, TOP + CELL / 2, str(i - padding) if inside else "0", "mm", ink)
         for place, taps in enumerate(values["taps"]):
             top = self._top(place)
             words(6, top + ROW / 2, f"output {place}", "lm")
@@ -113,8 +112,8 @@ class ConvArithmetic(Widget):
         return (
             f"formula: {formula}\n"
             f"output: {result}\n"
-            f"kernel reaches over: {values['reach']} cells\n"
-            f"left over by the floor: {left}\n"
+            f"reach: {values['reach']} cells\n"
+            f"left over: {left}\n"
             f"never read: {unread}"
         )
 

@@ -18,7 +18,7 @@ from cvlab.widgets.map.recorded import judged, scene_names, scene_of
 
 __all__ = ["IouThreshold"]
 
-SIDE = 330  # CSS pixels: the scene, the chart
+SIDE = 326  # CSS pixels: the scene, the chart
 LEVELS = THRESHOLDS.round(2).tolist()
 
 
@@ -39,6 +39,7 @@ class IouThreshold(Widget):
 
     alt = "A scene with right and wrong boxes, and the average precision of two detectors against the IoU threshold"
     default_task = "Find the strictest threshold at which B is still ahead of A."
+    learnt = "Which detector is ahead depends on how exact a box must be."
     answer: ClassVar = {"iou": 55}
 
     def controls(self):
@@ -96,7 +97,7 @@ class IouThreshold(Widget):
         return (
             f"AP at IoU {values['iou']:.2f}: A {a[values['t']]:.3f}, B {b[values['t']]:.3f}\n"
             f"ahead here: {ahead}\n"
-            f"mean over all ten, the mAP: A {a.mean():.3f}, B {b.mean():.3f}\n"
+            f"mAP, the mean: A {a.mean():.3f}, B {b.mean():.3f}\n"
             f"right boxes of {values['detector']}: {int(values['right'].sum())} of {len(values['right'])}"
         )
 

@@ -14,7 +14,7 @@ from cvlab.widgets.map.recorded import judged, scene_names, scene_of
 
 __all__ = ["ScoreThreshold"]
 
-SIDE = 330  # CSS pixels: the scene, the chart
+SIDE = 326  # CSS pixels: the scene, the chart
 
 
 class ScoreThreshold(Widget):
@@ -22,11 +22,12 @@ class ScoreThreshold(Widget):
 
     Example:
         >>> ScoreThreshold(score=90).readout.splitlines()[0]
-        'precision: 0.974 (113 of 116 detections are right)'
+        'precision: 0.974 (113 of 116 right)'
     """
 
     alt = "A scene with right, wrong and missed boxes, and the precision-recall curve with a point on it"
     default_task = "With detector B: find a threshold at which precision is at least 0.9, and see what it costs in recall."
+    learnt = "A higher threshold buys precision and pays with recall."
     answer: ClassVar = {"detector": "B", "score": 95}
 
     def __init__(self, **options):
@@ -107,8 +108,8 @@ class ScoreThreshold(Widget):
     def text(self, values):
         tp, fp, fn = values["tp"], values["fp"], values["fn"]
         return (
-            f"precision: {self._precision(values):.3f} ({tp} of {tp + fp} detections are right)\n"
-            f"recall: {self._recall(values):.3f} ({tp} of {tp + fn} objects are found)\n"
+            f"precision: {self._precision(values):.3f} ({tp} of {tp + fp} right)\n"
+            f"recall: {self._recall(values):.3f} ({tp} of {tp + fn} found)\n"
             f"TP, FP, FN: {tp}, {fp}, {fn}\n"
             f"detector: {values['detector']}, scores from {values['score']} %, IoU from 0.5"
         )

@@ -41,6 +41,7 @@ class ChannelExplorer(Widget):
     default_task = (
         "Make every channel's mean 0 and its std 1, with the channels in the order the network expects."
     )
+    learnt = "Only this photo's own numbers give 0 and 1 exactly; a network expects those of its data set."
     answer = {"order": "RGB", "normalise": OWN}
 
     def __init__(self, image="coffee", *, dataset=None, **options):
@@ -108,7 +109,7 @@ class ChannelExplorer(Widget):
     def text(self, values):
         rows = zip("RGB", values["low"], values["high"], values["mean"], values["std"], strict=True)
         lines = [
-            f"channel {index} ({name}?): {number(low)} to {number(high)}, mean {number(mean)}, std {std:.2f}"
+            f"{index}, should be {name}: {number(low)} to {number(high)}, mean {number(mean)}, std {number(std)}"
             for index, (name, low, high, mean, std) in enumerate(rows)
         ]
         return "\n".join([f"in the array: {values['order']}", *lines])
@@ -119,8 +120,9 @@ class ChannelExplorer(Widget):
 
 
 def number(value: float) -> str:
-    """Write a number with two decimals, a real minus and no "-0.00"."""
-    return f"{round(float(value), 2) + 0.0:.2f}".replace("-", "−")
+    """Write a number with two decimals, from 100 with one, a real minus and no "-0.00"."""
+    digits = 2 if abs(value) < 100 else 1
+    return f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 @functools.cache

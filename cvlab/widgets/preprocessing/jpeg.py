@@ -40,6 +40,7 @@ class JpegQuality(Widget):
 
     alt = "A photo saved as JPEG, its error map, and a window of it before and after, enlarged"
     default_task = "Make the file at least 10 times smaller than PNG, and keep the PSNR at 30 dB or more."
+    learnt = "A tenth of the bytes is enough for a picture that looks nearly the same."
     answer = {"quality": 60, "subsampling": "4:2:0"}
     quality = 90
 
@@ -100,7 +101,7 @@ class JpegQuality(Widget):
         pixels = self.image.shape[0] * self.image.shape[1]
         return (
             f"JPEG: {size} bytes, {size * 8 / pixels:.2f} bits a pixel\n"
-            f"PNG: {png} bytes, {png / size:.1f} times as many\n"
+            f"PNG: {png} bytes, {png / size:.1f} times\n"
             f"PSNR: {decibels(values['psnr'])}\n"
             f"numbers changed: {values['changed']:.1%}\n"
             f"worst error: {values['worst']} of 255"

@@ -29,6 +29,7 @@ class PixelGrid(Widget):
 
     alt = "A photo with a marked window, and the window enlarged with the numbers of every pixel"
     default_task = "Find the pixel at x = 140, y = 130."
+    learnt = "A point is x, y; an array wants row, col: the same two numbers, the other way round."
     answer = {"row": 130, "col": 140}
 
     def __init__(self, image="chelsea", **options):
@@ -102,7 +103,7 @@ def numbered(window: np.ndarray, cell: int, channels: tuple[int, ...], ground=No
     out = shown.repeat(cell, axis=0).repeat(cell, axis=1)
     for line in range(DENSE):  # between the pixels
         out[line::cell], out[:, line::cell] = 90, 90
-    dark = shown.mean(axis=2) < 128
+    dark = (shown / 255) ** 2.2 @ (0.2126, 0.7152, 0.0722) < 0.18  # white reads better than black
     for r, c in np.ndindex(window.shape[:2]):
         ink = 255 if dark[r, c] else 0
         text = "\n".join(str(window[r, c, channel]) for channel in channels)

@@ -30,6 +30,7 @@ class ResizeExplorer(Widget):
     quality = 90  # PNG would take 40 ms for a photo
     alt = "A picture, the picture resized, a reference, and their difference as a signed map centred at 0"
     default_task = "With the stripes at 60 pixels or fewer, make OpenCV and the reference agree to within 1."
+    learnt = "Averaging every pixel keeps thin stripes from turning into false ones."
     answer = {"source": "stripes", "library": "OpenCV", "method": "area", "size": 60}
 
     def __init__(self, image="astronaut", **options):

@@ -9,7 +9,7 @@ from cvlab.widgets._engine.picture import DENSE, as_photo, board, dense
 
 __all__ = ["BrightnessSlider"]
 
-MIDDLE, SIDE, BAR = 128, 400, 256  # SIDE: CSS pixels of the photo's longer side; BAR: of the histogram
+MIDDLE, SIDE, BAR = 128, 396, 256  # SIDE: CSS pixels of the photo's longer side; BAR: of the histogram
 TOO_DARK, TOO_BRIGHT = LIGHT.blue, (230, 0, 126)
 
 

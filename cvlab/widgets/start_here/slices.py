@@ -29,6 +29,7 @@ class SliceExplorer(Widget):
     format = "png"
     alt = "A small picture with a number in every pixel; the pixels that the slice leaves out are faded"
     default_task = "Take the two middle columns of every row."
+    learnt = "The end of a slice is not taken, so end minus start is how many you get."
     answer = {"rows": (0, 8), "cols": (3, 5)}
 
     def __init__(self, image=None, **options):

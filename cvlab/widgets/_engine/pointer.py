@@ -122,7 +122,7 @@ def _canvas_class(owner: type[PointerWidget]) -> type:
         readout = traitlets.Unicode().tag(sync=True)
         said = traitlets.Unicode().tag(sync=True)  # the readout without its layout
         title = traitlets.Unicode().tag(sync=True)
-        theme = traitlets.Enum(["light", "dark"]).tag(sync=True)  # set by the browser
+        theme = traitlets.Enum(["light", "dark"], "light").tag(sync=True)  # set by the browser
         label = traitlets.Unicode().tag(sync=True)
         hint = traitlets.Unicode().tag(sync=True)
         lines = traitlets.Int().tag(sync=True)

@@ -94,5 +94,5 @@ def _figure(picture: Picture) -> str:
     return (
         f'<figure style="margin: 0"><img alt="{safe(picture.alt)}" src="data:image/png;base64,{source}" '
         f'style="image-rendering: pixelated; border: {border}">'
-        f'<figcaption style="max-width: 11em">{safe(picture.caption)}</figcaption></figure>'
+        f'<figcaption style="max-width: 9.5em">{safe(picture.caption)}</figcaption></figure>'
     )

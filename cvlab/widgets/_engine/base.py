@@ -152,7 +152,8 @@ class Widget:
         }
         height, width = (side // DENSE for side in picture.shape[:2])
         shown = {"alt": self.alt_text, "width": width, "height": height}
-        return data, {mime: shown | ({"needs_background": "light"} if self.is_chart else {})}
+        # Beside the kinds, where JupyterLab looks for it: its dark page may then turn the picture over.
+        return data, {mime: shown} | ({"needs_background": "light"} if self.is_chart else {})
 
     @property
     def title(self) -> str:

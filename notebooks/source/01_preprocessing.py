@@ -816,8 +816,9 @@ curves = {a: cubic_weight(taps, a) @ np.pad(edge[0], 2, mode="edge")
 figure, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
 ax.axhline(1, color="#8c959f", linewidth=1)
 hues, near = (draw.PALETTE[4], draw.PALETTE[0]), (at > 3.5) & (at < 4.66)
-for hue, (a, curve) in zip(hues, curves.items(), strict=True):
-    ax.plot(places, curve, color=hue, label=f"a = {a}")
+for hue, maker, a in zip(hues, ("OpenCV", "Pillow"), curves, strict=True):
+    label = f"{maker}: a = {a}".replace("-", "−")
+    ax.plot(places, curves[a], color=hue, label=label)
 style = {"markersize": 9, "fillstyle": "none"}
 for name, hue in zip(steps, np.repeat(hues, 2), strict=True):
     mark = "x" if "torch" in name else "o"

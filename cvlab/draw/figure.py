@@ -32,7 +32,8 @@ def figure_size(images, cols: int, *, titles=None, cell: float = 0) -> tuple[flo
     if len(images) == 1:
         width = min(width, max(3.0, TALLEST * shapes[0]))
     if cell:
-        needed = (max(image.shape[1] for image in images) * cell / 72 + 0.4) * sum(shares) / max(shares)
+        each = zip(images, shares if len(images) <= cols else [1.0] * len(images), strict=False)
+        needed = sum(shares) * max((image.shape[1] * cell / 72 + 0.4) / share for image, share in each)
         width = min(WIDTH, max(2.5, needed))
     inches = [width * share / sum(shares) for share in shares]
     heights = []
@@ -110,7 +111,7 @@ def number_cell(images) -> float:
     """Return the points that a pixel needs so that its number, or three in colour, can be written into it."""
     longest = max(len(word) for image in images for value in image.ravel() for word in [_number(value)])
     lines = max(image.shape[2] if image.ndim == 3 else 1 for image in images)
-    return max(longest * DIGIT * TYPE + 4, lines * 1.2 * TYPE + 6)
+    return max(longest * DIGIT * TYPE + 4, lines * 1.2 * TYPE + 6, 2.2 * TYPE)
 
 
 def write_numbers(ax, image: np.ndarray) -> None:

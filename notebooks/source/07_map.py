@@ -946,11 +946,8 @@ written = {
     "VOC: first and last pixel, from 1": boxes.xyxy_to_voc(box),
 }
 written["YOLO: centre, size"] = boxes.xyxy_to_yolo(box, 100, 200)
-rows = [
-    {"written": name, **dict(enumerate(numbers[0].tolist(), 1))}
-    for name, numbers in written.items()
-]
-draw.table(rows)
+for name, numbers in written.items():
+    print(f"{name:36} {numbers[0].tolist()}")
 
 # %%
 _, as_coco, as_voc, as_yolo = written.values()
@@ -1072,7 +1069,7 @@ axes[0].invert_yaxis()
 
 # %%
 rows = [
-    {"kind of error": kind, "errors": n, "AP lost": cost}
+    {"kind of error": kind, "errors": int(n), "AP lost": cost}
     | {"AP per hundred": 100 * cost / n}
     for kind, (n, cost) in bills["B", "At IoU 0.5"].items()
 ]

@@ -1,4 +1,4 @@
-# minimum: code 83, check 7, widget 5
+# minimum: code 90, check 7, widget 5
 # %% [markdown]
 # # 01 · Images and preprocessing
 #
@@ -139,7 +139,7 @@ assert len({tuple(map(int, answer)) for answer in answers.values()}) == 2
 # %% [markdown]
 # Walk through the photo, pixel by pixel. **Predict:** which slider moves you to the right, and which number of the point changes?
 
-# %%
+# %% tags=["cover"]
 from cvlab.widgets import PixelGrid
 
 PixelGrid(cat)
@@ -919,11 +919,11 @@ assert np.unique(kept).tolist() == [0, 4]
 unit = cat / 255  # (300, 451, 3) floats in [0, 1]
 album = ["chelsea", "coffee", "rocket",
          "astronaut", "china", "flower"]
-pixels = [photo(name).reshape(-1, 3) / 255 for name in album]
+pixels = [photo(name).reshape(-1, 3) for name in album]
 pixels = np.concatenate(pixels)  # a data set of six
 statistics = {
     "this image's": (unit.mean((0, 1)), unit.std((0, 1))),
-    "the data set's": (pixels.mean(0), pixels.std(0)),
+    "the data set's": (pixels.mean(0) / 255, pixels.std(0) / 255),
     "ImageNet's":
         (preprocess.IMAGENET_MEAN, preprocess.IMAGENET_STD),
 }
@@ -1037,8 +1037,8 @@ cat, coins, _ = photo("chelsea"), photo("coins")[..., 0], draw.theme("light")
 # whole axes. **Predict** what the three planes look like after `reshape`.
 
 # %%
-small = cv2.resize(cat, (150, 100), interpolation=cv2.INTER_AREA)
-wrong = small.reshape(3, 100, 150)
+small = cv2.resize(cat, (120, 80), interpolation=cv2.INTER_AREA)
+wrong = small.reshape(3, 80, 120)
 right = small.transpose(2, 0, 1)
 titles = ["reshape: plane 0", "plane 1", "plane 2",
           "transpose: red", "green", "blue"]

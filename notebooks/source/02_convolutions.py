@@ -1148,6 +1148,7 @@ for depth in (3, 4):
         "95% of it": effective,
         "share": effective / theory,
     })
+del model, net  # the memory of a class is shared
 pixels = dict.fromkeys(("theory", "any gradient", "95% of it"), "px")
 draw.table(fields, units=pixels, digits={"share": ".0%"})
 

@@ -2,12 +2,10 @@
 
 import hypothesis
 import pytest
-from support.browser import gallery, opened
+from support.browser import cards, gallery, opened
 
-__all__ = [
-    "gallery",
-    "opened",
-]  # a second conftest.py, in tests/browser, would be taken for this one by doctest
+# A second conftest.py, in tests/browser, would be taken for this one by doctest.
+__all__ = ["cards", "gallery", "opened"]
 hypothesis.settings.register_profile("cvlab", deadline=None)  # a busy machine is no bug
 hypothesis.settings.load_profile("cvlab")
 

@@ -103,13 +103,10 @@ def _source(real: bool) -> Callable:
 
 @functools.cache
 def _stickers() -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    from cvlab.world import paint
     from cvlab.world.datasets import Stickers10
 
     sizes = {"train": 4000, "val": 1000, "test": 1000}
-    found = {split: Stickers10(split, n).arrays() for split, n in sizes.items()}
-    paint.forget()  # painted once and shared: a kernel of the lesson paints no more than a few later
-    return found
+    return {split: Stickers10(split, n).arrays() for split, n in sizes.items()}
 
 
 def tensors(real: bool = False) -> tuple:

@@ -12,7 +12,7 @@ COMMANDS = {
     "build": "make the notebooks from notebooks/source (--check: only compare)",
     "new": "write the skeleton of a lesson (NN WORD)",
     "checks": "show which wrong answers and which mutants of the right one each exercise catches",
-    "progress": "show what you have solved (--export FILE: write it as JSON)",
+    "progress": "show what you have solved (--export FILE: write it as JSON; --class FOLDER: a class's files)",
     "doctor": "look for what is wrong with this environment and name the fix",
     "publish": "write down where the course lives, for Colab (--repo OWNER/NAME)",
 }

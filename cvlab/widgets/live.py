@@ -88,5 +88,5 @@ class LiveCurve:
         data = {"text/plain": repr(self), "image/png": base64.b64encode(self._png).decode()}
         if len(self.history) < self.epochs:  # afterwards nothing moves any more: the picture is enough
             data[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        shown = {"alt": self._alt, "width": WIDE, "height": HIGH, "needs_background": "light"}
-        return data, {"image/png": shown}
+        shown = {"alt": self._alt, "width": WIDE, "height": HIGH}
+        return data, {"image/png": shown, "needs_background": "light"}

@@ -56,6 +56,7 @@ class Stickers10(Dataset):
         images = np.empty((self.n, self.size, self.size, 3), np.uint8)
         for index in range(self.n):
             images[index] = self._paint(index)
+        paint.forget()
         return images, np.arange(self.n) % 10
 
     def _paint(self, index: int) -> np.ndarray:

@@ -97,5 +97,7 @@ def test_the_skeleton_builds_and_passes(tmp_path):
     run("-m", "cvlab.course.cli", "build", "--check", "95")
     places = ["tests/test_house.py", "tests/some_new_topic", "tests/course/test_publish.py", *written[:4]]
     places += [f"tests/notebooks/test_{name}.py" for name in ("notebooks", "page", "sync", "sittings")]
-    places += [f"tests/engine/test_{name}.py" for name in ("exercises", "mutants", "widgets", "registry")]
+    places += [
+        f"tests/engine/test_{name}.py" for name in ("exercises", "cards", "mutants", "widgets", "registry")
+    ]
     run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", OURS, *places)

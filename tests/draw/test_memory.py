@@ -1,6 +1,8 @@
 """After each cell, what it has freed goes back to the system."""
 
+import gc
 import sys
+import weakref
 
 import nbformat.v4 as v4
 import pytest
@@ -41,3 +43,22 @@ def test_nothing_happens_outside_a_notebook():
 def test_a_c_library_without_it_is_left_alone(monkeypatch):
     monkeypatch.setattr("ctypes.CDLL", lambda _: object())
     assert trim() is False
+
+
+class _Circle:
+    def __init__(self):
+        self.own = self
+
+
+def test_circles_as_closed_figures_are_found_when_a_full_collection_is_overdue(monkeypatch):
+    gc.disable()
+    try:
+        circle = weakref.ref(_Circle())
+        monkeypatch.setattr(gc, "get_count", lambda: (0, 0, 2))
+        trim()
+        assert circle() is not None
+        monkeypatch.setattr(gc, "get_count", lambda: (0, 0, 3))
+        trim()
+        assert circle() is None
+    finally:
+        gc.enable()

@@ -26,6 +26,7 @@ def test_it_is_live_until_the_last_epoch():
     assert VIEW not in data
     assert "epoch 2 of 2" in more["image/png"]["alt"]
     assert curve._image.alt == more["image/png"]["alt"]
+    assert more["needs_background"] == "light", "a dark page turns it over"
 
 
 def test_the_view_changes_in_place():

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import cvlab.widgets
+from cvlab.draw.paper import hear
 from cvlab.widgets._engine.base import VIEW, Widget
 from cvlab.widgets._engine.controls import allowed
 from cvlab.widgets._engine.labels import freest, spread
 from cvlab.widgets._engine.palette import DARK, LIGHT, contrast
 from cvlab.widgets._engine.picture import DENSE, as_photo, board, signed_map, stretch
-from cvlab.widgets._engine.view import PictureView
 
 NAMES = sorted(cvlab.widgets.__all__)
 RASTER = [name for name in NAMES if not issubclass(getattr(cvlab.widgets, name), cvlab.widgets.PointerWidget)]
@@ -91,9 +91,8 @@ def test_every_control_through_its_range(name):
 @pytest.fixture
 def heard():
     """What a page tells of its theme is forgotten after the test."""
-    before = PictureView.heard
     yield
-    PictureView.heard = before
+    hear("light")
 
 
 @pytest.mark.parametrize("name", RASTER)

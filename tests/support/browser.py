@@ -11,7 +11,7 @@ from support import chromium, lab
 
 import cvlab.widgets
 
-__all__ = ["NAMES", "gallery", "opened"]
+__all__ = ["LESSONS", "NAMES", "cards", "gallery", "opened"]
 
 NAMES = sorted(cvlab.widgets.__all__)
 GALLERY = "every widget, все, 모두.ipynb"
@@ -33,6 +33,38 @@ class Dot(PointerWidget):
     def text(self, values): return f"x: {values['x']}"
 Dot()
 '''
+CARDS = """
+from cvlab import check, hint, progress, solution
+def to_rgb(image_bgr):
+    return image_bgr.copy()
+check(to_rgb)
+---
+hint(to_rgb)
+---
+solution(to_rgb)
+---
+def to_rgb(image_bgr):
+    return image_bgr[:, :, ::-1].copy()
+check(to_rgb)
+---
+def center_crop(image, size):
+    raise NotImplementedError
+check(center_crop)
+---
+check(print)
+---
+progress("01")
+---
+import matplotlib.pyplot as plt, numpy as np
+from cvlab.draw import show, theme
+theme()
+fig, ax = plt.subplots(figsize=(3, 2)); ax.plot([1, 3, 2]); ax.set_title("a chart");
+---
+show(np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8), title="a picture");
+---
+from cvlab.widgets import BrightnessSlider
+BrightnessSlider()
+"""
 LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 OPTIONS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking")
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -69,6 +101,12 @@ def opened(tmp_path_factory):
 
 @pytest.fixture
 def gallery(opened):
-    """Every widget as it opens, and one made for the tests, in one notebook that was run."""
-    cells = [f"from cvlab.widgets import {name}\nwidget = {name}()\nwidget" for name in NAMES]
-    return opened(GALLERY, [*cells, POINTER])
+    """Every widget as it opens, in a list `gallery` too, and one made for the tests, in one notebook that was run."""
+    first = f"from cvlab import widgets\ngallery = [getattr(widgets, name)() for name in {NAMES}]"
+    return opened(GALLERY, [first, *(f"gallery[{i}]" for i in range(len(NAMES))), POINTER])
+
+
+@pytest.fixture
+def cards(opened):
+    """Every kind of card, a chart, a picture and a widget, in one notebook that was run."""
+    return opened("cards.ipynb", CARDS.strip().split("\n---\n"))

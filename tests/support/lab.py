@@ -29,6 +29,7 @@ RUN_ONE = """index => {
   window.jupyterapp.commands.execute('notebook:run-cell').then(() => { window.ran = true }, e => { window.ran = String(e) });
 }"""
 PATIENCE = 600_000  # milliseconds: only what hangs takes so long
+VIEW = {"width": 1300, "height": 1500}  # pixels of the page
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SETTINGS = {
     "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
@@ -128,7 +129,7 @@ class Notebook:
     """One notebook open in JupyterLab; everything that went wrong in the page is kept in its lists."""
 
     def __init__(self, browser, address: str, name: str):
-        self.page = browser.new_page(viewport={"width": 1300, "height": 1500})
+        self.page = browser.new_page(viewport=VIEW)
         self.page.set_default_timeout(PATIENCE)
         self.errors: list[str] = []
         self.requests: set[str] = set()

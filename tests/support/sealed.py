@@ -51,13 +51,16 @@ def run_sealed(
         **variables: environment variables to add.
     """
     log, figures = folder / "attempts.log", folder / "figures.json"
-    environment = os.environ | {"CVLAB_NETWORK_LOG": str(log), "CVLAB_FIGURES": str(figures)} | variables
+    own = {
+        "CVLAB_HOME": str(folder / "home")
+    }  # a card shows what is solved: nobody's own progress, and none is kept
+    environment = (
+        os.environ | own | {"CVLAB_NETWORK_LOG": str(log), "CVLAB_FIGURES": str(figures)} | variables
+    )
     environment.pop("PYTEST_ADDOPTS", None)
     if guard:
-        own = environment.get(
-            "PYTHONPATH"
-        )  # a copy of the course that is tested in place of the installed one
-        environment["PYTHONPATH"] = os.pathsep.join([str(GUARD), own] if own else [str(GUARD)])
+        copied = environment.get("PYTHONPATH")  # a copy of the course, tested in place of the installed one
+        environment["PYTHONPATH"] = os.pathsep.join([str(GUARD), copied] if copied else [str(GUARD)])
     done = subprocess.run(
         [*namespace(), *command],
         env=environment,

@@ -7,7 +7,11 @@ import ipywidgets
 import numpy as np
 from support import lab
 
+from cvlab.widgets._engine.base import encode
 from cvlab.widgets._engine.controls import allowed
+from cvlab.widgets._engine.palette import DARK, LIGHT
+
+IS_DARK = "() => document.body.dataset.jpThemeLight === 'false'"
 
 
 def only_words(text: str) -> str:
@@ -106,7 +110,9 @@ def _agrees_now(live: Shown, twin) -> None:
     twin.set(**state)
     assert live.readout() == only_words(twin.readout)
     if live.image.count():
-        assert live.notebook.bytes_of(live.image) == twin.snapshot
+        picture = twin._drawn(DARK if live.root.page.evaluate(IS_DARK) else LIGHT)
+        assert live.notebook.bytes_of(live.image) == encode(picture, twin.format, twin.quality)
+        assert only_words(live.image.get_attribute("alt")) == only_words(f"{twin.alt}. {twin.readout}")
 
 
 def drag(live: Shown, description: str, share: float) -> None:

@@ -148,7 +148,7 @@ def noticed(exercise: Exercise, function: Callable) -> tuple[str, ...]:
     """Return what is worth noticing after the right answer, and a line that does the same, where that is shorter."""
     own = body(learners_source(function))
     shorter = exercise.shorter if not own or len(exercise.shorter) + len("return ") < len(own) else ""
-    return (exercise.note, *([f"In one line:\n    {shorter}"] if shorter else []))
+    return tuple(text for text in (exercise.note, shorter and f"In one line:\n    {shorter}") if text)
 
 
 def _is_stub(exercise: Exercise, problem: Problem | None) -> bool:

@@ -153,7 +153,8 @@ class Widget:
         }
         height, width = (side // DENSE for side in picture.shape[:2])
         shown = {"alt": self.alt_text, "width": width, "height": height}
-        return data, {mime: shown | ({"needs_background": "light"} if self.is_chart else {})}
+        # Beside the kinds, where JupyterLab looks for it: its dark page may then turn the picture over.
+        return data, {mime: shown} | ({"needs_background": "light"} if self.is_chart else {})
 
     def _saved(self, picture: np.ndarray) -> bytes:
         """Return what a notebook keeps: a photo as light as a figure's, since five of them may stand in one."""

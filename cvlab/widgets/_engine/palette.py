@@ -1,11 +1,17 @@
-"""The two palettes that every widget is drawn with: one for a light page, one for a dark one."""
+"""The two palettes that every widget is drawn with: one for a light page, one for a dark one.
+
+The hues are those of `cvlab.draw`; its `readable` and `contrast` need Matplotlib, whose import takes longer than a widget.
+"""
 
 import functools
 from typing import NamedTuple
 
+from cvlab.draw import PALETTE
+
 __all__ = ["DARK", "LIGHT", "Palette", "contrast", "ink_on", "readable"]
 
 Colour = tuple[int, int, int]
+HUES = [tuple(bytes.fromhex(hue[1:])) for hue in PALETTE]
 DARKENED, LIGHTENED = (0, 0, 0), (255, 255, 255)
 
 
@@ -28,12 +34,12 @@ class Palette(NamedTuple):
     ink: Colour
     dim: Colour  # tick labels, notes
     grid: Colour
-    blue: Colour = (0, 114, 178)
-    vermillion: Colour = (213, 94, 0)
-    green: Colour = (0, 158, 115)
-    pink: Colour = (204, 121, 167)
-    orange: Colour = (230, 159, 0)
-    sky: Colour = (86, 180, 233)
+    blue: Colour = HUES[0]
+    vermillion: Colour = HUES[1]
+    green: Colour = HUES[2]
+    pink: Colour = HUES[3]
+    orange: Colour = HUES[4]
+    sky: Colour = HUES[5]
 
     @property
     def truth(self) -> Colour:
@@ -94,6 +100,8 @@ def luminance(colour: Colour) -> float:
 
 
 LIGHT = Palette("light", (255, 255, 255), (236, 238, 240), (26, 29, 33), (91, 98, 105), (222, 225, 228))
+NIGHT = (17, 17, 17)  # JupyterLab's page
 DARK = Palette(
-    "dark", (17, 17, 17), (44, 47, 50), (232, 234, 236), (160, 166, 172), (58, 61, 65), blue=(51, 142, 199)
+    *("dark", NIGHT, (44, 47, 50), (232, 234, 236), (160, 166, 172), (58, 61, 65)),
+    blue=readable(HUES[0], NIGHT),
 )

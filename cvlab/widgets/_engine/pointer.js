@@ -125,11 +125,18 @@ function cvlabMount(scene) {
         event.stopPropagation();
         change(changes);
       });
-      const ends = [cvlabOnTheme(() => { theme = null; paint(); }), cvlabKeepNames(el, () => model.get("title"))];
+      const restyle = () => {
+        theme = null;
+        paint();
+        if (model.get("theme") === cvlabPageTheme()) return;
+        model.set("theme", cvlabPageTheme()); // Python's figures want to know it too
+        model.save_changes();
+      };
+      const ends = [cvlabOnTheme(restyle), cvlabKeepNames(el, () => model.get("title"))];
       model.on("change:state change:data", () => { paint(); if (scene.tell && !unsaved) tell(); });
       model.on("change:readout change:label", tell);
       tell();
-      paint();
+      restyle();
       const stop = scene.start ? scene.start({ el, now, change }) : null;
       return () => { ends.forEach((end) => end()); cancelAnimationFrame(frame); clearTimeout(later); if (stop) stop(); };
     },

@@ -1,14 +1,13 @@
 """The picture of a widget in the page: bytes replaced in place, with alt text; it tells Python the page's theme."""
 
 from pathlib import Path
-from typing import ClassVar
 
 import anywidget
 import ipywidgets
 import traitlets
 
 import cvlab.draw
-from cvlab.draw.paper import hear
+from cvlab.draw.paper import hear, paper
 
 __all__ = ["PAGE_CSS", "PAGE_JS", "PictureView"]
 
@@ -28,9 +27,6 @@ class PictureView(anywidget.AnyWidget):
 
     _esm = f"{PAGE_JS}\n{(HERE / 'view.js').read_text(encoding='utf-8')}"
     _css = PAGE_CSS
-    heard: ClassVar[str] = (
-        "light"  # what the last page told: the next picture need not begin with the wrong theme
-    )
 
     value = traitlets.Bytes().tag(sync=True)
     format = traitlets.Unicode("png").tag(sync=True)
@@ -42,8 +38,8 @@ class PictureView(anywidget.AnyWidget):
     inverts = traitlets.Bool(False).tag(sync=True)  # a chart that stays light, and that a dark page inverts
 
     @traitlets.default("theme")
-    def _last_heard(self) -> str:
-        return PictureView.heard
+    def _last_heard(self) -> str:  # so that the next picture need not begin in the wrong theme
+        return "light" if paper() == "white" else "dark"
 
     @traitlets.observe("width")
     def _widen(self, change) -> None:
@@ -51,7 +47,6 @@ class PictureView(anywidget.AnyWidget):
 
     @traitlets.observe("theme")
     def _hear(self, change) -> None:
-        PictureView.heard = change.new
         hear(change.new)
 
     def __init__(self, **traits):

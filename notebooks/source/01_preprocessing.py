@@ -1,4 +1,4 @@
-# minimum: code 83, check 7, widget 5
+# minimum: code 90, check 7, widget 5
 # %% [markdown]
 # # 01 · Images and preprocessing
 #
@@ -139,7 +139,7 @@ assert len({tuple(map(int, answer)) for answer in answers.values()}) == 2
 # %% [markdown]
 # Walk through the photo, pixel by pixel. **Predict:** which slider moves you to the right, and which number of the point changes?
 
-# %%
+# %% tags=["cover"]
 from cvlab.widgets import PixelGrid
 
 PixelGrid(cat)
@@ -900,8 +900,8 @@ mask = np.zeros((6, 6), dtype=np.uint8)
 mask[1:5, 2:6] = 4
 mixed = cv2.resize(mask, (4, 4), interpolation=cv2.INTER_LINEAR)
 kept = preprocess.resize_nearest(mask, 4, 4)
-titles = ["Classes 0 and 4", "Bilinear invents 1 and 3",
-          "Nearest keeps 0 and 4"]
+titles = ["Classes 0 and 4", "Bilinear: 1 and 3 too",
+          "Nearest: 0 and 4"]
 show_many([mask, mixed, kept], titles=titles, numbers=True,
           limits=(0, 4));
 
@@ -919,11 +919,11 @@ assert np.unique(kept).tolist() == [0, 4]
 unit = cat / 255  # (300, 451, 3) floats in [0, 1]
 album = ["chelsea", "coffee", "rocket",
          "astronaut", "china", "flower"]
-pixels = [photo(name).reshape(-1, 3) / 255 for name in album]
+pixels = [photo(name).reshape(-1, 3) for name in album]
 pixels = np.concatenate(pixels)  # a data set of six
 statistics = {
     "this image's": (unit.mean((0, 1)), unit.std((0, 1))),
-    "the data set's": (pixels.mean(0), pixels.std(0)),
+    "the data set's": (pixels.mean(0) / 255, pixels.std(0) / 255),
     "ImageNet's":
         (preprocess.IMAGENET_MEAN, preprocess.IMAGENET_STD),
 }
@@ -1037,8 +1037,8 @@ cat, coins, _ = photo("chelsea"), photo("coins")[..., 0], draw.theme("light")
 # whole axes. **Predict** what the three planes look like after `reshape`.
 
 # %%
-small = cv2.resize(cat, (150, 100), interpolation=cv2.INTER_AREA)
-wrong = small.reshape(3, 100, 150)
+small = cv2.resize(cat, (120, 80), interpolation=cv2.INTER_AREA)
+wrong = small.reshape(3, 80, 120)
 right = small.transpose(2, 0, 1)
 titles = ["reshape: plane 0", "plane 1", "plane 2",
           "transpose: red", "green", "blue"]
@@ -1080,7 +1080,7 @@ check(hwc_to_chw)
 # ### A real network says what it wants
 #
 # A network learnt from pictures of one kind, and its weights come with the recipe: timm calls it `pretrained_cfg`. Here is the recipe of a small
-# network that knows ImageNet's 1000 classes, and, beside it, a large one's; reading needs no weights. Note the 0.5: *not* ImageNet's numbers.
+# network that knows ImageNet's 1000 classes, and a large one's; reading needs no weights. Note the 0.5: *not* ImageNet's numbers.
 
 # %%
 import timm
@@ -1312,7 +1312,7 @@ for row in rows[1:4]:
     assert row["less sure on"][0] in "45"
 
 # %% [markdown]
-# The lower four are loud: the network is lost, and you go looking. The first three are **quiet**: none to two crops of 28, and the intervals reach down to 0, so this test can neither count
+# Four slips are loud (the orange bars): the network is lost, and you go looking. The first three are **quiet**: none to two crops of 28, and the intervals reach down to 0, so this test can neither count
 # their cost nor rank them. It does see the network less sure, on four or five of the seven photos. No error is raised, so they may stay in a product for years:
 # quiet mistakes live longer.
 #
@@ -1362,9 +1362,10 @@ rider = squares[4]  # the left motorcycle
 small = {name: resize(rider, 48) for name, resize in resizers.items()}
 figure, axes = plt.subplots(
     1, 3, figsize=(6.6, 2.5), layout="constrained")
-show(rider, title="The square; to 48:", ax=axes[0])
-for ax, name in zip(axes[1:], small, strict=False):
-    show(small[name], title=name, ax=ax)
+show(rider, title="The square", ax=axes[0])
+for ax, library in zip(axes[1:], ("Pillow", "OpenCV"), strict=True):
+    picture = small[f"{library} bilinear"]
+    show(picture, title=f"{library}, to 48", ax=ax)
 
 # %% tags=["fold"]
 # Draw the right answers of both sizes
@@ -1380,8 +1381,8 @@ for (size, found), hue in zip(counts.items(), hues, strict=True):
     ax.text(found[0], -0.32, size, color=draw.readable(hue),
             ha="center", va="bottom")
 ax.set(xlim=(0, 28.5), ylim=(3.5, -0.9), xlabel="right answers of 28",
-       title="Shrunk to 48, only what sees every old pixel "
-       "keeps its answers")
+       title="Shrunk to 48, what sees every old pixel keeps "
+       "three answers in four")
 ax.grid(axis="x")
 each = [f"{name} {a:.0f} and {b:.0f}"
         for name, a, b in zip(names, *counts.values(), strict=True)]
@@ -1431,7 +1432,8 @@ show_many([some, sobel, edges, contour], titles=titles);
 # ### Other colour spaces *(skip at a first reading)*
 #
 # Red, green and blue are how a screen mixes. **HSV** tells hue, saturation and brightness apart: a flower in the shade has other RGB numbers, but the
-# same hue. **Trap:** OpenCV stores hue in bytes as half degrees, 0 to 179.
+# same hue. **Trap:** OpenCV stores hue in bytes as half degrees, 0 to 179. Find the flower in the light and in the dim: of the pixels that a rule
+# chooses in either, how many does it choose in both?
 
 # %%
 flower = photo("flower")
@@ -1677,7 +1679,7 @@ draw.table([
 ], digits=3, title="What each makes, in standard deviations")
 
 # %% [markdown]
-# The last cell keeps the race honest: all make the same array, up to the resizing you now understand. Albumentations *is* OpenCV inside; Kornia blurs with a Gaussian, then
+# These gaps keep the race honest: all make the same array, up to the resizing you now understand. Albumentations *is* OpenCV inside; Kornia blurs with a Gaussian, then
 # resizes.
 #
 # | Use | when |

@@ -26,6 +26,7 @@ import numpy as np  # noqa: E402
 
 import cvlab.widgets  # noqa: E402
 from cvlab.widgets._engine.controls import allowed  # noqa: E402
+from cvlab.widgets._engine.picture import DENSE  # noqa: E402
 
 mpl.use("agg")
 BUDGET = 50  # ms of Python a move at the 95th percentile
@@ -57,7 +58,8 @@ def as_interact(widget):
     def show(**state):
         values = widget.compute(**state)
         picture = widget.draw(values)
-        figure, axes = plt.subplots(figsize=(picture.shape[1] / 100, picture.shape[0] / 100))
+        size = [side / DENSE / 100 for side in picture.shape[1::-1]]  # as large as the widget's on the page
+        figure, axes = plt.subplots(figsize=size)
         axes.imshow(picture)
         axes.set_title(widget.text(values), fontsize=7)
         axes.axis("off")

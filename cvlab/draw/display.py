@@ -8,7 +8,7 @@ import numpy as np
 
 from cvlab.draw.paper import paper, themed_paper
 
-__all__ = ["alt_text", "describe", "describe_figures", "encoded", "has_picture"]
+__all__ = ["alt_text", "describe", "describe_figures", "encoded", "has_picture", "jpeg_bytes"]
 
 DENSITY = 2  # pixels for each CSS pixel
 MOST_WIDTH = 900  # CSS pixels: as wide as JupyterLab's column
@@ -115,7 +115,7 @@ def encoded(figure) -> tuple[str, bytes, int, int]:
     size = round(picture.width * scale), round(picture.height * scale)
     png = _png(picture) if picture.getcolors(MANY) else None
     if png is None or len(png) > LARGE:
-        jpeg = _jpeg(picture)
+        jpeg = jpeg_bytes(picture)
         if png is None or len(jpeg) < 0.75 * len(png):
             return "image/jpeg", jpeg, *size
     return "image/png", png, *size
@@ -169,8 +169,8 @@ def _png(picture) -> bytes:
     return stream.getvalue()
 
 
-def _jpeg(picture) -> bytes:
-    """Return the picture as JPEG: what is full of detail needs the most bytes, and shows the least of their lack."""
+def jpeg_bytes(picture) -> bytes:
+    """Return a Pillow picture as JPEG: what is full of detail needs the most bytes, and shows the least of their lack."""
     from PIL import Image
 
     for density, quality in QUALITIES:

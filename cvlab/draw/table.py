@@ -184,10 +184,12 @@ def _written(values: list, digits, name) -> tuple[list[str], bool]:
     there = [value for value in values if not _missing(value)]
     if not there or not all(map(_number, there)):
         return [NONE if _missing(value) else str(value) for value in values], False
-    if digits is None:
-        form = "," if all(isinstance(value, Integral) for value in there) else f",.{_decimals(there)}f"
+    if isinstance(digits, str):
+        form = digits
+    elif all(isinstance(value, Integral) for value in there):
+        form = ","
     else:
-        form = digits if isinstance(digits, str) else f",.{digits}f"
+        form = f",.{_decimals(there) if digits is None else digits}f"
     try:
         return [NONE if _missing(v) else format(v, form).replace("-", "−") for v in values], True
     except ValueError:
@@ -197,8 +199,8 @@ def _written(values: list, digits, name) -> tuple[list[str], bool]:
 
 
 def _decimals(values: list) -> int:
-    """Return the decimals that show three significant digits of the largest value, at most six."""
-    from math import floor, log10
+    """Return the decimals that show three significant digits of the largest value and one of the smallest, at most six."""
+    from math import floor, isinf, log10
 
-    most = max(abs(value) for value in values if value not in (float("inf"), float("-inf")))
-    return min(6, max(0, 2 - floor(log10(most)))) if most else 0
+    sizes = [floor(log10(abs(value))) for value in values if value and not isinf(value)]
+    return min(6, max(0, 2 - max(sizes), -min(sizes))) if sizes else 0

@@ -587,7 +587,10 @@ def coco_map(images):
             continue  # an absent class has no average precision
         scores = np.concatenate([s for s, _ in found])
         for threshold in np.linspace(0.5, 0.95, 10):
-            correct = np.concatenate([metrics.match_detections(s, ious, threshold) for s, ious in found])
+            correct = np.concatenate([
+                metrics.match_detections(s, ious, threshold)
+                for s, ious in found
+            ])
             precision, recall = metrics.pr_curve(scores, correct, n_truths)
             values.append(metrics.average_precision(precision, recall))
     return float(np.mean(values)) if values else -1.0
@@ -699,7 +702,9 @@ def evaluate_tables(classes):
     for s, (area, max_dets) in enumerate(SETTINGS):
         for t, threshold in enumerate(THRESHOLDS):
             for k, matchups in enumerate(classes):
-                aps[s, t, k], recalls[s, t, k] = evaluate_class(matchups, threshold, AREAS[area], max_dets)
+                aps[s, t, k], recalls[s, t, k] = evaluate_class(
+                    matchups, threshold, AREAS[area], max_dets
+                )
     return aps, recalls
 
 
@@ -941,11 +946,8 @@ written = {
     "VOC: first and last pixel, from 1": boxes.xyxy_to_voc(box),
 }
 written["YOLO: centre, size"] = boxes.xyxy_to_yolo(box, 100, 200)
-rows = [
-    {"written": name, **dict(enumerate(numbers[0].tolist(), 1))}
-    for name, numbers in written.items()
-]
-draw.table(rows)
+for name, numbers in written.items():
+    print(f"{name:36} {numbers[0].tolist()}")
 
 # %%
 _, as_coco, as_voc, as_yolo = written.values()
@@ -1067,7 +1069,7 @@ axes[0].invert_yaxis()
 
 # %%
 rows = [
-    {"kind of error": kind, "errors": n, "AP lost": cost}
+    {"kind of error": kind, "errors": int(n), "AP lost": cost}
     | {"AP per hundred": 100 * cost / n}
     for kind, (n, cost) in bills["B", "At IoU 0.5"].items()
 ]

@@ -2,6 +2,7 @@
 
 import pytest
 from support import lab
+from support.frames import smoothness
 from support.shown import agrees, shown
 
 from cvlab.widgets import KernelLab, ReceptiveField, SlidingKernel
@@ -130,6 +131,27 @@ def test_a_cell_is_chosen_by_a_click(notebook):
     assert live.changed(before)
     assert "chosen:cell20oflayer2" in live.readout()
     agrees(live, ReceptiveField())
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "radius"),
+    [
+        (SlidingKernel, (150, 110), (60, 120)),
+        (KernelLab, (86, 106), (0, 60)),
+        (ReceptiveField, (300, 120), (200, 0)),
+    ],
+)
+def test_a_drag_ends_where_python_ends(notebook, kind, start, radius, record_property):
+    """Four circles of dragging; the speed is reported, not judged: machines differ."""
+    live = shown(notebook, kind.__name__)
+    press(live, "Reset")
+    notebook.page.wait_for_timeout(700)
+    numbers = f"{kind.__name__}: {smoothness(live, start, radius)}"
+    record_property("frames", numbers)
+    print(numbers)
+    notebook.page.wait_for_timeout(700)
+    notebook.page.wait_for_function(lab.IDLE)
+    agrees(live, kind())
 
 
 def test_nothing_went_wrong_in_the_page(notebook):

@@ -1,5 +1,6 @@
 """Lesson 07's two canvases in a real browser: what is dragged is what Python hears; how smooth it is."""
 
+import json
 import os
 from pathlib import Path
 
@@ -45,6 +46,10 @@ def agrees(widget: Shown, kind, number: str) -> None:
     drawn = float(widget.canvas.get_attribute(f"data-{number}"))
     assert drawn == pytest.approx(twin.values[number], abs=1e-5)
     assert f"{twin.values[number]:.3f}" in widget.readout()
+    assert f"{twin.values[number]:.3f}" in widget.canvas.get_attribute("aria-label"), "the label is of now"
+    if places := widget.canvas.get_attribute("data-tags"):
+        (ax, ay, aw, ah), (bx, by, bw, bh) = json.loads(places).values()
+        assert ax + aw <= bx or bx + bw <= ax or ay + ah <= by or by + bh <= ay, "the names collide"
 
 
 def test_boxes_are_moved_and_resized_by_pointer(notebook):
@@ -56,6 +61,10 @@ def test_boxes_are_moved_and_resized_by_pointer(notebook):
     assert (state["box_w"], state["box_h"]) == (first["box_w"], first["box_h"])
     agrees(widget, IouBoxes, "iou")
     right, middle = state["box_x"] + state["box_w"], state["box_y"] + state["box_h"] // 2
+    onto = (first["truth_x"] + 60, first["truth_y"] + 150)
+    drag(widget, (state["box_x"] + 60, state["box_y"] + 150), onto)  # both names at one corner
+    agrees(widget, IouBoxes, "iou")
+    drag(widget, onto, (state["box_x"] + 60, state["box_y"] + 150))
     drag(widget, (right, middle), (right - 50, middle + 30))  # the right edge: only the width
     assert widget.drawn_state() == state | {"box_w": state["box_w"] - 50}
     agrees(widget, IouBoxes, "iou")

@@ -1,4 +1,4 @@
-"""What a widget and its page tell each other: the theme, names and values for those who listen, one height."""
+"""What a widget and its page tell each other: the theme, names and values for those who listen."""
 
 import io
 
@@ -115,31 +115,3 @@ def test_the_alt_text_is_of_this_move(gallery):
     after = live.image.get_attribute("alt")
     assert before != after
     assert after.startswith(cvlab.widgets.BrightnessSlider.alt)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("width", [800, 1200])
-def test_a_widget_keeps_its_height(gallery, width):
-    size = gallery.page.viewport_size
-    gallery.page.set_viewport_size({"width": width, "height": 1200})
-    try:
-        for name in RASTER:
-            live, heights = shown(gallery, name), set()
-            moves = [lambda: None]
-            for handle in live.root.locator(".noUi-handle").all():
-                moves += [
-                    lambda handle=handle, key=key: handle.press(key) for key in ("Home", "End", "PageDown")
-                ]
-            for choice in live.root.locator("select").all():
-                count = choice.locator("option").count()
-                ends = {0, count // 2, count - 1}
-                moves += [lambda choice=choice, i=i: choice.select_option(index=i) for i in sorted(ends)]
-            moves += [button.click for button in live.root.locator(".widget-toggle-button").all()]
-            for move in moves:
-                move()
-                settle(live)
-                heights.add(round(live.root.bounding_box()["height"]))
-            live.root.get_by_role("button", name="Reset").press("Enter")
-            assert len(heights) == 1, f"{name} is {sorted(heights)} pixels high"
-    finally:
-        gallery.page.set_viewport_size(size)

@@ -116,3 +116,11 @@ BAD = [
 def test_bad_input_gets_a_clear_error(call, text):
     with pytest.raises((ValueError, TypeError), match=text):
         call()
+
+
+def test_no_number_is_written_as_zero_unless_it_is():
+    assert table({"share": [110.0, 0.5, 0.0]}).rows == [["110.0"], ["0.5"], ["0.0"]]
+
+
+def test_whole_numbers_stay_whole_when_digits_are_said_for_all():
+    assert table({"n": [17, 3], "share": [0.25, 0.5]}, digits=2).rows == [["17", "0.25"], ["3", "0.50"]]

@@ -1,4 +1,4 @@
-"""The card that closes an exercise's block in the notebook: it follows JupyterLab's theme, and the page's own colours elsewhere."""
+"""The card that closes an exercise's block in the notebook, at home on a light and on a dark page."""
 
 import base64
 from collections.abc import Sequence
@@ -8,19 +8,20 @@ from cvlab.checks._engine.markup import safe, to_html
 
 __all__ = ["ACCENTS", "Picture", "card"]
 
-ACCENTS = {  # sign, JupyterLab's variable, the colour elsewhere; the word always stands beside the sign
-    "right": ("&#10003;", "--jp-success-color1", "#2e7d32"),
-    "wrong": ("&#10007;", "--jp-error-color1", "#c62828"),
-    "not attempted": ("&#9998;", "--jp-info-color1", "#0277bd"),
-    "not checked": ("&#63;", "--jp-warn-color1", "#b26a00"),
-    "hint": ("&#8250;", "--jp-info-color1", "#0277bd"),
-    "progress": ("&#8250;", "--jp-brand-color1", "#1565c0"),
+# Colours that reach 3:1 on a light and on a dark page. No CSS variables: JupyterLab takes them off the outputs of a
+# notebook that it does not know yet, which is how every learner first meets a lesson.
+ACCENTS = {  # a sign and a colour; the word always stands beside the sign
+    "right": ("&#10003;", (46, 139, 87)),
+    "wrong": ("&#10007;", (217, 54, 62)),
+    "not attempted": ("&#9998;", (25, 118, 210)),
+    "not checked": ("&#63;", (199, 119, 0)),
+    "hint": ("&#8250;", (25, 118, 210)),
+    "progress": ("&#8250;", (25, 118, 210)),
 }
 _FRAMES = {"Expected": "#009E73", "Got": "#0072B2"}  # the course's colours of truth and of an answer
 _BOX = (
-    "border-left: 4px solid {accent}; padding: 6px 14px 8px; margin: 4px 0; max-width: {width}; "
-    "color: var(--jp-content-font-color1, inherit); line-height: 1.5; "
-    "background: var(--jp-layout-color1, transparent)"
+    "border-left: 4px solid rgb({colour}); background-color: rgba({colour}, 0.07); padding: 6px 14px 8px; "
+    "margin: 4px 0; max-width: {width}; line-height: 1.5"
 )
 _PLAIN = "margin: 0; padding: 0; width: auto; float: none"  # as a page's own style sheet may say otherwise
 _TOP = "display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 16px"
@@ -60,12 +61,13 @@ def card(
         notes: texts in the same markup.
         wide: leave room for two columns of code.
     """
-    sign, variable, colour = ACCENTS[kind]
-    accent = f"var({variable}, {colour})"
-    muted = '<span style="color: var(--jp-content-font-color1, inherit); opacity: 0.85">'
+    sign, rgb = ACCENTS[kind]
+    colour = ", ".join(map(str, rgb))
+    width = "76em" if wide else "56em"
+    muted = '<span style="opacity: 0.85">'
     parts = [
-        f'<div role="group" aria-label="{safe(heading)}" style="{_BOX.format(accent=accent, width="76em" if wide else "56em")}">',
-        f'<div style="{_TOP}"><span><span aria-hidden="true" style="color: {accent}; font-weight: bold">{sign}</span> '
+        f'<div role="group" aria-label="{safe(heading)}" style="{_BOX.format(colour=colour, width=width)}">',
+        f'<div style="{_TOP}"><span><span aria-hidden="true" style="color: rgb({colour}); font-weight: bold">{sign}</span> '
         f"<strong>{safe(heading)}</strong></span>{f'{muted}{safe(place)}</span>' if place else ''}</div>",
     ]
     if message:
@@ -83,14 +85,14 @@ def card(
 
 
 def _value(text: str) -> str:
-    font = "font-family: var(--jp-code-font-family, monospace); font-size: 0.92em"
+    font = "font-family: monospace; font-size: 0.92em"
     return f'<dd style="{_PLAIN}; {font}; white-space: pre-wrap; overflow-wrap: anywhere">{safe(text)}</dd>'
 
 
 def _figure(picture: Picture) -> str:
     source = base64.b64encode(picture.png).decode()
     colour = _FRAMES.get(picture.caption.split(",")[0])
-    border = f"2px solid {colour or 'var(--jp-border-color1, #888)'}"
+    border = f"2px solid {colour or '#888888'}"
     return (
         f'<figure style="margin: 0"><img alt="{safe(picture.alt)}" src="data:image/png;base64,{source}" '
         f'style="image-rendering: pixelated; border: {border}">'

@@ -7,8 +7,8 @@ __all__ = ["CODE", "code_block", "safe", "to_html"]
 
 CODE = re.compile(r"`([^`\n]+)`")
 _INDENT = "    "
-_FONT = "font-family: var(--jp-code-font-family, monospace); font-size: 0.92em"
-_GROUND = "background: var(--jp-layout-color2, rgba(128, 128, 128, 0.15)); border-radius: 3px"
+_FONT = "font-family: monospace; font-size: 0.92em"
+_GROUND = "background-color: rgba(128, 128, 128, 0.17); border-radius: 3px"
 _BLOCK = f"{_FONT}; {_GROUND}; margin: 4px 0; padding: 6px 10px; white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; color: inherit"
 
 
@@ -35,7 +35,7 @@ def safe(text: str) -> str:
 
 def code_block(code: str) -> str:
     """Return lines of code as HTML."""
-    style = "background: none; padding: 0; font: inherit; color: inherit"
+    style = "background-color: transparent; padding: 0; font: inherit; color: inherit"
     return f'<pre style="{_BLOCK}"><code style="{style}">{safe(code)}</code></pre>'
 
 

@@ -11,8 +11,8 @@ from cvlab.checks._engine.markup import safe
 
 __all__ = ["bare", "beside", "body", "learners_source", "source"]
 
-_FONT = "font-family: var(--jp-code-font-family, monospace); font-size: 0.92em; line-height: 1.45"
-_PRE = f"{_FONT}; margin: 0; padding: 0; white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; color: inherit; background: none"
+_FONT = "font-family: monospace; font-size: 0.92em; line-height: 1.45"
+_PRE = f"{_FONT}; margin: 0; padding: 0; white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; color: inherit; background-color: transparent"
 _MARKED = {  # sign, word, colours that stay readable on a light and on a dark page
     "-": ("&minus;", "only here:", "rgba(0, 114, 178, 0.18)", "#0072B2"),
     "+": ("+", "only here:", "rgba(0, 158, 115, 0.20)", "#009E73"),
@@ -116,14 +116,14 @@ def _column(label: str, lines: list[str], sign: str, marked: set[int]) -> str:
 
 def _line(text: str, sign: str) -> str:
     """Return one line of code; where it is too long, it goes on indented by four more."""
-    hang = len(text) - len(text.lstrip()) + 4
-    layout = f"display: block; padding-left: calc(1.6em + {hang}ch); text-indent: -{hang}ch; border-left: 3px solid "
+    hang = 0.6 * (len(text) - len(text.lstrip()) + 4)  # em: a letter of a code font is about so wide
+    layout = f"display: block; padding-left: {1.6 + hang:.1f}em; text-indent: -{hang:.1f}em; border-left: 3px solid "
     shown = f"{safe(text) or ' '}\n</span>"
     if not sign:
         return f'<span style="{layout}transparent">{shown}'
     mark, word, ground, edge = _MARKED[sign]
     gutter = "display: inline-block; width: 1.6em; margin-left: -1.6em; text-indent: 0; text-align: center; font-weight: bold"
     return (
-        f'<span style="{layout}{edge}; background: {ground}">'
+        f'<span style="{layout}{edge}; background-color: {ground}">'
         f'<span role="img" aria-label="{word}" style="{gutter}">{mark}</span>{shown}'
     )

@@ -1,7 +1,8 @@
 """The exercises of lesson 00, in the order of the notebook."""
 
+from cvlab.checks.start_here.batch import TO_BATCH
+from cvlab.checks.start_here.mirror import MIRROR
 from cvlab.checks.start_here.slopes import SLOPE
-from cvlab.checks.start_here.tensors import MIRROR, TO_BATCH
 
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 

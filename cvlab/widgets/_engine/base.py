@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from cvlab._validate import nearest
+from cvlab.draw.display import jpeg_bytes
 from cvlab.widgets._engine.controls import arrange, check_value
 from cvlab.widgets._engine.palette import DARK, LIGHT, Palette
 from cvlab.widgets._engine.picture import DENSE
@@ -147,13 +148,19 @@ class Widget:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         data = {
             "text/plain": f"{self!r}\n{self.readout}",
-            mime: base64.b64encode(encode(picture, self.format, self.quality)).decode(),
+            mime: base64.b64encode(self._saved(picture)).decode(),
             VIEW: view,
         }
         height, width = (side // DENSE for side in picture.shape[:2])
         shown = {"alt": self.alt_text, "width": width, "height": height}
         # Beside the kinds, where JupyterLab looks for it: its dark page may then turn the picture over.
         return data, {mime: shown} | ({"needs_background": "light"} if self.is_chart else {})
+
+    def _saved(self, picture: np.ndarray) -> bytes:
+        """Return what a notebook keeps: a photo as light as a figure's, since five of them may stand in one."""
+        if self.format == "jpeg":
+            return jpeg_bytes(Image.fromarray(picture))
+        return encode(picture, self.format, self.quality)
 
     @property
     def title(self) -> str:

@@ -82,8 +82,8 @@ draw.table([
 
 # %%
 both = np.concatenate([images[:5], test_images[:5]])
-titles = [f"{split}{CLASSES[i]}" for first in ("train: ", "test: ")
-          for i, split in enumerate([first, "", "", "", ""])]
+first, *others = CLASSES[:5]
+titles = [f"train: {first}", *others, f"test: {first}", *others]
 show_many(both, titles=titles, cols=5);
 
 # %% [markdown]

@@ -1112,8 +1112,6 @@ draw.table(fields, units={"field": "px"})
 # %%
 from cvlab.store import weights
 
-model = weights.efficientnet_lite0()
-model.requires_grad_(False)  # we move pixels, not weights
 names = ("astronaut", "china", "coffee", "flower", "rocket")
 crops = np.stack([photo(name)[60:252, 110:302] for name in names])
 # (5, 3, 192, 192)
@@ -1131,6 +1129,8 @@ def side_of_share(gradient, share=0.95):
     return int(2 * distance[order][np.searchsorted(inside, share)] + 1)
 
 # %%
+model = weights.efficientnet_lite0()
+model.requires_grad_(False)  # we move pixels, not weights
 fields, gradients = [], {}
 for depth in (3, 4):
     blocks = model.blocks[:depth]
@@ -1217,7 +1217,7 @@ print("stride 1, the map has shifted along:", along)
 # %% tags=["fold"]
 # Draw the line at two places, and its maps with stride 1 and 2
 titles = ("A line", "Its map, stride 1", "Stride 2: two sides")
-titles += ("Moved by 1", "The map moves too", "Stride 2: gone")
+titles += ("Moved by 1", "Moved by 1, too", "Stride 2: gone")
 panels = [x[n] for n in (0, 1) for x in (lines, maps, strided)]
 figure, axes = plt.subplots(
     2, 3, figsize=(6.4, 4.3), layout="constrained"

@@ -5,16 +5,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import ipywidgets
 import traitlets
 
-from cvlab.draw.paper import hear
 from cvlab.widgets._engine.base import Widget
 from cvlab.widgets._engine.palette import DARK, LIGHT
 from cvlab.widgets._engine.readout import readout_html
 from cvlab.widgets._engine.sheet import css
-from cvlab.widgets._engine.view import PAGE_CSS, PAGE_JS, PictureView
+from cvlab.widgets._engine.view import PAGE_CSS, PAGE_JS, PageView
 
 __all__ = ["PointerWidget"]
 
@@ -111,7 +109,7 @@ class PointerWidget(Widget):
 def _canvas_class(owner: type[PointerWidget]) -> type:
     """Make the anywidget class of a scene once: the shared helper, then the scene."""
 
-    class Canvas(anywidget.AnyWidget):
+    class Canvas(PageView):
         _esm = (
             f"{PAGE_JS}\nconst cvlabPalettes = {json.dumps(PALETTES)};\n{HELPER.read_text(encoding='utf-8')}\n"
             f"export default cvlabMount({owner.scene});\n"
@@ -122,15 +120,9 @@ def _canvas_class(owner: type[PointerWidget]) -> type:
         readout = traitlets.Unicode().tag(sync=True)
         said = traitlets.Unicode().tag(sync=True)  # the readout without its layout
         title = traitlets.Unicode().tag(sync=True)
-        theme = traitlets.Enum(["light", "dark"], "light").tag(sync=True)  # set by the browser
         label = traitlets.Unicode().tag(sync=True)
         hint = traitlets.Unicode().tag(sync=True)
         lines = traitlets.Int().tag(sync=True)
-
-        @traitlets.observe("theme")
-        def _hear(self, change) -> None:
-            PictureView.heard = change.new
-            hear(change.new)
 
         def __repr__(self) -> str:
             return f"{owner.__name__} canvas"

@@ -1589,7 +1589,7 @@ print(f"points of accuracy: from {points.min():+.0f} "
 
 # %% tags=["fold"]
 # Draw what augmentation won and lost
-widths = [max(14, sum(len(str(amount)) + 1.5 for amount in amounts))
+widths = [max(9, len(amounts) * max(len(str(a)) for a in amounts))
           for amounts in record["spoilt"].values()]
 figure, axes = plt.subplots(
     1, 5, figsize=(9, 3.2), layout="constrained", sharey=True,

@@ -269,6 +269,7 @@ got = {(row["file"], row["library"]): row for row in found}
 sideways = [name for name in readers if got["phone.jpg", name]["shape"][:2] == (451, 300)]
 assert sideways == ["Pillow", "scikit-image", "torchvision"]
 assert [got["sticker.png", name]["shape"][2] for name in readers] == [3, 4, 4, 4]
+assert [got["scan.png", name]["shape"][2:] for name in readers] == [(3,), (), (), (1,)]
 assert [got["scan.png", name]["highest"] for name in readers] == [12, 3104, 3104, 3104]
 assert [int(got["colour_scan.png", name]["highest"]) for name in readers] == [14, 14, 14, 3696]
 
@@ -749,6 +750,7 @@ draw.table(found, title="OpenCV against Pillow, from 451 x 300",
 # %% tags=["author"]
 bilinear_grown = next(row for row in found if row["method"] == "bilinear" and row["to"] == "902 x 600")
 assert bilinear_grown["largest gap"] == 1
+assert next(row for row in found if row["method"] == "bilinear")["largest gap"] > 20
 assert all(row["largest gap"] > 1 for row in found if row["method"] in ("bicubic", "Lanczos"))
 
 # %% [markdown]
@@ -1310,6 +1312,8 @@ assert min(lost[3:]) > 0.3
 for row in rows[1:4]:
     assert row["95% interval"].startswith(("0%", "-"))
     assert row["less sure on"][0] in "45"
+lows = [interval(right - answers)[0] for answers, _ in results.values()]
+assert max(lows[1:4]) <= 0 < min(lows[4:])
 
 # %% [markdown]
 # Four slips are loud (the orange bars): the network is lost, and you go looking. The first three are **quiet**: none to two crops of 28, and the intervals reach down to 0, so this test can neither count
@@ -1353,6 +1357,9 @@ draw.table(strong, digits={"lost": ".0%", "sure": ".0%"},
 # %% tags=["author"]
 assert max(abs(row["lost"]) * 28 for row in mild) < 1.5
 kept = {row["way"]: row["right of 28"] / 28 for row in strong}
+least = [{name: interval(size["Pillow bilinear"][0] - got)[0] for name, (got, _) in size.items()} for size in (gentle, harsh)]
+assert max(least[0].values()) <= 0
+assert [name for name, low in least[1].items() if low > 0] == ["OpenCV bilinear", "OpenCV nearest"]
 assert min(kept["Pillow bilinear"], kept["OpenCV area"]) > 0.7
 assert max(kept["OpenCV bilinear"], kept["OpenCV nearest"]) < 0.4
 
@@ -1555,6 +1562,8 @@ draw.table(rows, digits={"in the same row": ".0%",
                          "right within 2 pixels": ".0%"})
 
 # %% tags=["author"]
+assert rows[0]["in the same row"] < rows[1]["in the same row"] < rows[2]["in the same row"]
+assert rows[0]["right within 2 pixels"] < rows[1]["right within 2 pixels"]
 assert rows[2]["in the same row"] > 0.99
 assert 0.85 < rows[2]["right within 2 pixels"] < 0.95
 
@@ -1677,6 +1686,12 @@ draw.table([
         for other in ("OpenCV", "Pillow")}}
     for name, array in made.items()
 ], digits=3, title="What each makes, in standard deviations")
+
+# %% tags=["author"]
+far = {name: np.abs(array - made["OpenCV"]).mean() for name, array in made.items()}
+assert {array.shape for array in made.values()} == {(3, 224, 224)}
+assert far["Albumentations"] < 5e-4
+assert abs(far["Kornia"] - far["scikit-image"]) < 5e-4 < far["Kornia"]
 
 # %% [markdown]
 # These gaps keep the race honest: all make the same array, up to the resizing you now understand. Albumentations *is* OpenCV inside; Kornia blurs with a Gaussian, then

@@ -14,8 +14,9 @@
 # %% [markdown]
 # ## 1 · Run a cell *(3 min)*
 #
-# Click the next cell and press **Shift + Enter**. A number appears in its brackets and counts the runs: run the cell again, and
-# it gets the next one. Run the cells of a lesson from top to bottom: each builds on those before it.
+# Click the code cell above and press **Shift + Enter**: it checks that the course is installed, and is silent when it is. Then run the
+# next one. A number appears in a cell's brackets and counts the runs: run the cell again, and it gets the next one. Run the cells
+# of a lesson from top to bottom: each builds on those before it.
 
 # %%
 from cvlab import check, hint, photo, progress, show, solution
@@ -239,7 +240,7 @@ def to_batch(images):
 check(to_batch)
 
 # %% [markdown]
-# **Exercise.** Let PyTorch find the slope of a function at a number. The cell in section 5 has all the parts.
+# **Exercise.** Let PyTorch find the slope of a function at a number. The first code cell of section 5 has all the parts.
 
 # %% tags=["exercise"]
 def slope(function, x):
@@ -270,7 +271,7 @@ check(slope)
 # | deactivate | `conda deactivate` | `deactivate` | `deactivate` |
 # | remove | `conda remove -n cv --all` | `rm -r cv` | `rm -r cv` |
 #
-# On Windows the middle line is `cv\Scripts\activate`. **Trap:** `conda deactivate` takes no name: it leaves the environment you are in, and `conda deactivate cv`
+# On Windows, venv and uv are activated by `cv\Scripts\activate`. **Trap:** `conda deactivate` takes no name: it leaves the environment you are in, and `conda deactivate cv`
 # stops with "deactivate does not accept arguments".
 #
 # Create one, look inside, remove it: the Python in it is yours, and it has none of your packages.

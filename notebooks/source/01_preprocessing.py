@@ -5,10 +5,10 @@
 # **What is a picture to a program, and why do two libraries disagree about the same file?**
 #
 # You open one photo with four libraries and find where they disagree about the same file. You learn to repair each
-# disagreement, and you measure what the slips, and the ways of resizing, cost a real network: from nothing at all to nearly every answer.
+# disagreement, and you measure what each slip, and each way of resizing, costs a real network: from nothing at all to nearly every answer.
 #
-# *136 minutes, in three sittings: sections 1 to 3 (50 min), 4 and 5 (40 min), 6 to 8 (46 min). You need lesson 00. What says "skip at a
-# first reading" nothing later needs.*
+# *136 minutes, in three sittings: sections 1 to 3 (50 min), 4 and 5 (40 min), 6 to 8 (46 min). You need lesson 00. Nothing later needs
+# the parts marked "skip at a first reading".*
 
 # %% tags=["setup", "fold"]
 
@@ -42,7 +42,7 @@ ResizeExplorer(
 )
 
 # %% [markdown]
-# This is the picture you will be able to explain: the same photo, made 224 x 224 by two libraries with the same
+# The next picture is the one you will be able to explain: the same photo, made 224 x 224 by two libraries with the same
 # method, "bilinear". To the eye they are equal. Blue and red say where OpenCV's number is lower and higher: at every hair.
 
 # %%
@@ -315,7 +315,7 @@ read_lying = np.asarray(Image.open(phone))
 by_opencv = [cv2.imread(file)[..., ::-1] for file in (phone, scan)]
 seen = [read_lying, *by_opencv, clipped, deep / deep.max()]
 titles = ["Pillow: lying", "OpenCV: upright", "OpenCV: 0 to 12",
-          "Pillow: clipped", "by its maximum"]
+          "Pillow: clipped", "Scaled by its maximum"]
 show_many(seen, titles=titles, cols=5);
 
 # %% [markdown]
@@ -420,7 +420,8 @@ draw.table([{"pixels left over": "ours", **ours},
 assert [n for n in spare if ours[n] != theirs[n]] == [3, 7, 11]
 
 # %% [markdown]
-# With 3, 7, 11 pixels left over it starts one later: torchvision rounds 1.5 to 2, but 2.5 to 2 as well, because Python rounds halves to the even number.
+# With 3, 7 or 11 pixels left over torchvision starts one later: it divides them by two and rounds as Python does, halves to the even number: 1.5
+# to 2, but 2.5 to 2 as well.
 
 # %% [markdown]
 # ### Saved, and read back
@@ -492,7 +493,8 @@ def psnr(a, b, peak=255):
 check(psnr)
 
 # %% [markdown]
-# From here on, the lesson uses the package's copy, `preprocess.psnr`. Its last number and OpenCV's:
+# From here on, the lesson uses the package's copy, `preprocess.psnr`. Save the cat at twenty qualities and measure each. For the last one, 100,
+# OpenCV is asked too:
 
 # %%
 qualities = range(5, 101, 5)
@@ -514,10 +516,10 @@ figure, (left, right) = plt.subplots(
     1, 2, figsize=(9, 3), layout="constrained")
 left.plot(qualities, decibels, marker=".")
 left.set(xlabel="JPEG quality", ylabel="PSNR, dB",
-         title="Quality buys decibels slowly")
+         title="Decibels rise slowly from 20 to 80")
 right.plot(qualities, sizes, marker=".")
 right.set(xlabel="JPEG quality", ylabel="kilobytes",
-          title="and costs bytes fast, above 90")
+          title="Bytes rise fast above 90")
 draw.describe(figure, "From quality 5 to 100, PSNR grows from "
               f"{decibels[0]:.0f} to {decibels[-1]:.0f} dB, the size "
               f"from {sizes[0]:.0f} to {sizes[-1]:.0f} kilobytes, half "
@@ -580,7 +582,7 @@ cat, _ = photo("chelsea"), draw.theme("light")
 # %% [markdown]
 # ## 4 · Resizing: where libraries part *(28 min)*
 #
-# Every network wants one size, so every picture is resized. On paper: shrink the row `1 2 6 4 5 9` to two pixels. Each new
+# A network is trained on pictures of one size, so every picture is resized. On paper: shrink the row `1 2 6 4 5 9` to two pixels. Each new
 # pixel covers three old ones. *Nearest* takes the one under its centre: 2 and 5. *Average* takes their mean: 3 and 6.
 #
 # The only subtle point is where the centre lies. Old pixel `j` covers the stretch from `j` to `j + 1`. New pixel `i` has its
@@ -649,7 +651,8 @@ def resize_bilinear(image, height, width, antialias=True):
     return np.einsum("hH,HWc,wW->hwc", down, image, across, optimize=True)
 
 # %% [markdown]
-# See it on a row of 8 shrunk to 2. Without antialiasing each new pixel looks at two old ones and is blind to the rest.
+# See it on a row of 8 shrunk to 2: a line for each new pixel, a column for each old one. Without antialiasing each new pixel looks at two old
+# ones and is blind to the rest.
 
 # %%
 both = [resize_weights(8, 2, switch) for switch in (False, True)]
@@ -693,7 +696,7 @@ gaps = [
                          for head, mine in ours.items()}}
     for name, theirs in libraries.items()
 ]
-draw.table(gaps, digits=2, title="The largest of all gaps")
+draw.table(gaps, digits=2, title="The largest gap between two numbers, of 255")
 
 # %% tags=["author"]
 for row, equal in zip(gaps, (0, 1, 0, 1), strict=True):
@@ -754,8 +757,9 @@ assert next(row for row in found if row["method"] == "bilinear")["largest gap"] 
 assert all(row["largest gap"] > 1 for row in found if row["method"] in ("bicubic", "Lanczos"))
 
 # %% [markdown]
-# When a picture grows, nothing is left out and antialiasing has nothing to do: the two bilinears agree but for rounding, which is worth 1. This is what they do
-# to two letters: nearest keeps the blocks, bilinear blurs, bicubic and Lanczos draw a light rim round the ink.
+# When a picture grows, nothing is left out and antialiasing has nothing to do: nearest and area agree exactly, the two bilinears but for rounding, which
+# is worth 1. Bicubic and Lanczos still differ. This is what the methods do to a few letters: nearest keeps the blocks, bilinear blurs, bicubic
+# and Lanczos draw a light rim round the ink.
 
 # %%
 letters = Image.fromarray(photo("page")[98:116, 150:174])
@@ -979,8 +983,8 @@ ChannelExplorer(cat)
 # %% [markdown]
 # ### Trap: the image's own mean
 #
-# Subtracting each picture's *own* mean leaves its contrast: this night has a quarter of the day's. Dividing by its own std as well erases
-# brightness: day and night become one picture.
+# Make it night: a quarter of every number. Subtracting each picture's *own* mean leaves its contrast, its spread: the night has a quarter of the
+# day's. Dividing by its own std as well erases that too: day and night become one picture.
 
 # %%
 night = unit * 0.25
@@ -1056,7 +1060,7 @@ arrays = {"small": small, "right": right, "in_order": in_order}
 draw.table([
     {"array": name, "shape": array.shape,
      "strides": array.strides,
-     "memory of small": np.shares_memory(array, small),
+     "shares small's memory": np.shares_memory(array, small),
      "in order": array.flags["C_CONTIGUOUS"]}
     for name, array in arrays.items()
 ])
@@ -1164,7 +1168,7 @@ assert max(most.values()) < 1e-6
 
 # %% tags=["fold"]
 # Show the photo, and what the two recipes make of it
-titles = ["The photo", "center: no sides", "squash: narrower"]
+titles = ["The photo", "center: sides cut", "squash: narrower"]
 figure, axes = plt.subplots(1, 3, figsize=(7.6, 2.5),
     width_ratios=(451 / 300, 1, 1), layout="constrained")
 for i, picture in enumerate((cat, *fed.values())):
@@ -1488,7 +1492,7 @@ far = {name: lab_distances(*pair) for name, pair in pairs.items()}
 draw.table([
     {"colours": name, "one": one, "other": other,
      "in RGB": np.linalg.norm(np.subtract(one, other)),
-     "in Lab": far[name][0], "by OpenCV": far[name][1]}
+     "in Lab": far[name][0], "in Lab, by OpenCV": far[name][1]}
     for name, (one, other) in pairs.items()
 ], digits=0)
 
@@ -1587,8 +1591,8 @@ for good, hue in ((True, draw.TRUTH), (False, draw.ERROR)):
 # %% [markdown]
 # ## 8 · Which library is fast? *(8 min)*
 #
-# One pipeline, every library, this machine, now: read the PNG, resize to 224 x 224, scale, normalise, channels first. The
-# table is the median of 15 runs after a warm-up; your numbers will differ, so read the ratios.
+# One pipeline, every library, this machine, now: read the PNG, resize to 224 x 224, scale, normalise, channels first. You will
+# see the median of 15 runs after a warm-up; your numbers will differ, so read the ratios.
 
 # %%
 from skimage.transform import resize as skimage_resize

@@ -5,16 +5,16 @@
 # **Detector A or detector B?**
 #
 # Two detectors looked at the same 120 scenes. You build the number that the field compares detectors by, from counting apples to
-# COCO's twelve figures, find out what it hides, and end with an answer that is not luck.
+# COCO's twelve numbers, find out what it hides, and end with an answer that is not luck.
 #
 # *140 minutes, in three sittings: sections 1 to 3 (44 min), 4 and 5 (48 min), 6 to 8 (48 min). You need lesson 01; lesson 06 is not required.
 # At a first reading you may skip the seven surprises of section 6 and all of section 7.*
 
-# %% tags=["setup"]
+# %% tags=["setup", "fold"]
 
 # %% [markdown]
-# Both answer here. Switch between A and B and go through a few scenes. **Whom would you hire?** Write your choice down; at the
-# end you will know what it was worth. (What the curve means, you build in section 4.)
+# Both detectors answer in the next widget. Switch between A and B and go through a few scenes. **Whom would you hire?** Write your choice down;
+# at the end you will know what it was worth. (What the curve means, you learn in section 4.)
 
 # %%
 import matplotlib.pyplot as plt
@@ -30,7 +30,8 @@ draw.theme("light")
 ScoreThreshold(task="Look at A and at B. Whom would you hire?")
 
 # %% [markdown]
-# One scene, all that each detector says about it. A is silent where it is not sure; B says more, and draws more loosely.
+# One scene, and all that each detector says about it. B says more: it alone finds the sheep, it alone sees a cow and a second tv. And it draws
+# more loosely.
 
 # %% tags=["fold", "cover"]
 # Draw the boxes of both detectors over one scene
@@ -275,12 +276,13 @@ for extra in (1, 0):  # corners 0, 0, 9, 9 and 0, 0, 9, 4
     print("found at 0.5:", share >= 0.5)
 
 # %% [markdown]
-# So an "AP by VOC" is a matching rule *and* a way to read the curve. From here on we match as COCO does.
+# So an "AP by VOC" is a matching rule *and* a way to read the curve of section 4. From here on we match as COCO does.
 
 # %% [markdown]
 # **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on; nothing before it is needed.
 
-# %% tags=["again"]
+# %% tags=["again", "fold"]
+# Import what sections 4 and 5 need
 import matplotlib.pyplot as plt, numpy as np
 from cvlab import boxes, check, draw, hint, show, solution
 from cvlab.map import metrics
@@ -292,7 +294,7 @@ truth = recorded("truth")
 # ## 4 · The curve *(29 min)*
 #
 # A score threshold would settle which detections to believe, but which threshold? Look at all of them. Ten detections on the apple photos,
-# best score first, with the IoU each has with its apple:
+# best score first, with the IoU each has with its apple. There are five apples to find:
 
 # %%
 ten = [0.6, 0.98, 0.4, 0.3, 0.1, 0.96, 0.7, 0.3, 0.2, 0.8]
@@ -310,7 +312,7 @@ for place in range(1, 11):
 draw.table(rows, digits={"IoU": 2})
 
 # %% [markdown]
-# Do three lines by hand. A right detection moves recall up; a wrong one leaves it and pulls precision down: a zigzag.
+# Do three rows by hand. A right detection moves recall up; a wrong one leaves it and pulls precision down: a zigzag.
 
 # %% [markdown]
 # **Exercise.** From scores and flags, in any order, to the two columns:
@@ -357,9 +359,9 @@ ax.plot([0, *recall], [1, *precision], "o-", color=blue)
 steps = [0, *recall], [envelope[0], *envelope]
 ax.step(*steps, where="pre", color=red)
 ax.fill_between(*steps, step="pre", color=red, alpha=0.12)
-ax.text(0.5, 0.41, "zigzag", color=draw.readable(blue))
-ax.text(0.5, 0.6, "envelope", color=draw.readable(red))
-ax.set(xlabel="recall", ylabel="precision", ylim=(0.3, 1.05))
+ax.text(0.5, 0.33, "zigzag", color=draw.readable(blue))
+ax.text(0.5, 0.61, "envelope", color=draw.readable(red))
+ax.set(xlabel="recall", ylabel="precision", ylim=(0, 1.05))
 ax.set_title("The envelope never rises: its area is the AP");
 
 # %% [markdown]
@@ -418,7 +420,7 @@ draw.table(rows, digits=3)
 
 # %% [markdown]
 # The last row is a slip that tutorials share: sklearn's `auc` starts at the *first* recall, 0.2, so everything before it is lost. It also
-# draws slopes where there are steps; here, at 0.5, that changes nothing.
+# draws slopes where there are steps; here, at IoU 0.5, that changes nothing.
 #
 # One curve, four numbers. The conventions part most where there are few truths: one object found out of three is an AP of 0.364, 0.333 or 0.337. An AP
 # without its convention is not a number you can compare.
@@ -467,7 +469,7 @@ for detector in "AB":
     chosen_on, paid_on = operating_curve(recorded(detector))
     for what, best in (("F1", np.argmax), ("cost", np.argmin)):
         at = best(chosen_on[what])
-        row = {"detector": detector, "best": what}
+        row = {"detector": detector, "best by": what}
         row |= {"at score": levels[at]}
         rows.append(row | {"on other scenes": paid_on[what][at]})
 draw.table(rows, digits=2)
@@ -525,7 +527,7 @@ assert np.mean(right_way) < np.mean(shortcut)
 strict = metrics.pr_curve(scores, table >= 0.95, n_truths)
 print("at 0.95, precision down the list:")
 print(strict[0].round(2).tolist())
-print("the shortcut keeps two places of 0.5:")
+print("the shortcut keeps two places of the curve at 0.5:")
 print(precision[table >= 0.95].round(2).tolist())
 
 # %% [markdown]
@@ -610,7 +612,8 @@ IouThreshold()
 # %% [markdown]
 # **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on; nothing before it is needed.
 
-# %% tags=["again"]
+# %% tags=["again", "fold"]
+# Import what sections 6 to 8 need
 import matplotlib.pyplot as plt, numpy as np
 from cvlab import boxes, check, draw, hint, progress, show, solution
 from cvlab.map.detectors import recorded
@@ -1023,7 +1026,9 @@ check(voc_to_coco)
 # ## 8 · Why, and how sure? *(16 min)*
 #
 # B has the better AP50, A the better mAP. The number does not say why. So give each error a kind, and each kind a price: by how much would the
-# AP rise if only that kind were mended? **Predict** the largest bar of each detector, at IoU 0.5 and over all ten thresholds.
+# AP rise if only that kind were mended? The kinds: *classification*, a wrong name; *localisation*, a loose box; *both* at once; *duplicate*, a second box
+# on one object; *background*, a box on nothing; *missed*, an object that no box came near. **Predict** the largest bar of each detector, at IoU 0.5
+# and over all ten thresholds.
 
 # %%
 from cvlab.map.diagnose import confusion_matrix
@@ -1087,8 +1092,9 @@ assert (dearest["B", "At IoU 0.5"], dearest["B", "Over ten thresholds"]) == ("cl
 
 # %% [markdown]
 # Two findings. **Numerous is not expensive:** B's 58 duplicates cost less than half of its 17 missed objects, for most of them come later in the list
-# than the right boxes, where the envelope does not mind them. And **the threshold writes the bill:** at 0.5 B's loose boxes are cheap and its wrong names dear;
-# over ten thresholds the same boxes fail again and again, and cost more than all else together. A should look harder; B should draw better.
+# than the right boxes (see the next picture), where the envelope does not mind them. And **the threshold writes the bill:** at 0.5 B's
+# loose boxes are cheap and its wrong names dear; over ten thresholds the same boxes fail again and again, and cost more than all else together.
+# A should look harder; B should draw better.
 
 # %%
 import seaborn as sns
@@ -1126,10 +1132,14 @@ sns.heatmap(
 )
 ax.set(xlabel="detected as", ylabel="is")
 title = "B confuses little, but says too much: its last row"
-ax.set_title(title);
+ax.set_title(title)
+ax.grid(False);
 
 # %% [markdown]
 # ### Is "90 %" right nine times in ten?
+#
+# Sort the detections by score into ten bins, and see what share of each bin is right. On the dotted line a score keeps its word; *error* is the
+# mean distance from it, over all detections.
 
 # %%
 from cvlab.map.certainty import bootstrap_difference, calibration

@@ -1557,7 +1557,7 @@ assert grown["one matrix product"] > 5 * grown["Fourier"] and grown["shifted cop
 # %% [markdown]
 # Why do the lines cross? Shifted copies and the matrix product do $k \cdot k$ products a pixel; separable does $2k$; Fourier none that depends on $k$. The loop's time is
 # Python's, whatever it computes. OpenCV's manual says that it turns to Fourier itself at about 11 x 11: look where its line bends here. The matrix product writes $k \cdot k$ copies
-# of the picture for a single kernel: of the quick ways it is the slowest. Networks use 3 x 3 and many kernels, where it shines.
+# of the picture for a single kernel: of all the ways but the loop it is the slowest here. Networks use 3 x 3 and many kernels, where it shines.
 
 # %% [markdown]
 # ## 12 · Backward: who is to blame? *(20 min)*

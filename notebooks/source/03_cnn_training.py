@@ -819,7 +819,7 @@ for name, color in zip(final, (PINK, ORANGE, BLUE), strict=True):
                  color=color, label=name)
 ax.set(xlabel="epoch", ylabel="right, unseen style (%)",
        xticks=range(1, 13), xlim=(1, 12),
-       title="In the end convolution beats dense, every seed")
+       title="In the end convolution beats dense for every seed")
 draw.label_lines(ax);
 
 # %% [markdown]

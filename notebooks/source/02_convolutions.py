@@ -230,7 +230,7 @@ def moving_average(signal, width):
 check(moving_average)
 
 # %% [markdown]
-# **Predict:** the true wave floats at 2. What happens to the smooth line at its two ends?
+# **Predict:** the true wave swings around 2. What happens to the smooth line at its two ends?
 
 # %%
 rng = np.random.default_rng(0)
@@ -306,7 +306,7 @@ small = np.array(
 rises = np.array([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]])
 
 # %% tags=["fold"]
-# Draw the picture and the kernel, their cells equally large
+# Draw the picture and the kernel
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(5, 2.9), width_ratios=(4, 3), layout="constrained"
 )
@@ -429,8 +429,8 @@ title = "Sum 1 keeps the brightness, sum 0 leaves the changes"
 figure.suptitle(title, x=0, ha="left");
 
 # %% [markdown]
-# Each answer is smaller than the picture: a kernel of side $k$ fits $k - 1$ times less. Without padding, ten layers of 3 x 3 eat 20
-# rows.
+# Each answer is smaller than the picture: along each side, a kernel of side $k$ fits in $k - 1$ fewer places. Without
+# padding, ten layers of 3 x 3 eat 20 rows.
 
 # %%
 rows = []
@@ -452,7 +452,7 @@ KernelLab(photo("chelsea"))
 # %% [markdown]
 # ### Separable: two strips for one square
 #
-# Some kernels are a column times a row. The 3 x 3 `1 2 1 / 2 4 2 / 1 2 1` is (1, 2, 1) down times (1, 2, 1) across. Filter
+# Some kernels are a column times a row; their *rank* is then 1. The 3 x 3 `1 2 1 / 2 4 2 / 1 2 1` is (1, 2, 1) down times (1, 2, 1) across. Filter
 # by the column, then by the row: 6 products a pixel instead of 9; for 63 x 63, 126 instead of 3969.
 
 # %% tags=["core"]
@@ -513,7 +513,7 @@ for boxes, ax in enumerate(axes, 1):
     title = f"{boxes} x box: gap {gap:.3f}"
     ax.set_title(title, fontsize=11, fontweight="normal")
     ax.set(xlim=(-9, 9), xticks=(-8, -4, 0, 4, 8))
-title = "Four boxes make a Gaussian (the line)"
+title = "Four boxes are nearly a Gaussian (the line)"
 figure.suptitle(title, x=0, ha="left")
 said = "Bars of one to four boxes averaged: from a block to a bell."
 draw.describe(figure, f"{said} After four the gap is {gap:.3f}.")
@@ -601,7 +601,7 @@ assert all(table[f"correlation, {p}"]["(x a) b = x (a b)"] > 0.1 for p in PADDIN
 
 # %% [markdown]
 # Both are linear, and both follow a shift as long as no border interferes. Only convolution may be reordered (commutative, `a b = b a`, and associative), and even that breaks at a zero-padded
-# border (*same*). Two correlations in a row are one correlation with the kernels' *convolution*.
+# border (*same*). Two correlations in a row are one correlation with the kernels' *convolution*: the next cell checks it.
 #
 # Why then does deep learning say "convolution"? Because the kernel is learnt: a network that wants it turned learns it turned, so the name does not matter there.
 # It matters when you bring a kernel from a book.
@@ -646,7 +646,7 @@ def conv_layer(picture, weight, bias):
 check(conv_layer)
 
 # %% [markdown]
-# The same for a whole batch, with the settings of section 7. It takes every kernel and every channel at once:
+# The same for a whole batch, every kernel and every channel at once. Padding, stride and dilation are section 7's:
 
 # %% tags=["core"]
 def conv2d(images, weight, bias=None, stride=1, padding=0, dilation=1):
@@ -691,7 +691,7 @@ same = np.allclose(ours, theirs, atol=1e-10)
 print("equal to torch's, to 1e-10:", same)
 
 # %% [markdown]
-# Padding, stride and dilation are section 7's. As a layer object it is `torch.nn.Conv2d(3, 4, kernel_size=(3, 5))`: it holds the
+# As a layer object it is `torch.nn.Conv2d(3, 4, kernel_size=(3, 5))`: it holds the
 # weights and biases, and starts them at random.
 
 # %% [markdown]
@@ -822,7 +822,7 @@ draw.describe(
 )
 
 # %% [markdown]
-# Zero, though the plus fills most of the picture: the four spread numbers lie on its four empty corners. What falls between the holes is never seen.
+# Zero, though the plus fills most of the picture: the four spread numbers lie on its four empty corners. What falls into the holes is never seen.
 
 # %% [markdown]
 # How large is the output? **Trap:** notes often give $(H - k + 2p) / s + 1$. Two things are missing. A dilated kernel reaches over $d (k - 1) + 1$ cells. And
@@ -904,11 +904,11 @@ rows = []
 for channels, side in ((64, 56), (128, 28), (256, 14), (512, 7)):
     rows.append({
         "channels": channels,
-        "all of 56 x 56": mebibytes(channels, 56),
+        "kept at 56 x 56": mebibytes(channels, 56),
         "halved to": f"{side} x {side}",
         "that is": mebibytes(channels, side),
     })
-MiB = {"all of 56 x 56": "MiB", "that is": "MiB"}
+MiB = {"kept at 56 x 56": "MiB", "that is": "MiB"}
 draw.table(rows, units=MiB, digits=dict.fromkeys(MiB, 2))
 
 # %% [markdown]
@@ -992,7 +992,7 @@ draw.table(rows)
 
 # %% [markdown]
 # **NCHW or NHWC?** torch counts channels first, TensorFlow by default channels last. In memory torch can have either, under the same
-# shape: the answer is the same, the strides are not.
+# shape: the answer is the same, the strides are not. (A tensor's *strides* say how far apart in memory its neighbours lie; a layer's stride is its step.)
 
 # %%
 last = tensor.to(memory_format=torch.channels_last)
@@ -1064,13 +1064,13 @@ ReceptiveField()
 
 # %% [markdown]
 # Kernel, stride of the layers before, dilation: they grow the field. Padding moves it over the border but does not grow it. Now five famous networks, from
-# their layer lists, against the values published by Araujo, Norris and Sim.
+# their layer lists, against the values published by Araujo, Norris and Sim. (A 1 x 1 layer with stride 1 sees no further, and is not counted.)
 
 # %%
 rows = []
 for name, published in receptive.PUBLISHED_FIELDS.items():
     stack = receptive.PUBLISHED[name]  # (kernel, stride, dilation)s
-    row = {"network": name, "layers that see": len(stack)}
+    row = {"network": name, "layers counted": len(stack)}
     field = receptive.receptive_field(stack)
     rows.append(row | {"field": field, "published": published})
 pixels = {"field": "px", "published": "px"}
@@ -1146,16 +1146,17 @@ for depth in (3, 4):
         "theory": theory,
         "any gradient": np.ptp(rows) + 1,
         "95% of it": effective,
-        "share": effective / theory,
+        "share of theory": effective / theory,
     })
 del model, net  # the memory of a class is shared
 pixels = dict.fromkeys(("theory", "any gradient", "95% of it"), "px")
-draw.table(fields, units=pixels, digits={"share": ".0%"})
+percent = {"share of theory": ".0%"}
+draw.table(fields, units=pixels, digits=percent)
 
 # %% tags=["author"]
 for row in fields:
-    assert row["any gradient"] == row["theory"] and row["share"] < 0.8
-assert fields[1]["share"] < fields[0]["share"]
+    assert row["any gradient"] == row["theory"] and row["share of theory"] < 0.8
+assert fields[1]["share of theory"] < fields[0]["share of theory"]
 
 # %% tags=["fold"]
 # Draw what can be seen, and where 95% of the gradient lies
@@ -1185,8 +1186,7 @@ square(axes[0], middle, effective, sky)
 
 # %% [markdown]
 # The orange square is the theory, and no gradient leaves it. 95% lies in the blue one: the **effective** field is much smaller, and its share
-# shrinks with depth, because the centre
-# is reached on many paths and the corner on one. It is section 4's repeated box once more.
+# shrinks with depth, because the centre is reached on many paths and the corner on one. It is section 4's repeated box once more.
 
 # %% [markdown]
 # **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on from there; nothing before it is needed.
@@ -1307,13 +1307,14 @@ for ax, measured in zip(axes, (change, right), strict=True):
     draw.label_lines(ax)
 axes[0].set_title("Stride: the features change")
 axes[0].set_ylabel("change of the features")
-axes[1].set_title("and right answers are lost")
+axes[1].set_title("Stride: right answers are lost")
 axes[1].set(ylabel="right answers", ylim=(0, 1.05));
 
 # %%
 rows = []
 for name in networks:
-    row = {"network": name, "change by 2 px": change[name][2]}
+    row = {"network": name}
+    row["features change at 2 px"] = change[name][2]
     row |= {f"right at {s} px": right[name][s] for s in (0, 2, 4)}
     rows.append(row)
 draw.table(rows, digits=".0%")
@@ -1325,7 +1326,7 @@ assert change["blur, stride 2"][2] < change["stride 2"][2] / 2
 assert right["blur, stride 2"][2] > right["stride 2"][2] + 0.1
 
 # %% [markdown]
-# The picture wraps round here, so borders play no part: what you see is the stride alone, and it comes back every 2 · 2 = 4 pixels. It is lesson 01's
+# The picture wraps round here, so borders play no part: what you see is the stride alone. Every 2 · 2 = 4 pixels all is as before. It is lesson 01's
 # aliasing, inside a network. Blurring before striding is antialiasing; it helps, and does not cure.
 #
 # Do not carry these sizes home: random kernels, pictures of 16 pixels, and a reader that saw every digit at one place only. Trained networks lose a few points in a hundred
@@ -1381,7 +1382,8 @@ print("one product, equal to the loop:", same)
 # %% [markdown]
 # ### How fast?
 #
-# **Predict:** a layer of 16 to 32 channels on a picture of 60 x 90. Shifted copies, kernel by kernel, or the one product?
+# **Predict:** a layer from 16 to 32 channels on a picture of 60 x 90. Which is faster: for each kernel, adding up
+# shifted copies of the picture, or the one product?
 
 # %%
 from time import perf_counter
@@ -1555,7 +1557,7 @@ assert grown["one matrix product"] > 5 * grown["Fourier"] and grown["shifted cop
 # %% [markdown]
 # Why do the lines cross? Shifted copies and the matrix product do $k \cdot k$ products a pixel; separable does $2k$; Fourier none that depends on $k$. The loop's time is
 # Python's, whatever it computes. OpenCV's manual says that it turns to Fourier itself at about 11 x 11: look where its line bends here. The matrix product writes $k \cdot k$ copies
-# of the picture for a single kernel: of the quick ways it is the slowest. Networks use 3 x 3 and many kernels, where it shines.
+# of the picture for a single kernel: of all the ways but the loop it is the slowest here. Networks use 3 x 3 and many kernels, where it shines.
 
 # %% [markdown]
 # ## 12 · Backward: who is to blame? *(20 min)*
@@ -1563,7 +1565,7 @@ assert grown["one matrix product"] > 5 * grown["Fourier"] and grown["shifted cop
 # To learn, a layer must know how the loss $L$ changes with each of its numbers. It is told how $L$ changes with each output: $g_i = dL/dy_i$. On paper, with signal
 # $x$ = `1 2 0 3`, kernel `1 2 4` and $g$ = `1 -1`:
 #
-# - $y_0 = x_0 w_0 + x_1 w_1 + x_2 w_2$ and $y_1 = x_1 w_0 + x_2 w_1 + x_3 w_2$.
+# - $y_0=x_0w_0+x_1w_1+x_2w_2$ and $y_1=x_1w_0+x_2w_1+x_3w_2$.
 # - $w_0$ touched $x_0$ in $y_0$ and $x_1$ in $y_1$: $dL/dw_0 = 1 \cdot 1 - 1 \cdot 2 = -1$. In all: `-1 2 -3`.
 # - $x_1$ was read by $y_0$ with $w_1$ and by $y_1$ with $w_0$: $2 - 1 = 1$. In all: `1 1 2 -4`.
 # - The bias is in every output: $1 - 1 = 0$.
@@ -1647,7 +1649,7 @@ def conv2d_grad(images, weight, grad, stride=1, padding=0, dilation=1):
     return d_images[:, 1:].reshape(images.shape), d_weight, grad.sum(axis=(0, 2))
 
 # %% [markdown]
-# Two judges: autograd, and **finite differences**, which know nothing of calculus: move one number a little up and down, and see how far $L$ moves.
+# Two judges: autograd, to 1e-10, for all numbers; and for one number of each kind **finite differences**, to 1e-6, which know nothing of calculus: *nudge* it a little up and down, and see how far $L$ moves.
 
 # %%
 numbers = {"images": images, "weight": weight, "bias": bias}
@@ -1675,8 +1677,8 @@ for name, mine, autograd in zip(numbers, ours, theirs, strict=True):
     nudged = by_nudging(numbers[name], index)
     rows.append({
         "dL by": name,
-        "as autograd, to 1e-10": np.allclose(mine, autograd, atol=1e-10),
-        "one, as nudged, to 1e-6": bool(abs(mine[index] - nudged) < 1e-6),
+        "all as autograd's": np.allclose(mine, autograd, atol=1e-10),
+        "one as nudged": bool(abs(mine[index] - nudged) < 1e-6),
     })
 draw.table(rows)
 
@@ -1684,7 +1686,7 @@ draw.table(rows)
 assert all(all(row.values()) for row in rows)
 
 # %% [markdown]
-# Enough to learn. Show the machine random pictures and their vertical edges; let it start from nine zeros and follow $dL/dw$. **Predict:** what will the
+# That is enough to learn with. Show the machine random pictures and their vertical edges; let it start from nine zeros and follow $dL/dw$. **Predict:** what will the
 # nine numbers be?
 
 # %%

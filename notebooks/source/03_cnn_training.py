@@ -10,7 +10,7 @@
 # *193 minutes, in four sittings: sections 1 to 3 (60 min), 4 to 6 (46 min), 7 and 8 (49 min), 9 to 11 (38 min). You need lessons 00 to 02.
 # At a first reading you may skip sections 10 and 11.*
 
-# %% tags=["setup"]
+# %% tags=["setup", "fold"]
 
 # %% tags=["fold"]
 # The imports of this lesson
@@ -30,7 +30,7 @@ from cvlab.world import stickers
 draw.theme("light")
 
 # %% [markdown]
-# A network in training: six of its kernels, its loss and accuracy, and what it takes for what. At epoch 0 all its numbers are
+# A network in training: the six kernels of its first layer, its loss and accuracy, and which class it takes for which. At epoch 0 all its numbers are
 # random. **Move the epoch.** What changes first, and when would you say that it sees?
 
 # %%
@@ -65,7 +65,7 @@ draw.describe(axes[0], "Ten small pictures with the answers of the "
 # %% [markdown]
 # ## 1 · From pictures to batches *(14 min)*
 #
-# **Data:** ten classes, 32 x 32 pixels, CIFAR-10's names in CIFAR-10's order. Train and test share neither drawing style nor
+# **Data:** *stickers*, emoji pasted on photos: ten classes, 32 x 32 pixels, CIFAR-10's names in CIFAR-10's order. Train and test share neither drawing style nor
 # background photo, so "right" means that something carried over. Every class comes equally often: guessing gives 10 %.
 #
 # With a network connection, set `CVLAB_ONLINE=1` before you start: the same cells then run on **CIFAR-10** itself. *Real* data take
@@ -126,7 +126,7 @@ check(StickerDataset)
 
 # %% [markdown]
 # The lesson goes on with the package's copy. A `DataLoader` shuffles it, stacks batches, and can prepare them in **workers**,
-# processes that work while the network computes. The transform *augments*: each epoch sees every picture a little different.
+# processes that work while the network computes. The transform *augments*: each epoch sees every picture a little changed.
 
 # %%
 from torch.utils.data import DataLoader
@@ -186,11 +186,11 @@ def seconds(feed):
     return (perf_counter() - start) / count
 
 ratio = seconds(slow) / seconds(fast)
-print(f"Batches is {ratio:.0f} times as fast a picture")
+print(f"Batches is {ratio:.0f} times as fast per picture")
 
 # %% [markdown]
 # `DataLoader` is for data that do not fit: it reads, decodes and changes one picture at a time, and workers hide the cost. Such a data set
-# keeps *paths*; the usual layout is a folder a class. From storage to memory to batch:
+# keeps *paths*; the usual layout is one folder for each class. From storage to memory to batch:
 
 # %%
 import tempfile
@@ -334,15 +334,17 @@ for ax, path, title in zip(axes, paths.values(), titles, strict=True):
     ax.text(-1.62, 0.6, "start")
     ax.text(0.1, 0.12, "lowest", color=draw.readable(draw.TRUTH))
     left = np.linalg.norm(path[-1])
-    ax.set(title=title, xlabel=f"distance left: {left:.3f}")
+    ax.text(0.95, -0.72, f"distance left: {left:.3f}", ha="right")
+    ax.set(title=title, xlabel="x")
     ax.grid(False)
+axes[0].set_ylabel("y");
 
 # %% tags=["author"]
 plain_path, with_momentum = paths.values()
 assert np.linalg.norm(with_momentum[-1]) < 0.1 * np.linalg.norm(plain_path[-1])
 
 # %% [markdown]
-# Torch's optimizer takes the same steps. Then move the widget. Before its task, find the learning rate at which the long valley
+# Torch's optimizer takes the same steps. Then move the widget's sliders. Before its task, find the learning rate at which the long valley
 # explodes: with momentum, and without.
 
 # %%
@@ -527,7 +529,7 @@ ax.set_title("16 pictures: a healthy net learns them by heart, "
 #
 # Here it is. Around the five lines: `.to(device)` brings model and batches to where they are computed; a schedule raises the learning rate
 # and lets it fall again (*one cycle*); a guard stops at a loss of NaN and says why; a history. Two words in the optimizer: **weight
-# decay** takes a ten-thousandth or so off each weight a step, so that only what is used stays; **Nesterov** measures the gradient a bit ahead, where the
+# decay** takes a tiny share off each weight at each step, so that only what is used stays; **Nesterov** measures the gradient a bit ahead, where the
 # velocity is about to arrive. **Interrupt it** (the square in the toolbar): the model and the history are kept.
 
 # %% tags=["core"]
@@ -602,12 +604,13 @@ shown.update(curve)
 print(curve)
 
 # %% [markdown]
-# Six epochs, and the loss has fallen below 70 % of its start. More than 40 % of a drawing style that the net has never seen are right;
-# guessing gives 10 %.
+# Six epochs, and the loss has fallen to less than half of its start. More than half of the pictures in a drawing style that the net
+# has never seen are right; guessing gives 10 %.
 
 # %% tags=["author"]
 first, last = history[0], history[-1]
-assert last["loss"] < 0.7 * first["loss"] and last["accuracy"] > 0.4  # of a style it has never seen
+assert last["loss"] < 0.7 * first["loss"] and last["accuracy"] > 0.4
+assert settings.is_online() or (last["loss"] < 0.5 * first["loss"] and last["accuracy"] > 0.5)  # of an unseen style
 
 # %% [markdown]
 # And when it goes wrong? A learning rate a thousand times too large: the guard names the step and the likely cause.
@@ -620,7 +623,7 @@ except FloatingPointError as error:
 
 # %% [markdown]
 # **Which rate, then?** Do not guess: raise it a little at each of 100 steps, from far too small to far too large, and watch the loss
-# (Smith's *learning-rate finder*). Take a rate well before the curve's lowest point, where it still falls steeply.
+# (Smith's *learning-rate finder*). Take a rate well before the curve's lowest point, where it has begun to fall.
 
 # %% tags=["nbval-ignore-output"]
 def find_rate(net, feed, low=1e-4, high=10, steps=100):
@@ -703,7 +706,7 @@ assert training[-1] < 0.1 and validation[-1] > 1.3 * validation[best] and best <
 # pictures, or change them at random each time.
 
 # %% [markdown]
-# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on below; nothing above is needed.
+# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on from there; nothing before it is needed.
 
 # %% tags=["again", "fold"]
 # The imports and names of this sitting
@@ -717,7 +720,7 @@ images, labels, x, test_images, test_labels, x_test = records.tensors(settings.i
 # ## 4 · Three networks at one budget *(16 min)*
 #
 # A network is a class with two methods: `__init__` makes the layers, `forward` says how a batch flows through them. **Dense**: every one of
-# 3072 numbers is wired to 128 units. **LeNet-style**: 6 and 16 kernels of 5 x 5, then 120, 84 and 10. `flatten` turns maps into a row.
+# 3072 numbers is wired to 128 units, then 32 and 10. **LeNet-style**: 6 and 16 kernels of 5 x 5, then 120, 84 and 10. `flatten` turns maps into a row.
 
 # %%
 class Dense(nn.Module):
@@ -766,7 +769,7 @@ draw.table(rows)
 # **Residual**: five convolutions of 3 x 3, which section 7 takes apart. All three see 4000 pictures 12 times, augmented; each has the learning
 # rate that did best on the *val* split. **Predict** the order, and what the dense net's 400,000 weights buy it.
 #
-# Three seeds of each take minutes, so they were recorded by `data/make_training.py`. The spread is the point: one run is an anecdote.
+# Three seeds of each, and the search for their rates, take a while, so they were recorded by `data/make_training.py`. The spread is the point: one run is an anecdote.
 
 # %%
 final, rows = {}, []
@@ -778,9 +781,9 @@ for name, runs in record["nets"].items():
         "weights": nets.count_parameters(nets.make(name)),
         "time": np.mean([run["seconds"] for run in runs]),
         "train style": train.mean(),
-        "its seeds": f"{train.min():.1f} to {train.max():.1f}",
+        "train seeds": f"{train.min():.1f} to {train.max():.1f}",
         "unseen style": test.mean(),
-        "seeds": f"{test.min():.1f} to {test.max():.1f}",
+        "unseen seeds": f"{test.min():.1f} to {test.max():.1f}",
     })
 print("on one thread of", record["machine"])
 percent = ("train style", "unseen style")
@@ -816,7 +819,7 @@ for name, color in zip(final, (PINK, ORANGE, BLUE), strict=True):
                  color=color, label=name)
 ax.set(xlabel="epoch", ylabel="right, unseen style (%)",
        xticks=range(1, 13), xlim=(1, 12),
-       title="Convolution beats dense for every seed")
+       title="In the end convolution beats dense for every seed")
 draw.label_lines(ax);
 
 # %% [markdown]
@@ -860,7 +863,7 @@ _, live = train("dense", 12, chosen)
 recorded = final["dense"][0, 1]
 print(f"dense, seed 0: recorded {recorded:.3f}, now {live:.3f}")
 draw.table([
-    {"net": name, "an epoch, in dense epochs": spent / times["dense"]}
+    {"net": name, "epoch, dense = 1": spent / times["dense"]}
     for name, spent in times.items()], digits=1)
 
 # %%
@@ -886,7 +889,7 @@ TrainingExplorer(
 
 # %% [markdown]
 # **Did it find the nine numbers?** The residual net's first layer has sixteen kernels of 3 x 3. Compare each (the mean over its colours) with the four
-# Sobel kernels of lesson 02 by the *cosine*: 1 is the same pattern, 0 has nothing in common. Chance also looks like an edge at times, so 200
+# edge kernels of lesson 02, known as Sobel's, by the *cosine*: 1 is the same pattern, 0 has nothing in common. Chance also looks like an edge at times, so 200
 # random starts of the same layer are counted too.
 
 # %%
@@ -950,7 +953,7 @@ show_many([scaled, near], titles=["learnt, scaled", "Sobel"],
 # %% [markdown]
 # Yes: nobody told it what an edge is, only the names of the pictures.
 #
-# Deeper layers see larger pieces, and smaller maps. At which depth do *you* no longer see what it is? The net decides after that.
+# Deeper layers see larger pieces of the picture, and their maps are smaller. At which depth do *you* no longer see what it is? The net decides after that.
 
 # %%
 from cvlab.widgets import FeatureMaps
@@ -959,7 +962,7 @@ FeatureMaps()
 
 # %% [markdown]
 # Now look at the **worst mistakes**: wrong, and sure of it. This is the cheapest debugging there is: wrong labels, bad crops and
-# confusing classes show at once.
+# confusing classes show at once. Each title says what it is, then what the net took it for.
 
 # %%
 net = records.load_net("resnet")
@@ -981,7 +984,7 @@ print(f"{len(wrong) / len(said):.0%} wrong; "
 # And all mistakes at once, counted: a **confusion matrix**. Which of them would you make as well?
 
 # %% tags=["fold"]
-# Draw the confusion matrix: right is green, mistakes are red
+# Draw the confusion matrix: right is green, mistakes are orange
 import seaborn as sns
 
 counts = np.zeros((10, 10), int)
@@ -1008,7 +1011,7 @@ ax.set_title(
 # ## 6 · Three famous networks, counted *(12 min)*
 #
 # Three networks that made history, counted layer by layer as torchvision defines them. (Its `alexnet` is the author's own slimmer version
-# of 2014; the one of 2012 had 96 kernels in its first layer, cut 227 x 227 pixels and ran in two halves on two GPUs.) On the "meta" device a tensor has a shape
+# of 2014; the one of 2012 had 96 kernels in its first layer, took 227 x 227 pixels and ran in two halves on two GPUs.) On the "meta" device a tensor has a shape
 # and no numbers, so this costs no memory.
 
 # %%
@@ -1027,12 +1030,14 @@ for name in FAMOUS:
                 if layer["kind"] == "Linear")
     rows.append({
         "net": name, "layers": len(layers), "weights": weights,
-        "in dense": dense / weights, "size": weights * 4 / 1e6,
+        "in dense layers": dense / weights,
+        "size": weights * 4 / 1e6,
         "activations": activations,
         "multiply-adds": multiplies / 1e9})
 draw.table(
     rows, units={"size": "MB", "multiply-adds": "billion"},
-    digits={"in dense": ".0%", "size": 0, "multiply-adds": 2})
+    digits={"in dense layers": ".0%", "size": 0,
+            "multiply-adds": 2})
 
 # %% tags=["fold"]
 # Draw weights and work, layer by layer
@@ -1105,7 +1110,7 @@ for label, sides in {"one 5x5": (5,), "two 3x3": (3, 3)}.items():
                  "worst seed": min(scores),
                  "best seed": max(scores)})
 draw.table(rows, digits=dict.fromkeys(
-    ("accuracy", "worst seed", "best seed"), 3))
+    ("accuracy", "worst seed", "best seed"), ".1%"))
 
 # %%
 five, three = rows
@@ -1117,7 +1122,7 @@ print("the same accuracy, within the spread of the seeds, with "
 assert abs(five["accuracy"] - three["accuracy"]) < 0.03  # no difference that three seeds could show
 
 # %% [markdown]
-# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on below; nothing above is needed.
+# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on from there; nothing before it is needed.
 
 # %% tags=["again", "fold"]
 # The imports and names of this sitting
@@ -1294,7 +1299,7 @@ assert after[-1] < 0.3 * before[-1]
 #
 # ### BatchNorm by hand
 #
-# **BatchNorm** keeps the scale right *during* training, layer by layer. In training each channel's mean over the batch goes off, and the rest is divided by its spread; then two
+# **BatchNorm** keeps the scale right *during* training, layer by layer. In training each channel's mean over the batch is subtracted, and what is left divided by its spread; then two
 # learnt numbers a channel scale and shift it again. And it keeps **running averages** of mean and variance, for the day when there is no batch: evaluation uses those.
 
 # %%
@@ -1388,7 +1393,7 @@ for name, rates in recorded:
                  errorbar=("pi", 100), err_kws={"lw": 0},
                  color=colors[name], label=f"{name} BatchNorm")
     ax.plot(places, losses, "o", ms=5, color=colors[name])
-ax.axhline(np.log(10), color="0.5", lw=1.2, ls=":")
+ax.hlines(np.log(10), 0.01, 0.5, color="0.5", lw=1.2, ls=":")
 ax.text(0.0095, 2.34, "guessing", size=10, color="0.35")
 ax.set(xscale="log", xlabel="learning rate",
        ylabel="loss after 150 steps")
@@ -1407,7 +1412,7 @@ assert min(low["0.5"]) > 2.28 > max(high["0.5"]) and max(high["0.1"]) < min(sum(
 #
 # ### The degradation
 #
-# Now every net has both cures. Deeper should be better, or at least as good: 12 of its 20 layers could simply change nothing. **Predict** the *training*
+# Now every net has both cures. Deeper should be better, or at least as good: in a net of 20 layers, 12 could simply change nothing, and it would be the net of 8. **Predict** the *training*
 # loss at 8, 20 and 32 layers, plain and with shortcuts.
 
 # %% tags=["fold"]
@@ -1530,8 +1535,9 @@ assert [sum(weights) for weights in blocks.values()] == [2 * 9 * 256**2, 2 * 256
 # %% [markdown]
 # ## 8 · What does it not understand? *(14 min)*
 #
-# You would still name most of these copies. (What enters at an edge is mirrored.) **Predict** which change hurts most, and which one the
-# net would be the last to notice.
+# You would still name most of these copies. (Where a change leaves a gap at an edge, the picture is mirrored into it.) Two LeNets name
+# them too, one trained *plain*, one *augmented*, on changed pictures. **Predict** which change hurts most, and which one the
+# nets would be the last to notice.
 
 # %%
 levels = {"shift": 6, "rotate": 45, "scale": 0.6,
@@ -1548,6 +1554,8 @@ show_many(pictures, titles=["a cat", *titles], cols=6);
 import seaborn as sns
 
 COLORS = {"plain": ORANGE, "augmented": BLUE}
+UNITS = {"shift": "pixels", "rotate": "degrees", "scale": "times",
+         "hue": "degrees", "shuffle": "parts a side"}
 figure, axes = plt.subplots(
     1, 5, figsize=(9, 3.2), layout="constrained", sharey=True)
 changes = record["spoilt"].items()
@@ -1558,19 +1566,20 @@ for ax, (kind, amounts) in zip(axes, changes, strict=True):
                      errorbar=("pi", 100), err_kws={"lw": 0},
                      color=color, ax=ax)
     ax.axhline(10, color="0.5", lw=1.2, ls=":")
-    ax.set(title=kind, ylim=(0, 80), xticks=amounts[::2])
+    ax.set(title=kind, xlabel=UNITS[kind], ylim=(0, 80),
+           xticks=amounts[::2])
 axes[2].invert_xaxis()
 axes[0].set_ylabel("right (%), three seeds")
 axes[0].text(0, 11.5, "guessing", size=10, color="0.35")
 for y, (name, color) in zip((72, 65), COLORS.items(), strict=True):
     axes[1].text(180, y, name, ha="right", weight="bold",
                  color=draw.readable(color))
-figure.suptitle("Recolouring and mixing hurt most; augmentation "
-                "helps most against recolouring", x=0, ha="left");
+figure.suptitle("Far shifts, turned hues and mixing hurt most; "
+                "augmentation helps most with hue", x=0, ha="left");
 
 # %% [markdown]
 # Read the curves with what the pictures *already* contain: every sticker is drawn turned by up to 20 degrees, mirrored or not, moved by up to 3 pixels,
-# at 19 to 30 pixels, brighter or darker. So shift 2, rotate 15 and scale 0.8 are nothing new to either net, and cost 0 to 5 points. What no
+# 19 to 30 pixels large, brighter or darker. So shift 2, rotate 15 and scale 0.8 are nothing new to either net, and cost 3 to 5 points. What no
 # training picture shows is a far turn, a far shift, another hue, or parts in disorder.
 #
 # The augmented net was trained with more: mirrored, moved by up to 4 pixels, its colour channels made stronger or weaker. What did that buy, at
@@ -1601,7 +1610,7 @@ for ax, (kind, points) in zip(axes, gain.items(), strict=True):
     words = [f"{value:+.0f}".replace("-", "−") for value in points]
     ax.bar_label(bars, words, size=10, padding=1)
     ax.axhline(0, color="0.3", lw=1)
-    ax.set(title=kind, ylim=(-11, 22))
+    ax.set(title=kind, xlabel=UNITS[kind], ylim=(-11, 22))
 axes[0].set_ylabel("points of accuracy")
 figure.suptitle("Augmentation bought most against a turned hue, "
                 "and cost on turned pictures", x=0, ha="left");
@@ -1663,7 +1672,7 @@ assert 0.12 < shuffled[1] < 0.35
 # They stayed slow and small; augmentation and more data won. The question stayed good.
 
 # %% [markdown]
-# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on below; nothing above is needed.
+# **Start here again.** A new sitting: if you closed the notebook since, run the next cell and go on from there; nothing before it is needed.
 
 # %% tags=["again", "fold"]
 # The imports and names of this sitting
@@ -1733,7 +1742,7 @@ for how, net in (("with", resumed), ("without", forgetful)):
     print("resumed", how, "its momentum, equal to the whole:", same)
 
 # %% [markdown]
-# **Logging.** `print` cannot be switched off; a logger has levels. Below `INFO` nothing appears.
+# **Logging.** `print` cannot be switched off; a logger has levels: here nothing below `INFO` appears.
 
 # %%
 import logging
@@ -1966,7 +1975,7 @@ draw.label_lines(ax);
 # The others in a line each. **One cycle** and **mirrored and moved copies** you know. **Label smoothing** asks for 82 % and not for
 # 100 %, so the net need not shout. **Small pictures first**: 24 x 24 costs about half, and coarse shapes come first anyway.
 # **Channels last** lays a pixel's channels side by side in memory, and **bfloat16** keeps 8 significant bits of each number: new CPUs
-# multiply those much faster, old ones do not, so `Recipe` leaves it out unless you ask; the race was run with it. At the end,
+# multiply those much faster, old ones do not, so the package leaves it out unless you ask; the race was run with it. At the end,
 # each picture and its **mirror image** are judged together.
 #
 # The loop is section 3's; `cvlab.cnn_training.speed.fit_fast` adds these. Measured on 25,000 photos of CIFAR-10 by `bench/cifar10.py`:
@@ -1981,7 +1990,8 @@ def row(name, runs):
     return {"recipe": name, "accuracy": accuracy.mean(),
             "worst seed": accuracy.min(),
             "best seed": accuracy.max(), "time": time.mean(),
-            "in plain times": time.mean() / base, "seeds": len(runs)}
+            "time, plain = 1": time.mean() / base,
+            "seeds": len(runs)}
 
 rows = [row("plain", race["plain"])]
 for stage in race["stages"]:
@@ -1992,8 +2002,8 @@ won = 100 * (rows[1]["accuracy"] - rows[0]["accuracy"])
 print(race["machine"])
 print(f"the first racer: {won:.0f} points more than plain")
 draw.table(rows, units={"time": "s"}, digits={
-    "time": 0, "in plain times": 2,
-    "accuracy": 3, "worst seed": 3, "best seed": 3})
+    "time": 0, "time, plain = 1": 2,
+    "accuracy": ".1%", "worst seed": ".1%", "best seed": ".1%"})
 
 # %% tags=["author"]
 assert won > 0
@@ -2014,14 +2024,14 @@ best, time = whole.mean(0)
 rows = [
     {"left out": name, "accuracy": runs[:, 0].mean(),
      "points lost": round(100 * (best - runs.mean(0)[0]), 1) + 0.0,
-     "time, of the whole's": runs[:, 1].mean() / time}
+     "time, whole = 1": runs[:, 1].mean() / time}
     for name, runs in without.items()
 ]
 draw.table(rows, sort="accuracy", digits={
-    "accuracy": 3, "points lost": 1, "time, of the whole's": 2})
+    "accuracy": ".1%", "points lost": 1, "time, whole = 1": 2})
 
 # %% tags=["fold"]
-# Draw points lost (a dot is a seed) and time
+# Draw points lost and time
 import seaborn as sns
 
 lost = {name: 100 * (best - runs[:, 0])
@@ -2036,7 +2046,7 @@ sns.barplot(x=lost, y=seeds, errorbar=None, color=draw.ERROR,
             alpha=0.55, ax=left)
 sns.stripplot(x=lost, y=seeds, color="0.2", size=4, jitter=False,
               ax=left)
-left.set(xlabel="points of accuracy lost")
+left.set(xlabel="points of accuracy lost (dots: seeds)")
 sns.barplot(x=times, y=order, ax=right)
 right.bar_label(right.containers[0], fmt="%.2f", padding=3)
 right.set(xlabel="time, against the whole recipe", xlim=(0, 2.3))
@@ -2093,10 +2103,10 @@ for name in ("lenet", "resnet"):
           bool(gap < 1e-4))
 
 # %% [markdown]
+# **Trap:** BatchNorm. Each half is normalised by its own mean, so the residual net's halves do not add up; on GPUs `SyncBatchNorm` mends it.
+#
 # (`nn.DataParallel` is the old way: one process copies the model to every GPU *at every step* and gathers all answers on one of them. It is slower than
 # what follows even on one machine, and PyTorch advises against it. You will meet what it leaves behind: weight names that begin with `module.`)
-#
-# **Trap:** BatchNorm. Each half is normalised by its own mean, so the residual net's halves do not add up; on GPUs `SyncBatchNorm` mends it.
 #
 # The package has this lesson's loop as a program, `python -m cvlab.cnn_training`. `torchrun` starts it several times and tells each copy its
 # number; DistributedDataParallel takes the mean of the gradients. Here are one process and two, on this machine, now:
@@ -2130,7 +2140,8 @@ for processes, run in runs.items():
     losses.append(np.array(json.loads(file.read_text())["losses"]))
 one, two = losses
 print(f"{len(one)} steps, loss from {one[0]:.2f} to {one[-1]:.2f}; "
-      f"equal to 1e-5: {np.abs(one - two).max() < 1e-5}")
+      "one process and two agree to 1e-5: "
+      f"{np.abs(one - two).max() < 1e-5}")
 
 # %% [markdown]
 # In a terminal, and after a crash:
@@ -2149,7 +2160,7 @@ print(f"{len(one)} steps, loss from {one[0]:.2f} to {one[-1]:.2f}; "
 # - Loss, gradient, step: five lines find the numbers. Let them learn one batch by heart first.
 # - Convolution beats dense by far, with a fraction of the weights. Compare over seeds, never one run.
 # - A deep net needs a well-scaled start, norms (mind the mode!), and shortcuts: to add nothing is easy.
-# - Accuracy is right over all. Then look at the worst mistakes.
+# - Accuracy is right answers over all answers. Then look at the worst mistakes.
 # - Change what no training picture varied (hue, far turns, the order of parts), and the net is lost. Augmentation helps, sometimes elsewhere than shown.
 #
 # **In the library.** `cross_entropy` is `F.cross_entropy`, the step is `torch.optim.SGD`, the block is torchvision's `BasicBlock`; the loop is yours to
@@ -2161,19 +2172,25 @@ print(f"{len(one)} steps, loss from {one[0]:.2f} to {one[-1]:.2f}; "
 # do, is slowly becoming a training set: keep one that you open once.
 
 # %% [markdown]
-# **Sources.** LeCun, Bottou, Bengio, Haffner,
+# **Sources: networks.** LeCun, Bottou, Bengio, Haffner,
 # [Gradient-Based Learning Applied to Document Recognition](https://doi.org/10.1109/5.726791), 1998 · Krizhevsky, Sutskever, Hinton,
 # [ImageNet Classification with Deep Convolutional Neural Networks](https://doi.org/10.1145/3065386), 2012, and Krizhevsky,
-# [One Weird Trick for Parallelizing Convolutional Neural Networks](https://arxiv.org/abs/1404.5997), 2014 · He, Zhang, Ren, Sun,
-# [Delving Deep into Rectifiers](https://arxiv.org/abs/1502.01852), 2015 · Simonyan, Zisserman,
-# [VGG](https://arxiv.org/abs/1409.1556), 2014 · He, Zhang, Ren, Sun, [Deep Residual Learning](https://arxiv.org/abs/1512.03385), 2015 · Ioffe, Szegedy,
-# [Batch Normalization](https://arxiv.org/abs/1502.03167), 2015 · Sabour, Frosst, Hinton,
-# [Dynamic Routing Between Capsules](https://arxiv.org/abs/1710.09829), 2017 · Smith, Topin,
-# [Super-Convergence](https://arxiv.org/abs/1708.07120), 2017 · Jordan,
-# [94% on CIFAR-10 in 3.29 Seconds on a Single GPU](https://arxiv.org/abs/2404.00498), 2024 · Jordan and others,
-# [Muon](https://kellerjordan.github.io/posts/muon/) (the record of 2.6 seconds), 2024 · Smith,
-# [Cyclical Learning Rates](https://arxiv.org/abs/1506.01186), 2017 · Bergstra, Bengio, Random Search for Hyper-Parameter Optimization, 2012 · [PyTorch: DistributedDataParallel](https://docs.pytorch.org/docs/stable/notes/ddp.html) ·
+# [One Weird Trick for Parallelizing Convolutional Neural Networks](https://arxiv.org/abs/1404.5997), 2014 · Simonyan, Zisserman,
+# [Very Deep Convolutional Networks for Large-Scale Image Recognition](https://arxiv.org/abs/1409.1556), 2014 (VGG) · He, Zhang, Ren, Sun,
+# [Deep Residual Learning for Image Recognition](https://arxiv.org/abs/1512.03385), 2015 · Sabour, Frosst, Hinton,
+# [Dynamic Routing Between Capsules](https://arxiv.org/abs/1710.09829), 2017 ·
 # Krizhevsky, [CIFAR-10](https://www.cs.toronto.edu/~kriz/cifar.html), 2009.
+
+# %% [markdown]
+# **Sources: training.** He, Zhang, Ren, Sun,
+# [Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet Classification](https://arxiv.org/abs/1502.01852), 2015 · Ioffe, Szegedy,
+# [Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift](https://arxiv.org/abs/1502.03167), 2015 · Smith,
+# [Cyclical Learning Rates for Training Neural Networks](https://arxiv.org/abs/1506.01186), 2017 · Smith, Topin,
+# [Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates](https://arxiv.org/abs/1708.07120), 2017 · Jordan,
+# [94% on CIFAR-10 in 3.29 Seconds on a Single GPU](https://arxiv.org/abs/2404.00498), 2024 · Jordan and others,
+# [Muon: An Optimizer for Hidden Layers in Neural Networks](https://kellerjordan.github.io/posts/muon/) (the record of 2.6 seconds), 2024 · Bergstra, Bengio,
+# [Random Search for Hyper-Parameter Optimization](https://www.jmlr.org/papers/v13/bergstra12a.html), 2012 ·
+# [PyTorch: DistributedDataParallel](https://docs.pytorch.org/docs/stable/notes/ddp.html).
 #
 # **In one line:** yes, it finds the nine numbers (section 5), and little of what its training pictures never varied.
 

@@ -104,8 +104,7 @@ class StickerDataset(Dataset):
 
     def __init__(self, images, labels, transform=None):
         ### BEGIN SOLUTION
-        self.images, self.labels = images, labels
-        self.transform = transform
+        self.images, self.labels, self.transform = images, labels, transform
         ### END SOLUTION
 
     def __len__(self):
@@ -1263,11 +1262,13 @@ figure, axes = plt.subplots(
 names = ("torch's start", "He's start", "He's, BatchNorm")
 recorded = record["depth"]["start"].items()
 for ax, name, (key, rates) in zip(axes, names, recorded, strict=True):
-    places = np.repeat(list(rates), 3)
+    aside = np.tile([-0.12, 0, 0.12], len(rates))
+    places = np.repeat(np.arange(len(rates)), 3) + aside
     losses = np.concatenate(list(rates.values()))
     ax.axhline(np.log(10), color="0.5", lw=1.2, ls=":")
-    sns.stripplot(x=places, y=losses, color=BLUE, size=8,
-                  alpha=0.8, jitter=0.12, ax=ax)
+    sns.scatterplot(x=places, y=losses, color=BLUE, s=60,
+                    alpha=0.8, ax=ax)
+    ax.set_xticks(range(len(rates)), list(rates))
     ax.set(xlabel="learning rate", ylim=(1.7, 2.4))
     ax.set_title(f"{name}: {moved[key]} of 9 move", size=12)
 axes[0].set_ylabel("loss after 200 steps")

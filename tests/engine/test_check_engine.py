@@ -84,6 +84,8 @@ def interrupts():
     signal.signal(signal.SIGINT, before)
 
 
+# The interrupt may come while psutil reads a file of /proc, which is then closed by the collector and says so.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("fork", ["0", "1"])
 def test_users_interrupt_goes_through_and_stops_the_function(interrupts, fork, monkeypatch):
     monkeypatch.setenv("CVLAB_FORK", fork)

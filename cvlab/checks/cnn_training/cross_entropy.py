@@ -157,7 +157,7 @@ CROSS_ENTROPY = Exercise(
         Mistake("squares", lambda z, y: ((z.softmax(dim=1) - _one_hot(z, y)) ** 2).mean(), "That is the squared distance to a one-hot row. Here the loss is minus the log of the right class's probability."),
         Mistake("binary", lambda z, y: F.binary_cross_entropy(z.softmax(dim=1), _one_hot(z, y)), "The binary loss also counts `log(1 - p)` of the wrong classes. Only the right class counts here."),
         Mistake("logarithm to base 2", lambda z, y: loop.cross_entropy(z, y) / math.log(2), "You took the logarithm to base 2. Deep learning counts in nats: the natural logarithm."),
-        Mistake("logarithm to base 10", lambda z, y: loop.cross_entropy(z, y) / math.log(10), "You took the logarithm to base 10. Deep learning counts in nats: the natural logarithm, `torch.log`."),
+        Mistake("logarithm to base 10", lambda z, y: loop.cross_entropy(z, y) / math.log(10), "You took `log10`. Deep learning counts in nats: the natural logarithm, `torch.log`."),
         Mistake("labels ignored", lambda z, y: -z.log_softmax(dim=1).max(dim=1).values.mean(), "labels changes nothing in your answer: you took the likeliest class. Take the right one, however unlikely."),
         Mistake("a bare number", lambda z, y: loop.cross_entropy(z, y).item(), "The number is right, but no gradient can flow through a float. Return the tensor: leave `.item()` out."),
         Mistake("detached", lambda z, y: loop.cross_entropy(z, y).detach(), "The number is right, but no gradient flows through it. Stay with torch from end to end: no `.detach()`, no NumPy."),

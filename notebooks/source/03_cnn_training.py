@@ -1272,7 +1272,7 @@ for ax, name, (key, rates) in zip(axes, names, recorded, strict=True):
     ax.set(xlabel="learning rate", ylim=(1.7, 2.4))
     ax.set_title(f"{name}: {moved[key]} of 9 move", size=12)
 axes[0].set_ylabel("loss after 200 steps")
-axes[0].text(-0.4, 2.33, "guessing: 2.30", size=10, color="0.35");
+axes[0].text(-0.15, 2.33, "guessing: 2.30", size=10, color="0.35");
 
 # %% [markdown]
 # With torch's start no run gets anywhere. He's start alone moves three of nine, with BatchNorm all nine move. Why is a good start not enough? Look at the
@@ -1567,8 +1567,7 @@ for ax, (kind, amounts) in zip(axes, changes, strict=True):
                      errorbar=("pi", 100), err_kws={"lw": 0},
                      color=color, ax=ax)
     ax.axhline(10, color="0.5", lw=1.2, ls=":")
-    ax.set(title=kind, xlabel=UNITS[kind], ylim=(0, 80),
-           xticks=amounts[::2])
+    ax.set(title=kind, xlabel=UNITS[kind], ylim=(0, 80), xticks=amounts[::2])
 axes[2].invert_xaxis()
 axes[0].set_ylabel("right (%), three seeds")
 axes[0].text(0, 11.5, "guessing", size=10, color="0.35")

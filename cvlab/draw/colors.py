@@ -4,7 +4,7 @@ from zlib import crc32
 
 from cvlab.draw.style import ERROR, PALETTE, PREDICTION, TRUTH
 
-__all__ = ["class_color", "contrast", "ink", "readable"]
+__all__ = ["class_color", "contrast", "ink", "ratio", "readable"]
 
 READABLE = 4.5  # to 1: the least contrast of text in WCAG 2.2 (AA)
 _BLUE, _VERMILLION, _GREEN, _PINK, _ORANGE, _SKY = PALETTE
@@ -74,6 +74,22 @@ def contrast(a, b) -> float:
 
     Source: Web Content Accessibility Guidelines 2.2, "contrast ratio".
     """
+    from matplotlib.colors import to_rgb
+
+    return ratio(to_rgb(a), to_rgb(b))
+
+
+def ratio(a, b) -> float:
+    """Return the contrast of two colours, as `contrast` does, without Matplotlib.
+
+    Args:
+        a: red, green and blue, each from 0 to 1.
+        b: the other.
+
+    Example:
+        >>> round(ratio((0, 0, 0), (1, 1, 1)), 2)
+        21.0
+    """
     high, low = sorted((_luminance(a), _luminance(b)), reverse=True)
     return (high + 0.05) / (low + 0.05)
 
@@ -109,8 +125,6 @@ def readable(color, paper="white") -> str:
     return next(shade for shade in shades if contrast(shade, paper) >= READABLE)
 
 
-def _luminance(color) -> float:
-    from matplotlib.colors import to_rgb
-
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+def _luminance(rgb) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -6,14 +6,11 @@ on the paper of the page, with the ink that is read there.
 
 import contextlib
 
-__all__ = ["DARK", "hear", "paper", "themed_paper"]
+__all__ = ["DARK", "GRID", "INK", "SOFT", "hear", "paper", "themed_paper"]
 
 DARK = "#111111"  # JupyterLab's dark page
-_TURNED = {
-    "#1f2328": "#e6e8ea",
-    "#57606a": "#a3abb4",
-    "#dde1e6": "#33383e",
-}  # the theme's inks, on dark paper
+INK, SOFT, GRID = "#1f2328", "#57606a", "#dde1e6"  # on white paper: words, sides and ticks, grid lines
+_TURNED = {INK: "#e6e8ea", SOFT: "#a3abb4", GRID: "#33383e"}  # the same on dark paper
 _heard = ["light"]  # what the page's widgets told last; without any, figures are for white paper
 
 

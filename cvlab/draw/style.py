@@ -5,6 +5,7 @@ import contextlib
 from cvlab import _validate
 from cvlab.draw.display import describe_figures
 from cvlab.draw.memory import give_back_memory
+from cvlab.draw.paper import GRID, INK, SOFT
 
 __all__ = ["ERROR", "PALETTE", "PREDICTION", "TRUTH", "begin", "theme", "themed"]
 
@@ -12,7 +13,6 @@ __all__ = ["ERROR", "PALETTE", "PREDICTION", "TRUTH", "begin", "theme", "themed"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 PREDICTION, ERROR, TRUTH = PALETTE[:3]  # blue, vermillion, green
 
-_INK, _SOFT, _GRID = "#1f2328", "#57606a", "#dde1e6"
 _before: dict = {}  # matplotlib's settings as they were before the first theme
 _chosen: list[str] = []  # what `theme` was last asked for
 
@@ -81,8 +81,8 @@ def _look() -> dict:
     sides = ("top", "right", "left")
     return {
         **dict.fromkeys(paper, "white"),
-        **dict.fromkeys(ink, _INK),
-        **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), _SOFT),
+        **dict.fromkeys(ink, INK),
+        **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), SOFT),
         **{f"axes.spines.{side}": False for side in sides},
         "figure.dpi": 100,
         "figure.titlesize": 13,
@@ -102,7 +102,7 @@ def _look() -> dict:
         "axes.grid": True,
         "axes.grid.axis": "y",
         "axes.axisbelow": True,
-        "grid.color": _GRID,
+        "grid.color": GRID,
         "grid.linewidth": 0.8,
         "patch.edgecolor": "white",
         "lines.linewidth": 2.2,

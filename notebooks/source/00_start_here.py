@@ -270,7 +270,8 @@ check(slope)
 # | install | `conda install timm` | `pip install timm` | `uv pip install timm` |
 # | deactivate | `conda deactivate` | `deactivate` | `deactivate` |
 # | remove | `conda remove -n cv --all` | `rm -r cv` | `rm -r cv` |
-#
+
+# %% [markdown]
 # On Windows, venv and uv are activated by `cv\Scripts\activate`. **Trap:** `conda deactivate` takes no name: it leaves the environment you are in, and `conda deactivate cv`
 # stops with "deactivate does not accept arguments".
 #

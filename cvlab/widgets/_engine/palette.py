@@ -1,12 +1,13 @@
 """The two palettes that every widget is drawn with: one for a light page, one for a dark one.
 
-The hues are those of `cvlab.draw`; its `readable` and `contrast` need Matplotlib, whose import takes longer than a widget.
+The hues are those of `cvlab.draw`; its `readable` needs Matplotlib, whose import takes longer than a widget.
 """
 
 import functools
 from typing import NamedTuple
 
 from cvlab.draw import PALETTE
+from cvlab.draw.colors import ratio
 
 __all__ = ["DARK", "LIGHT", "Palette", "contrast", "ink_on", "readable"]
 
@@ -89,14 +90,7 @@ def contrast(a: Colour, b: Colour) -> float:
 
     Source: WCAG 2.2, "contrast ratio".
     """
-    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def luminance(colour: Colour) -> float:
-    """Return how bright a colour is, 0 to 1 (WCAG 2.2, "relative luminance")."""
-    linear = [v / 255 / 12.92 if v <= 10 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in colour]
-    return sum(share * v for share, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return ratio(*((red / 255, green / 255, blue / 255) for red, green, blue in (a, b)))
 
 
 LIGHT = Palette("light", (255, 255, 255), (236, 238, 240), (26, 29, 33), (91, 98, 105), (222, 225, 228))

@@ -3,7 +3,8 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cvlab.widgets._engine.palette import LIGHT, luminance
+from cvlab.widgets._engine import palette
+from cvlab.widgets._engine.palette import LIGHT
 from cvlab.widgets._engine.picture import DENSE, font
 
 __all__ = [
@@ -43,7 +44,7 @@ def ink_on(rgb) -> str:
         >>> ink_on((0, 158, 115)), ink_on((0, 114, 178))
         ('#000000', '#ffffff')
     """
-    return "#000000" if luminance(rgb) > 0.179 else "#ffffff"
+    return css(palette.ink_on(rgb))
 
 
 class Sheet:

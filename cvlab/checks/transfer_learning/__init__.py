@@ -1,0 +1,11 @@
+"""The exercises of lesson 04, in the order of the notebook."""
+
+from cvlab.checks.transfer_learning.example import EXAMPLE
+
+__all__ = ["EXERCISES", "QUESTION", "TITLE"]
+
+TITLE = "Transfer learning"
+QUESTION = "What would you like to know that this lesson does not answer?"
+EXERCISES = [
+    EXAMPLE,  # makes way for the others
+]

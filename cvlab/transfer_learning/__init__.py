@@ -1,0 +1,1 @@
+"""Lesson 04: a network that somebody else trained, put to a new task."""

@@ -7,7 +7,7 @@ import pytest
 
 from cvlab.world.single import make_pictures
 
-GOLDEN = ""
+GOLDEN = "4083704f72077babc995b0f60d118285a81cdff3ffce2fb796770e7cf6d95333"
 
 
 def test_the_same_bytes_everywhere():

@@ -1,5 +1,5 @@
 // Seven knots of a learning rate, moved up and down, and the loss that Python's small training has with it.
-const STEPS = 120, KNOTS = 7, LEVELS = 60, LEFT = 44, TOP = 30, WIDE = 268, TALL = 220, GAP = 62;
+const STEPS = 120, KNOTS = 7, LEVELS = 60, LEFT = 52, TOP = 30, WIDE = 266, TALL = 220, GAP = 66;
 const LOW = -3, HIGH = 3, ENOUGH = 0.03, RIGHT = LEFT + WIDE + GAP;
 const keep = (v, low, high) => Math.min(high, Math.max(low, v));
 const edit = (s, i) => s.state[`edit_${i + 1}`];
@@ -31,14 +31,14 @@ function axes(ctx, s, left, title, levels) {
   for (const [number, height] of levels) {
     const down = TOP + TALL * (1 - height);
     line(ctx, s.theme.grid, 1, [left, down], [left + WIDE, down]);
-    words(ctx, String(number), left - 8, down + 4, "right", s.theme.dim, "12px");
+    words(ctx, String(number), left - 11, down + 4, "right", s.theme.dim, "12px");
   }
   words(ctx, title, left, TOP - 12, "left", s.theme.ink);
   words(ctx, "step", left + WIDE / 2, TOP + TALL + 33, "center", s.theme.ink);
 }
 
 return {
-  size: () => [2 * LEFT + 2 * WIDE + GAP - 28, TOP + TALL + 40],
+  size: () => [LEFT + 2 * WIDE + GAP + 16, TOP + TALL + 40],
   draw(ctx, s) {
     axes(ctx, s, LEFT, "learning rate, drag it", [0.001, 0.01, 0.1, 1].map((v, i) => [v, i / 3]));
     axes(ctx, s, RIGHT, "loss", [0.001, 0.01, 0.1, 1, 10, 100, 1000].map((v, i) => [v, i / 6]));

@@ -13,7 +13,7 @@ from cvlab.widgets._engine.sheet import DIM, ERROR, GRID, INK, PAPER, PREDICTION
 __all__ = ["ScheduleDesigner"]
 
 STEPS, KNOTS, LEVELS, DECADE = 120, 7, 60, 20  # a level is a twentieth of a power of ten, from 0.001 to 1
-LEFT, TOP, WIDE, TALL, GAP = 44, 30, 268, 220, 62  # as in schedule_designer.js
+LEFT, TOP, WIDE, TALL, GAP = 52, 30, 266, 220, 66  # as in schedule_designer.js
 LOW, HIGH = -3, 3  # powers of ten: the lowest and the highest loss shown
 ENOUGH, RUNS, STEEP, FAR = 0.03, 16, np.array([0.5, 2.0, 8.0, 30.0]), 100.0
 # levels of the seven knots; below 0 is drawn at 0
@@ -90,7 +90,7 @@ class ScheduleDesigner(PointerWidget):
         }
 
     def draw(self, values):  # as in schedule_designer.js
-        sheet = Sheet(2 * LEFT + 2 * WIDE + GAP - 28, TOP + TALL + 40)
+        sheet = Sheet(LEFT + 2 * WIDE + GAP + 16, TOP + TALL + 40)
         right, losses = LEFT + WIDE + GAP, np.log10(values["losses"])
         axes(sheet, LEFT, "learning rate, drag it", [(10.0**p, (p + 3) / 3) for p in (-3, -2, -1, 0)])
         axes(sheet, right, "loss", [(10.0**p, (p - LOW) / (HIGH - LOW)) for p in range(LOW, HIGH + 1)])
@@ -186,6 +186,6 @@ def axes(sheet: Sheet, left: float, title: str, levels: list[tuple[float, float]
     for number, height in levels:
         y = TOP + TALL * (1 - height)
         sheet.path([(left, y), (left + WIDE, y)], GRID)
-        sheet.text(left - 8, y + 4, f"{number:g}", size=12, fill=DIM, anchor="rs")
+        sheet.text(left - 11, y + 4, f"{number:g}", size=12, fill=DIM, anchor="rs")
     sheet.text(left, TOP - 12, title)
     sheet.text(left + WIDE / 2, TOP + TALL + 33, "step", anchor="ms")

@@ -1,6 +1,7 @@
 """The exercises of lesson 04, in the order of the notebook."""
 
 from cvlab.checks.transfer_learning.example import EXAMPLE
+from cvlab.checks.transfer_learning.knn import KNN_PREDICT
 
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
@@ -8,4 +9,5 @@ TITLE = "Transfer learning"
 QUESTION = "What would you like to know that this lesson does not answer?"
 EXERCISES = [
     EXAMPLE,  # makes way for the others
+    KNN_PREDICT,
 ]

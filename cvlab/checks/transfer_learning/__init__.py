@@ -1,13 +1,17 @@
 """The exercises of lesson 04, in the order of the notebook."""
 
+from cvlab.checks.transfer_learning.adam import ADAM_STEP
 from cvlab.checks.transfer_learning.example import EXAMPLE
 from cvlab.checks.transfer_learning.knn import KNN_PREDICT
+from cvlab.checks.transfer_learning.one_cycle import ONE_CYCLE
 
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
 TITLE = "Transfer learning"
 QUESTION = "What would you like to know that this lesson does not answer?"
 EXERCISES = [
-    EXAMPLE,  # makes way for the others
+    EXAMPLE,
     KNN_PREDICT,
+    ADAM_STEP,
+    ONE_CYCLE,
 ]

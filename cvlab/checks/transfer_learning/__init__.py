@@ -1,7 +1,11 @@
 """The exercises of lesson 04, in the order of the notebook."""
 
+from cvlab.checks.transfer_learning.adam import ADAM_STEP
 from cvlab.checks.transfer_learning.example import EXAMPLE
+from cvlab.checks.transfer_learning.knn import KNN_PREDICT
 from cvlab.checks.transfer_learning.mixup import MIXUP
+from cvlab.checks.transfer_learning.one_cycle import ONE_CYCLE
+from cvlab.checks.transfer_learning.rename_keys import RENAME_KEYS
 
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
@@ -9,5 +13,9 @@ TITLE = "Transfer learning"
 QUESTION = "What would you like to know that this lesson does not answer?"
 EXERCISES = [
     EXAMPLE,
+    RENAME_KEYS,
+    KNN_PREDICT,
+    ADAM_STEP,
+    ONE_CYCLE,
     MIXUP,
 ]

@@ -90,7 +90,9 @@ class LevelExplorer(PointerWidget):
             "at_eye": any(_touch((row, col, 1), eye) for eye in EYES[chosen]),
             "eyes": [on_eye[i] for i in others],
             "cosines": [float(alike[i].max()) for i in others],
-            "says": ["" if i == chosen else f"{alike[i].max():.2f}".replace("-", "−") for i in range(len(NAMES))],
+            "says": [
+                "" if i == chosen else f"{alike[i].max():.2f}".replace("-", "−") for i in range(len(NAMES))
+            ],
         }
 
     def draw(self, values):  # as in level_explorer.js

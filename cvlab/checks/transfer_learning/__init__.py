@@ -2,6 +2,7 @@
 
 from cvlab.checks.transfer_learning.adam import ADAM_STEP
 from cvlab.checks.transfer_learning.example import EXAMPLE
+from cvlab.checks.transfer_learning.knn import KNN_PREDICT
 from cvlab.checks.transfer_learning.one_cycle import ONE_CYCLE
 from cvlab.checks.transfer_learning.rename_keys import RENAME_KEYS
 
@@ -12,6 +13,7 @@ QUESTION = "What would you like to know that this lesson does not answer?"
 EXERCISES = [
     EXAMPLE,
     RENAME_KEYS,
+    KNN_PREDICT,
     ADAM_STEP,
     ONE_CYCLE,
 ]

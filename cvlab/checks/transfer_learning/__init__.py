@@ -3,6 +3,7 @@
 from cvlab.checks.transfer_learning.adam import ADAM_STEP
 from cvlab.checks.transfer_learning.example import EXAMPLE
 from cvlab.checks.transfer_learning.knn import KNN_PREDICT
+from cvlab.checks.transfer_learning.mixup import MIXUP
 from cvlab.checks.transfer_learning.one_cycle import ONE_CYCLE
 from cvlab.checks.transfer_learning.rename_keys import RENAME_KEYS
 
@@ -16,4 +17,5 @@ EXERCISES = [
     KNN_PREDICT,
     ADAM_STEP,
     ONE_CYCLE,
+    MIXUP,
 ]

@@ -10,7 +10,7 @@ from cvlab.checks.transfer_learning.rename_keys import RENAME_KEYS
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
 TITLE = "Transfer learning"
-QUESTION = "What would you like to know that this lesson does not answer?"
+QUESTION = "Your own eight pictures a class: which would you take, and from which level would you learn?"
 EXERCISES = [
     EXAMPLE,
     RENAME_KEYS,

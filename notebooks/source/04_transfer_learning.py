@@ -1331,18 +1331,19 @@ def told(share):
 
 # %%
 walks = {"momentum": by_momentum, "Adam": by_adam}
-found = {name: {"loss left: " + by: left_over(walk, *valley)
-                for by, walk in walks.items()}
-         | {f"{by}, best of 24 rates": best(walk, *valley)
-            for by, walk in walks.items()}
-         for name, valley in valleys.items()}
-draw.table([{"valley": name}
-            | {key: told(share) for key, share in row.items()}
-            for name, row in found.items()])
+found = {}  # the share of the first loss that is left
+for name, valley in valleys.items():
+    for by, walk in walks.items():
+        found[name, by] = left_over(walk, *valley)
+        found[name, f"{by}, best of 24 rates"] = best(walk, *valley)
+columns = [*walks, *(f"{by}, best of 24 rates" for by in walks)]
+draw.table([{"loss left in": name}
+            | {by: told(found[name, by]) for by in columns}
+            for name in valleys])
 
 # %% tags=["author"]
-fixed, tuned = ([[row[key] for key in keys] for row in found.values()] for keys in (
-    ("loss left: momentum", "loss left: Adam"), ("momentum, best of 24 rates", "Adam, best of 24 rates")))
+fixed = [[found[name, by] for by in walks] for name in valleys]
+tuned = [[found[name, by] for by in columns[2:]] for name in valleys]
 assert np.allclose([row[1] for row in fixed[:3]], fixed[0][1], rtol=1e-3)
 assert fixed[0][0] < fixed[0][1] and fixed[1][0] > 1 and fixed[2][0] > 0.1 and fixed[3][0] > 1 and fixed[4][0] > 1
 assert max(row[1] for row in fixed) < 0.01
@@ -1489,13 +1490,15 @@ names = {"step": step_down, "cosine": cosine,
          "warm-up, cosine": warmed_cosine,
          "one cycle": schedules.one_cycle}
 figure, axes = plt.subplots(
-    1, 4, figsize=(9, 2.4), layout="constrained", sharey=True)
+    1, 4, figsize=(9, 2.8), layout="constrained", sharey=True)
 for ax, (name, shape), hue in zip(
         axes, names.items(), draw.PALETTE, strict=False):
     ax.plot([shape(step, 100, 1) for step in range(100)],
             color=hue)
     ax.set(title=name, xlabel="step", xticks=(0, 50, 100))
 axes[0].set(ylabel="rate / peak", ylim=(0, 1.05))
+figure.suptitle("All fall to almost 0; two are held back at first",
+                x=0, ha="left")
 draw.describe(
     axes[0], "Four schedules over 100 steps. Step falls in two "
     "stairs; cosine falls smoothly; the third rises for ten steps "
@@ -1570,11 +1573,11 @@ runs = np.array([[[learn(shape, peak, seed) for seed in range(3)]
                   for peak in peaks] for shape in shapes.values()])
 right = 100 * runs[..., 0]  # (shape, peak, seed)
 
-def told(of):
+def summary(of):
     return f"{of.mean():.0f} %, {of.min():.0f} to {of.max():.0f}"
 
 draw.table([{"right, mean and range": name}
-            | {f"peak {peak}": told(of)
+            | {f"peak {peak}": summary(of)
                for peak, of in zip(peaks, row, strict=True)}
             for name, row in zip(shapes, right, strict=True)])
 

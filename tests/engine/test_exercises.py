@@ -303,7 +303,7 @@ def assert_balanced(text):
         lambda v: np.full_like(v, 0) if isinstance(v, np.ndarray) else v * 0,
         lambda v: v * 0 + 1,
         lambda v: v[None] if hasattr(v, "shape") else np.array([v]),
-        lambda v: v.tolist() if hasattr(v, "tolist") else str(v),
+        lambda v: v.tolist() if hasattr(v, "tolist") else [v] if isinstance(v, str) else str(v),
         lambda v: v.astype(np.complex128) if isinstance(v, np.ndarray) else complex(0),
         lambda v: v + 1,
     ],

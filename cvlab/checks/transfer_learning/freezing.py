@@ -38,13 +38,13 @@ def _apply(function, kind, but, frozen_before):
 
 def _cases() -> list[Case]:
     plans = [
+        ("resnet", [], []),
         ("resnet", ["fc"], []),  # gate.fc is another
         ("vgg", ["classifier.3"], []),
         ("convnext", ["head.fc"], []),
         ("efficientnet", ["blocks.1", "classifier"], []),  # blocks.10 and blocks.11 are others
         ("resnet", ["layer1", "fc"], ["conv1", "bn1", "layer1", "fc"]),  # frozen whole by somebody before
         ("vgg", ["features", "classifier.3"], []),  # the first parameter of all learns, too
-        ("resnet", [], []),
     ]
     return [_shown(*plan) for plan in plans]
 

@@ -51,7 +51,7 @@ def _cases() -> list[Case]:
 
 def _shown(kind, but, frozen_before) -> Case:
     before = ", all of it frozen before" if frozen_before else ""
-    return Case(kind, but, frozen_before).shown_as(f"freeze(net like a {kind}{before}, {but})")
+    return Case(kind, but, frozen_before).shown_as(f"freeze({kind}-like net{before}, {but})")
 
 
 def _learning(net):

@@ -45,7 +45,7 @@ def _apply(function, kind, classes):
 
 def _cases() -> list[Case]:
     plans = [("resnet", 3), ("efficientnet", 2), ("vgg", 3), ("convnext", 4), ("regnet", 2), ("resnet", 9)]
-    text = "replace_head(net like a {}, {})"
+    text = "replace_head({}-like net, {})"
     return [Case(kind, classes).shown_as(text.format(kind, classes)) for kind, classes in plans]
 
 

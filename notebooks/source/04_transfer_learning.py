@@ -1659,7 +1659,7 @@ print(tuple(net(torch.zeros(1, 3, 224, 224)).shape), net.fc)
 # %%
 def feature_extractor(net, classes=10):
     net.requires_grad_(False)  # all that is there stays as it is
-    net.fc = nn.Linear(net.fc.in_features, classes)  # this learns
+    net.fc = nn.Linear(net.fc.in_features, classes)  # learns
     return torch.optim.SGD(net.fc.parameters(), 0.01, momentum=0.9)
 
 def fine_tuning(net, classes=10):
@@ -1674,9 +1674,10 @@ def fine_tuning(net, classes=10):
 def row_of(name, way, photos):
     model = deepcopy(net)  # each starts from the same weights
     optimizer = way(model)
-    weights = list(model.parameters())
-    row = {"way": name, "of": sum(w.numel() for w in weights),
-           "learn": sum(w.numel() for w in weights if w.requires_grad)}
+    every = list(model.parameters())
+    learn = [w for w in every if w.requires_grad]
+    row = {"way": name, "learn": sum(w.numel() for w in learn),
+           "of": sum(w.numel() for w in every)}
     if photos:
         row["right, %"] = 100 * real.train(model, optimizer, photos)
     return row
@@ -1702,12 +1703,12 @@ assert {row["of"] for row in rows} == {11_176_512 + 512 * 10 + 10}
 
 # %%
 names = ["maxvit_tiny_tf_224.in1k", "maxvit_large_tf_384.in1k"]
-settings_of = {name: timm.get_pretrained_cfg(name) for name in names}
+known = {name: timm.get_pretrained_cfg(name) for name in names}
 draw.table([
     {"network": name, "input": cfg.input_size[-1],
      "crop_pct": cfg.crop_pct, "crop_mode": cfg.crop_mode,
      "interpolation": cfg.interpolation}
-    for name, cfg in settings_of.items()
+    for name, cfg in known.items()
 ])
 
 # %%
@@ -1718,8 +1719,8 @@ draw.table([{"class": name, "%": round(100 * share)}
             for name, share in five]) if five else None
 
 # %% tags=["author"]
-assert [cfg.crop_mode for cfg in settings_of.values()] == ["center", "squash"]
-assert [cfg.crop_pct for cfg in settings_of.values()] == [0.95, 1.0]
+assert [cfg.crop_mode for cfg in known.values()] == ["center", "squash"]
+assert [cfg.crop_pct for cfg in known.values()] == [0.95, 1.0]
 
 # %% [markdown]
 # ## Recap

@@ -236,13 +236,14 @@ def test_without_the_photos_it_says_why(online, monkeypatch, capsys):
 def test_the_page_itself_goes_on_with_the_photos(online, monkeypatch, tmp_path, capsys):
     """Section 11 as it stands, online: ResNet-18's names over loopback, CIFAR-10 in small, a hub that is gone."""
     monkeypatch.setattr(cifar10, "load", lambda limits: (photos(20, 0), photos(10, 1)))
-    monkeypatch.setattr(models, "resnet18", lambda weights: copy.deepcopy(tiny(16)))
+    made = tiny(16)
+    monkeypatch.setattr(models, "resnet18", lambda weights: copy.deepcopy(made))
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     cells = read_lessons(ROOT, ["04"])[0].cells
     start = next(i for i, cell in enumerate(cells) if cell.source.startswith("## 11"))
     code = [c.source for c in cells[start:-1] if c.kind == "code" and "author" not in c.tags]
     scope = {"torch": torch, "nn": nn, "draw": draw, "show": lambda *a, **k: None}
-    body = as_file(tiny(16).state_dict(), tmp_path)
+    body = as_file(made.state_dict(), tmp_path)
     with serving(body) as (address, _):
         register(monkeypatch, body, address)
         exec("\n".join(code), scope)

@@ -1153,7 +1153,250 @@ for split in ("seen", "test"):
 # %% [markdown]
 # ## 6 · A new head *(20 min)*
 #
-# To be written.
+# ImageNet's thousand answers are of no use for ten classes of your own. Take off the last layer, the **head**, and put on a new one. But where is
+# it? Every family of networks calls it something else.
+
+# %%
+import timm
+import torchvision
+
+nets = {"timm's EfficientNet-Lite0":
+            timm.create_model("tf_efficientnet_lite0"),
+        "torchvision's ResNet-18": torchvision.models.resnet18(),
+        "torchvision's MobileNetV3":
+            torchvision.models.mobilenet_v3_small()}
+rows = []
+for name, net in nets.items():
+    linear = {n: part for n, part in net.named_modules()
+              if isinstance(part, nn.Linear)}
+    head, layer = list(linear.items())[-1]
+    rows.append({"network": name, "linear layers": len(linear),
+                 "the last": head, "gets": layer.in_features,
+                 "answers": layer.out_features})
+draw.table(rows)
+
+# %% tags=["author"]
+assert [row["the last"] for row in rows] == ["classifier", "fc", "classifier.3"]
+
+# %% [markdown]
+# For one network you write it out. For a ResNet: `fc` is an attribute, put another layer there. For any network of timm there is `reset_classifier`; with 0 classes it
+# takes the head off, and the network answers with features.
+
+# %%
+lite, resnet, _ = nets.values()
+resnet.fc = nn.Linear(resnet.fc.in_features, 10)
+lite.reset_classifier(10)
+x, rows = torch.zeros(2, 3, 64, 64), []
+for name, net in (("ResNet-18", resnet), ("Lite0", lite)):
+    rows.append({"network": name, "two pictures": str(tuple(net(x).shape))})
+lite.reset_classifier(0)
+rows.append({"network": "Lite0, no head",
+             "two pictures": str(tuple(lite(x).shape))})
+draw.table(rows)
+
+# %% tags=["author"]
+del nets, lite, resnet
+assert [row["two pictures"] for row in rows] == ["(2, 10)", "(2, 10)", "(2, 1280)"]
+
+# %% [markdown]
+# **Exercise.** Write `replace_head` for *any* network. Its head is the linear layer that comes last in `net.named_modules()`, which gives pairs of a dotted name and a part.
+# Make a new `nn.Linear` that takes as many numbers as the old one; `net.get_submodule(name)` finds a part, `net.set_submodule(name, new)` replaces it. Return the name.
+
+# %% tags=["exercise"]
+def replace_head(net, classes):
+    """Give `net` a new linear head; return the head's name."""
+    ### BEGIN SOLUTION
+    parts = net.named_modules()
+    linear = [name for name, part in parts if isinstance(part, nn.Linear)]
+    old = net.get_submodule(linear[-1])
+    new = nn.Linear(old.in_features, classes)
+    net.set_submodule(linear[-1], new)
+    return linear[-1]
+    ### END SOLUTION
+
+# %%
+check(replace_head)
+
+# %% [markdown]
+# The lesson goes on with the package's copy.
+#
+# ### What may learn
+#
+# `requires_grad` is a parameter's switch: off, and `backward` leaves it out. Switch off all of a network but its new head, and 3.4 million numbers stay as ImageNet
+# left them.
+
+# %% [markdown]
+# **Exercise.** Write `freeze`: afterwards *only* the parts named in `but` learn, whatever was frozen before. Return the parameters that learn, as a list:
+# that is what the optimizer is to get. `module.requires_grad_(True)` or `(False)` switches all parameters in a module.
+
+# %% tags=["exercise"]
+def freeze(net, but):
+    """Let only the parts named in `but` learn.
+
+    Return their parameters, a list.
+    """
+    ### BEGIN SOLUTION
+    net.requires_grad_(False)
+    for name in but:
+        net.get_submodule(name).requires_grad_(True)
+    return [p for p in net.parameters() if p.requires_grad]
+    ### END SOLUTION
+
+# %%
+check(freeze)
+
+# %%
+from cvlab.store import weights
+from cvlab.transfer_learning import heads
+
+torch.manual_seed(0)
+net = weights.efficientnet_lite0()
+head = heads.replace_head(net, 10)
+plans = {"head": [head], "last block": ["blocks.6", "conv_head", "bn2", head],
+         "all": ["conv_stem", "bn1", "blocks", "conv_head", "bn2", head]}
+draw.table([
+    {"learns": name,
+     "parameters": sum(p.numel() for p in heads.freeze(net, but))}
+    for name, but in plans.items()])
+
+# %% [markdown]
+# **Trap: frozen, and still it moves.** Often a network is frozen after some steps, while the optimizer goes on holding *all* parameters. **Predict:** ten more steps; in which of
+# these twelve cases do the "frozen" weights move?
+
+# %%
+def moved(kind, how, **options):
+    """Train, freeze the first layer, train on: did it move?"""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+    first, last = net
+    x = torch.randn(8, 4)
+    optimizer = kind(net.parameters(), lr=0.01, **options)
+    for step in range(13):
+        if step == 3:
+            first.requires_grad_(False)
+            before = first.weight.clone()
+        if how == "head.zero_grad()" and step >= 3:
+            last.zero_grad()  # the rest is frozen, is it not?
+        else:
+            optimizer.zero_grad(set_to_none=how == "zero_grad()")
+        net(x).square().mean().backward()
+        optimizer.step()
+    return (first.weight - before).abs().max().item()
+
+# %%
+SGD, AdamW = torch.optim.SGD, torch.optim.AdamW
+ways = {"SGD": (SGD, {}), "SGD, decay": (SGD, {"weight_decay": 0.1}),
+        "SGD, momentum": (SGD, {"momentum": 0.9}), "AdamW": (AdamW, {})}
+hows = ("zero_grad()", "zero_grad(set_to_none=False)",
+        "head.zero_grad()")
+drift = {how: {name: moved(kind, how, **options)
+               for name, (kind, options) in ways.items()}
+         for how in hows}
+draw.table([{"gradients go by": how} | row
+            for how, row in drift.items()],
+           digits=dict.fromkeys(ways, 4),
+           title="how far a frozen weight moved")
+
+# %% tags=["author"]
+none, zero, stale = (np.array([*row.values()]) for row in drift.values())
+assert (none == 0).all() and zero[0] == 0 and (zero[1:] > 1e-5).all() and (stale > 1e-4).all()
+
+# %% [markdown]
+# A parameter with **no** gradient (`None`) is skipped: nothing moves. With a gradient of **zero** the optimizer does its work: decay shrinks, momentum and AdamW's
+# means roll on. And a gradient that nobody clears is applied again and again, even by plain SGD. `None` has been `zero_grad`'s default since PyTorch 2.0; old
+# code and other libraries say otherwise. Safe in all cases: **give the optimizer only what `freeze` returns**.
+#
+# ### Features stand still
+#
+# If all but the head is frozen, a picture's features never change. So compute them once and train the head on them alone:
+
+# %% tags=["core"]
+def train_head(head, x, labels, epochs=30, lr=0.003):
+    """Train a linear head on features that stand still."""
+    optimizer = torch.optim.Adam(head.parameters(), lr)
+    for _ in range(epochs):
+        for rows in torch.randperm(len(x)).split(32):
+            loss = F.cross_entropy(head(x[rows]), labels[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+# %% tags=["nbval-ignore-output"]
+from time import perf_counter
+
+net = weights.efficientnet_lite0(0)  # no head: 1280 features
+net = net.to(memory_format=torch.channels_last)
+
+def small(split):
+    return data[split].images[:, ::2, ::2]  # (N, 64, 64, 3)
+
+start = perf_counter()
+x = features(net, small("train"))  # (320, 1280)
+y = torch.tensor(data["train"].labels)
+once = perf_counter() - start
+torch.manual_seed(0)
+head = nn.Linear(1280, 10)
+train_head(head, x, y)
+fitted = perf_counter() - start - once
+print(f"30 epochs through the whole network would take "
+      f"{(30 * once + fitted) / (once + fitted):.0f} times as long")
+
+# %% [markdown]
+# ### BatchNorm in a "frozen" network
+#
+# **Trap.** All 3.4 million parameters are frozen, no optimizer is near. The usual loop calls `net.train()` and shows it 20 batches of your pictures. **Predict:** what has
+# changed afterwards?
+
+# %%
+def shown_batches(switch):
+    """Show 20 batches to a frozen net; tell what has changed."""
+    net = weights.efficientnet_lite0(0).requires_grad_(False)
+    net = net.to(memory_format=torch.channels_last)
+    before = {n: t.clone() for n, t in net.state_dict().items()}
+    switch(net)
+    with torch.no_grad():
+        for images in np.split(small("train"), 20):
+            net(prepare(images))
+    net.eval()
+    changed = [n for n, t in net.state_dict().items()
+               if not torch.equal(t, before[n])]
+    answers = head(features(net, small("seen"))).argmax(dim=1)
+    right = answers.numpy() == data["seen"].labels
+    return {"weights changed":
+                sum("weight" in n or "bias" in n for n in changed),
+            "running means, variances changed":
+                sum("running" in n for n in changed),
+            "right": right.mean()}
+
+# %% tags=["core"]
+def training_mode(net):
+    """Training mode, but not for BatchNorms that are frozen."""
+    net.train()
+    for part in net.modules():
+        learns = any(p.requires_grad for p in part.parameters())
+        if isinstance(part, nn.BatchNorm2d) and not learns:
+            part.eval()
+
+# %% tags=["nbval-ignore-output"]
+modes = {"net.eval()": nn.Module.eval,
+         "net.train()": nn.Module.train,
+         "training_mode(net)": training_mode}
+results = [{"mode": name} | shown_batches(mode)
+           for name, mode in modes.items()]
+draw.table(results, digits={"right": ".0%"})
+
+# %% tags=["author"]
+kept, drifted, mended = results
+assert drifted["weights changed"] == 0 and drifted["running means, variances changed"] > 90
+assert mended["running means, variances changed"] == 0 and mended["right"] == kept["right"]
+assert drifted["right"] < kept["right"] - 0.1
+
+# %% [markdown]
+# Not one weight has changed. But each of the 49 BatchNorms keeps a running mean and a running variance, and these are not parameters: `train()` alone lets them drift
+# from ImageNet's photos towards your pictures. So the features changed, and the head, trained on the old ones, no longer fits. `training_mode` keeps them still: call
+# it at the start of each epoch, where you called `net.train()`.
+#
+# Is the drift itself bad? Not if what follows learns along with it: then the new statistics may even suit your pictures better. Bad is to have it unknowingly.
 
 # %% tags=["again", "fold"]
 # The imports of this sitting
@@ -1610,6 +1853,182 @@ assert alive[:3].max() < 35 < alive[3:].min()
 # %% [markdown]
 # Guessing costs 2.3. Without warm-up the first steps throw the loss far above that, and more than half of the hidden units end up at 0 for *every* picture. A ReLU
 # that never answers passes no gradient on, and the rate that falls later does not wake it. (Warm-up came up with very large batches and their large rates: Goyal and others, 2017.)
+
+# %% [markdown]
+# ### Train it well
+#
+# Eight pictures of each class; the last block and a new head learn, more than a million weights. They can learn 80 pictures by heart. When do you stop? What comes before
+# the last block is frozen, so it runs once.
+
+# %%
+from cvlab.store import weights
+from cvlab.world.single import make_pictures
+
+few = make_pictures(80, size=96)
+val = make_pictures(200, "val", size=96)
+whole = weights.efficientnet_lite0().requires_grad_(False)
+whole = whole.to(memory_format=torch.channels_last)
+front = nn.Sequential(whole.conv_stem, whole.bn1,
+                      *whole.blocks[:6])
+x, x_val = (features(front, part.images)  # (N, 192, 3, 3)
+            for part in (few, val))
+y, y_val = map(torch.tensor, (few.labels, val.labels))
+
+def last_block(seed):
+    """Return the rest of the net, its head new."""
+    net = weights.efficientnet_lite0()
+    torch.manual_seed(seed)
+    net.reset_classifier(10)
+    return nn.Sequential(net.blocks[6], net.conv_head, net.bn2,
+                         net.global_pool, net.classifier)
+
+# %%
+from copy import deepcopy
+
+def judge(net):
+    with torch.no_grad():
+        out = net(x_val)
+    right = (out.argmax(dim=1) == y_val).float().mean()
+    return F.cross_entropy(out, y_val).item(), right.item()
+
+def fit(net, groups, epochs, seed=0):
+    """Return losses and accuracy by epoch; and the best, kept."""
+    optimizer = torch.optim.AdamW(groups)
+    dice = torch.Generator().manual_seed(seed)
+    curve, best, kept, linked = [], np.inf, None, None
+    for _ in range(epochs):
+        learnt = []
+        for rows in torch.randperm(80, generator=dice).split(16):
+            loss = F.cross_entropy(net(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            learnt.append(loss.item())
+        curve.append([np.mean(learnt), *judge(net)])
+        if curve[-1][1] < best:  # the lowest validation loss so far
+            best = curve[-1][1]
+            linked = net.state_dict()
+            kept = deepcopy(net.state_dict())
+    return np.array(curve), kept, linked
+
+# %% tags=["nbval-ignore-output"]
+net = last_block(seed=0)  # BatchNorm stays in evaluation mode
+curve, kept, linked = fit(
+    net, [{"params": net.parameters(), "lr": 0.001}], epochs=25)
+train_loss, val_loss, right = curve.T
+best = int(val_loss.argmin())
+print(f"lowest validation loss {val_loss[best]:.2f} after epoch "
+      f"{best + 1}; after epoch 25 it is {val_loss[-1]:.2f}")
+print(f"right on val: {right[best]:.0%}, then {right[-1]:.0%}")
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw both losses and the accuracy, epoch by epoch
+figure, (left, side) = plt.subplots(
+    1, 2, figsize=(9, 3.2), layout="constrained")
+epochs = np.arange(1, 26)
+left.plot(epochs, train_loss, label="training", color=draw.PALETTE[0])
+left.plot(epochs, val_loss, label="validation", color=draw.ERROR)
+left.set(ylim=0, ylabel="loss", title="The validation loss turns early")
+draw.label_lines(left)
+side.plot(epochs, 100 * right, color=draw.ERROR)
+side.set(ylim=(0, 100), ylabel="right on val (%)",
+         title="The accuracy hardly shows it")
+for ax in (left, side):
+    ax.axvline(best + 1, color="0.6", lw=1, ls=":")
+    ax.set(xlabel="epoch", xticks=(1, 5, 10, 15, 20, 25));
+
+# %% tags=["author"]
+assert train_loss[-1] < 0.05 and best < 15
+assert val_loss[-1] > val_loss[best] + 0.08
+assert abs(right[-1] - right[best]) < 0.12
+
+# %% [markdown]
+# The training loss falls to nearly nothing: learnt by heart. The validation loss turns after a few epochs. **Early stopping**: give up when it has not fallen for some
+# epochs (the *patience*), and take the weights of the best epoch.
+#
+# **Trap: `best = net.state_dict()`.** `fit` kept the best epoch twice, once so and once as a `deepcopy`. **Predict:** load each. Which loss do they have?
+
+# %% tags=["nbval-ignore-output"]
+def stopped(losses, patience):
+    """Return the epoch after which you give up, from 1."""
+    for epoch in range(len(losses)):
+        if epoch - losses[: epoch + 1].argmin() >= patience:
+            return epoch + 1
+    return len(losses)
+
+print("with a patience of 5: stopped after epoch",
+      stopped(val_loss, 5))
+
+def sureness():
+    """Return how sure the net is where it is wrong."""
+    with torch.no_grad():
+        share, answer = net(x_val).softmax(dim=1).max(dim=1)
+    return share[answer != y_val].mean().item()
+
+last = deepcopy(net.state_dict())
+rows = []
+for name, state in (("the last epoch's", last),
+                    ("the best, by state_dict()", linked),
+                    ("the best, by deepcopy", kept)):
+    net.load_state_dict(state)
+    rows.append({"weights": name, "loss": judge(net)[0],
+                 "sure where wrong": sureness()})
+draw.table(rows, digits={"loss": 3, "sure where wrong": ".0%"})
+
+# %% tags=["author"]
+last, by_link, by_copy = [row["loss"] for row in rows]
+assert rows[0]["sure where wrong"] > rows[2]["sure where wrong"] + 0.01
+assert by_link == last and abs(by_copy - val_loss[best]) < 1e-5 and by_copy < last
+
+# %% [markdown]
+# `state_dict()` gives references to the weights, and the optimizer changes these in place: "the best" followed to the end. A `deepcopy` stays.
+#
+# And why does the loss rise while the accuracy hardly moves? The last column: by the end the net is surer where it is *wrong*, and cross-entropy makes it pay for that.
+# So stop by the loss, not by the accuracy.
+#
+# ### Rates by depth
+#
+# **Discriminative rates**: layers that know much already take small steps, the head, which knows nothing, large ones. An optimizer takes *groups*, each with its own rate:
+
+# %%
+def by_depth(net, rates):
+    """Return three groups: block, convolution behind it, head."""
+    parts = {"block": net[0], "convolution": net[1:3],
+             "head": net[4]}
+    return [{"name": name, "params": list(part.parameters()), "lr": lr}
+            for (name, part), lr in zip(parts.items(), rates,
+                                        strict=True)]
+
+plans = {"one rate": (3e-4, 3e-4, 3e-4),
+         "rising": (3e-5, 3e-4, 3e-3)}
+groups = by_depth(last_block(0), plans["rising"])
+draw.table([{"group": g["name"], "rate": g["lr"],
+             "weights": sum(p.numel() for p in g["params"])}
+            for g in groups], digits={"rate": 5})
+
+# %% tags=["nbval-ignore-output"]
+lowest = {}
+for name, rates in plans.items():
+    lowest[name] = []
+    for seed in range(3):
+        net = last_block(seed)
+        curve = fit(net, by_depth(net, rates), 8, seed)[0]
+        best = curve[:, 1].argmin()
+        lowest[name].append(curve[best, 1:])
+told = {name: np.array(runs).T for name, runs in lowest.items()}
+draw.table([{"plan": name, "lowest loss on val": loss.mean(),
+             "best seed": loss.min(), "worst seed": loss.max(),
+             "right there": right.mean()}
+            for name, (loss, right) in told.items()],
+           digits={"lowest loss on val": 2, "best seed": 2,
+                   "worst seed": 2, "right there": ".0%"})
+
+# %% tags=["author"]
+one, rising = (loss for loss, _ in told.values())
+assert one.mean() < rising.mean() - 0.05
+
+# %% [markdown]
+# Here they do not pay: one rate for all reaches the lower loss. They are a thing to try, not a law; the `val` split decides, as it does for every rate.
 
 # %% [markdown]
 # ## 8 · Frozen, tuned or from scratch? *(16 min)*

@@ -100,7 +100,9 @@ def read(source: str | Path):
             f"{path.name} is damaged, or not a file of weights; nothing in it was run"
         ) from error
     except Exception as error:  # the parsers raise all sorts on damaged bytes
-        raise ValueError(f"{path.name} is damaged, or not a file of weights") from error
+        raise ValueError(
+            f"{path.name} is damaged, or not a file of weights. Cut short? Fetch it again"
+        ) from error
 
 
 def efficientnet_lite0(num_classes: int = 1000):

@@ -46,7 +46,7 @@ def pooled(images: np.ndarray) -> dict[str, torch.Tensor]:
     def means(x):
         return torch.cat([maps.mean((2, 3)) for maps in each_level(backbone(), x)], dim=1)
 
-    every = features(means, images)  # (N, the channels of all levels)
+    every = features(means, images, batch=25)  # (N, the channels of all levels)
     widths = [32, 16, 24, 40, 80, 112, 192, 320, 1280]
     return dict(zip(LEVELS, every.split(widths, dim=1), strict=True))
 

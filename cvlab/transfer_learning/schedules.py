@@ -75,7 +75,8 @@ def warmed_cosine(step, total, peak, warmup=0.1) -> float:
 
     Source: the warm-up is that of Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017.
     """
-    return min(1, (step + 1) / (warmup * total)) * cosine(step, total, peak)
+    held_back = min(1, (step + 1) / (warmup * total))
+    return held_back * cosine(step, total, peak)
 
 
 @_checked

@@ -120,7 +120,7 @@ def _corrected_kept(w, g, m, v, t, lr, b, c, eps):
 ADAM_STEP = Exercise(
     name="adam_step",
     lesson="04",
-    minutes=8,
+    minutes=6,
     difficulty="medium",
     reference=optimizers.adam_step,
     other=_other,

@@ -112,9 +112,17 @@ KNN_PREDICT = Exercise(
     reference=neighbours.knn_predict,
     other=_other,
     cases=_cases,
+    equivalent={
+        "stored = F.normalize(features)": "`dim=1` is what `F.normalize` does without being told",
+        "cosines = F.normalize(queries) @ stored.T": "`dim=1` is what `F.normalize` does without being told",
+        "cosines = queries @ stored.T": "a query's length changes all its products alike, and no order",
+        "nearest = cosines.argsort(descending=True, stable=True)": "the last of two axes is axis 1",
+        "nearest = cosines.argsort(dim=1, descending=True)": "no two cosines are equal",
+        "nearest = cosines.argsort(dim=1, descending=True, stable=False)": "no two cosines are equal",
+        "winner = same.sum(1).argmax(1)": "a vote that equals another is equalled by it",
+    },
     mistakes=[
         Mistake("bare product", _made(near=lambda f, q: q @ f.T), "You compare by the bare product, in which a long vector wins everywhere. Bring both sides to length 1 first: `F.normalize(features, dim=1)`."),
-        Mistake("only queries at length one", _made(near=lambda f, q: F.normalize(q, dim=1) @ f.T * (1 + 1e-12) + 0 * f.norm(dim=1)), "The queries have length 1, the stored pictures do not: long ones still win. Normalise both."),
         Mistake("distance", _made(near=lambda f, q: -torch.cdist(q, f)), "You order by distance: a short vector of the right direction is far off. The cosine is asked for: the product of vectors of length 1."),
         Mistake("columns at length one", _made(near=lambda f, q: F.normalize(q, dim=0) @ F.normalize(f, dim=0).T), "You normalise columns, one number over all pictures. A picture is a row: `dim=1`."),
         Mistake("farthest", _made(descending=False), "Those are the pictures that are least alike. The largest cosine is the nearest: `descending=True`."),

@@ -77,7 +77,7 @@ def trained(task, way, k, seed, *, rates, steps, bn=None, judge=judges) -> dict:
     seconds = time.process_time() - begin
     net.eval()
     scores = {name: right(features(net, them.images), them.labels) for name, them in judge(task).items()}
-    few = [round(float(np.mean(part)), 4) for part in np.array_split(losses, 10)]
+    few = [round(float(np.mean(part)), 4) for part in np.array_split(losses, min(10, steps))]
     return {"seconds": round(seconds, 1), **scores, "losses": few}
 
 

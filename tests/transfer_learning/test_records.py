@@ -61,6 +61,7 @@ def test_the_recipe_says_what_the_record_says(recipe):
     assert longer == [(task, way) for task, them in recipe.LONGER.items() for way in them]
 
 
+@pytest.mark.slow
 def test_a_tiny_recipe_runs_and_goes_on_where_it_stopped(recipe, tmp_path, monkeypatch):
     for name, value in {
         "SIZE": 32,

@@ -1650,7 +1650,7 @@ record = records.record()
 # %%
 rows = []
 for way in ("last block", "all", "from scratch"):
-    net, parts = start(way, classes=10)
+    model, parts = start(way, classes=10)
     learns = {p for part in parts for p in part.parameters()}
     cost = record["cost"][way]  # ms a picture, there and back
     steps = int(10_000 / (16 * cost))
@@ -1660,7 +1660,7 @@ for way in ("last block", "all", "from scratch"):
         "a picture": cost, "steps of 16": steps,
         "passes over 80 pictures": steps * 16 / 80,
         "over 1280": steps * 16 / 1280})
-del net, parts, learns
+del model, parts, learns
 print("measured on", record["machine"], "at 96 x 96 pixels")
 draw.table(rows, units={"a picture": "ms"}, digits=1)
 
@@ -1723,17 +1723,17 @@ print("record and here agree within 3 points:", agree)
 
 # %% tags=["nbval-ignore-output"]
 before = perf_counter()
-net, parts = start("all", classes=10)
+model, parts = start("all", classes=10)
 best = record["chosen"]["all"]["best"]
-losses = fine_tune(net, parts, few.images, few.labels,
+losses = fine_tune(model, parts, few.images, few.labels,
                    rates=best["rates"], steps=24, seed=2)
 seconds = perf_counter() - before
-answers = features(net, unseen.images).argmax(1).numpy()
+answers = features(model, unseen.images).argmax(1).numpy()
 tuned = (answers == unseen.labels).mean()
 print(f"{seconds:.1f} s; loss {losses[0]:.1f} at first, "
       f"{np.mean(losses[-5:]):.1f} in the last five steps")
 print(f"unseen style: all {tuned:.0%}, frozen {now[-1]:.0%}")
-del net, parts, x_unseen
+del model, parts, x_unseen
 
 # %%
 ahead = bool(tuned > now[-1] + 0.03)

@@ -28,8 +28,16 @@ from cvlab.widgets import TransferLearningExample
 
 draw.theme("light")
 
+# %% [markdown]
+# Ten classes, and few pictures of each to learn from. Five ways, ten seconds of one processor core for each; then they name pictures in a
+# drawing style that they never saw. Guessing is right in 10 %.
+#
+# **Move to 8 pictures a class.** Which way gains most? What does the one without pretrained weights learn?
+
 # %%
-TransferLearningExample()
+from cvlab.widgets import PicturesPerClass
+
+PicturesPerClass()
 
 # %% [markdown]
 # ## 1 · What it is made of *(10 min)*
@@ -2033,7 +2041,289 @@ assert one.mean() < rising.mean() - 0.05
 # %% [markdown]
 # ## 8 · Frozen, tuned or from scratch? *(16 min)*
 #
-# To be written.
+# You have ten seconds of a processor and k pictures of each of ten classes. What should learn?
+#
+# | way | begins with | learns |
+# | --- | --- | --- |
+# | frozen | ImageNet's weights | a new head, on features computed once |
+# | last block | ImageNet's weights | the last stage, the convolution behind it, the head |
+# | all | ImageNet's weights | everything |
+# | from scratch | random weights | everything |
+#
+# **Predict** the winner with 1, 8 and 128 pictures a class: in drawing styles that it saw in training, and in one that it never saw.
+
+# %% tags=["fold"]
+# What this section needs besides
+from time import perf_counter
+
+from cvlab.transfer_learning import records, ways
+from cvlab.transfer_learning.ways import start, vary
+from cvlab.world.single import make_pictures
+
+record = records.record()
+
+# %% [markdown]
+# **Equal seconds** are not equal steps. `start` gives a network and the parts of it that are to learn; the more of them, the dearer a
+# picture, and the fewer passes over the same pictures.
+
+# %%
+rows = []
+for way in ("last block", "all", "from scratch"):
+    model, parts = start(way, classes=10)
+    learns = {p for part in parts for p in part.parameters()}
+    cost = record["cost"][way]  # ms a picture, there and back
+    steps = int(10_000 / (16 * cost))
+    rows.append({
+        "way": way,
+        "weights that learn": sum(p.numel() for p in learns),
+        "a picture": cost, "steps of 16": steps,
+        "passes over 80 pictures": steps * 16 / 80,
+        "over 1280": steps * 16 / 1280})
+del model, parts, learns
+print("measured on", record["machine"], "at 96 x 96 pixels")
+draw.table(rows, units={"a picture": "ms"}, digits=1)
+
+# %% [markdown]
+# All the lesson in one loop: the head gets a higher rate than the body (section 7), one cycle, and pictures mirrored and moved a
+# little by `vary`.
+
+# %% tags=["core"]
+def fine_tune(net, parts, images, labels, *, rates, steps, seed=0):
+    """Train `parts`, the head last, 16 pictures a step."""
+    x, y = prepare(images), torch.as_tensor(labels)
+    rng = torch.Generator().manual_seed(seed)
+    net.requires_grad_(False)
+    for part in parts:
+        part.requires_grad_(True)
+    head = set(parts[-1].parameters())
+    body = [p for p in net.parameters() if p.requires_grad and p not in head]
+    optimizer = torch.optim.AdamW([{"params": body}, {"params": [*head]}])
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, steps)
+    epochs = [torch.randperm(len(x), generator=rng) for _ in range(16 * steps // len(x) + 1)]
+    losses = []
+    for rows in torch.cat(epochs)[: 16 * steps].split(16):
+        loss = F.cross_entropy(net(vary(x[rows], rng)), y[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        cycle.step()
+        losses.append(loss.item())
+    return losses
+
+# %% [markdown]
+# Three seeds, six numbers of pictures and the search for the rates take half an hour, so `data/make_transfer.py` recorded them, with this
+# very function. Is the record honest? One of its points here and now: **frozen**, 8 pictures a class, three seeds.
+
+# %% tags=["nbval-ignore-output"]
+before = perf_counter()
+unseen = make_pictures(400, "test", size=96)
+x_unseen = ways.levels(backbone(), unseen.images)["head"]
+now = []
+for seed in range(3):
+    few = make_pictures(80, seed=10 + seed, size=96)
+    x = ways.levels(backbone(), few.images)["head"]  # (80, 1280), once
+    rate = record["chosen"]["frozen"]["best"]["rates"]
+    head = ways.fit_head(x, few.labels, classes=10, rate=rate)
+    right = head(x_unseen).argmax(1).numpy() == unseen.labels
+    now.append(right.mean())
+print(f"{perf_counter() - before:.1f} s, painting included")
+at_8 = records.scores("unseen")["frozen"][3]
+draw.table([
+    {"seed": seed, "recorded": old, "here and now": new}
+    for seed, (old, new) in enumerate(zip(at_8, now, strict=True))
+], digits={"recorded": ".1%", "here and now": ".1%"})
+
+# %%
+agree = bool(np.abs(np.array(now) - at_8).max() < 0.03)
+print("record and here agree within 3 points:", agree)
+
+# %% [markdown]
+# And **all**, the last seed's 80 pictures, with about half of its ten seconds: 24 steps.
+
+# %% tags=["nbval-ignore-output"]
+before = perf_counter()
+model, parts = start("all", classes=10)
+best = record["chosen"]["all"]["best"]
+losses = fine_tune(model, parts, few.images, few.labels,
+                   rates=best["rates"], steps=24, seed=2)
+seconds = perf_counter() - before
+answers = features(model, unseen.images).argmax(1).numpy()
+tuned = (answers == unseen.labels).mean()
+print(f"{seconds:.1f} s; loss {losses[0]:.1f} at first, "
+      f"{np.mean(losses[-5:]):.1f} in the last five steps")
+print(f"unseen style: all {tuned:.0%}, frozen {now[-1]:.0%}")
+del model, parts, x_unseen
+
+# %%
+ahead = bool(tuned > now[-1] + 0.03)
+print("half the seconds already beat the frozen net:", ahead)
+
+# %% tags=["author"]
+assert agree and ahead
+
+# %% [markdown]
+# **The one plot.** Five curves, because "frozen" has two: a head on what the network's own head sees, and one on its last three stages
+# side by side (section 4). The line is the mean, the band reaches from the worst seed to the best.
+
+# %% tags=["fold"]
+# Draw accuracy by pictures a class, seen and unseen style
+BLUE, _, _, PINK, ORANGE, SKY = draw.PALETTE
+hues = (BLUE, SKY, ORANGE, PINK, "0.45")
+COLORS = dict(zip(records.WAYS, hues, strict=True))
+counts = record["counts"]["ten"]
+figure, axes = plt.subplots(
+    1, 2, figsize=(9, 4.4), layout="constrained", sharey=True)
+for ax, style in zip(axes, ("seen", "unseen"), strict=True):
+    for way, runs in records.scores(style).items():
+        color, runs = COLORS[way], 100 * runs  # (K, seeds)
+        ax.plot(counts, runs.mean(axis=1), label=way, color=color)
+        ax.fill_between(counts, runs.min(axis=1), runs.max(axis=1),
+                        alpha=0.2, lw=0, color=color)
+    ax.axhline(10, color="0.5", lw=1.2, ls=":")
+    ax.set_xscale("log", base=2)
+    ax.set(xlabel="pictures a class", title=f"{style} style",
+           ylim=(0, 100), xticks=counts, xticklabels=counts)
+draw.label_lines(axes[1])
+axes[0].set_ylabel("right (%), three seeds")
+axes[0].text(1, 4, "guessing", size=10, color="0.35")
+figure.suptitle("A frozen net keeps up where the style is known; "
+                "in a new one, all layers win from 8 on", x=0, ha="left");
+
+# %%
+def table_of(style, task="ten"):
+    """Return the rows of a table: mean, worst to best seed."""
+    scores = records.scores(style, task)
+    return [
+        {"a class": k} | {
+            way: f"{runs[i].mean():.0%} ({100 * runs[i].min():.0f}"
+                 f"–{100 * runs[i].max():.0f})"
+            for way, runs in scores.items()}
+        for i, k in enumerate(record["counts"][task])]
+
+draw.table(table_of("seen"), title="seen style (three seeds)")
+
+# %%
+draw.table(table_of("unseen"), title="unseen style (three seeds)")
+
+# %% tags=["author"]
+seen, new = records.scores("seen"), records.scores("unseen")
+pretrained = [way for way in seen if way != "from scratch"]
+for both in (seen, new):
+    first = np.array([both[way][:2] for way in pretrained])  # 1 and 2 a class
+    assert np.ptp(first.mean(2), axis=0).max() < 0.08 and first.min() > 0.2
+    assert both["from scratch"].max() < 0.2
+    assert both["all"][3].min() > max(both[way][3].max() for way in pretrained if way != "all")
+for i in (3, 4, 5):
+    assert new["all"][i].min() > max(new[way][i].max() for way in pretrained if way != "all")
+for i in (4, 5):
+    assert seen["frozen, three stages"][i].min() > seen["all"][i].max()
+
+# %% [markdown]
+# **When each wins**, with ten seconds:
+#
+# - *1 or 2 pictures a class*: the four pretrained ways lie within 8 points of each other, and a seed, that is, *which* pictures, matters as
+#   much. Take the cheapest: frozen.
+# - *8*: all layers win in both styles, for every seed. In the unseen style they lead the frozen head by 20 points.
+# - *32 and 128, unseen style*: all layers still win, for every seed.
+# - *32 and 128, seen style*: the frozen net with three stages beats all layers, for every seed.
+# - *From scratch*: never above 20 %.
+#
+# So "more pictures, then tune more" is only half of it. It depends on whether the new pictures look like your training.
+
+# %% [markdown]
+# ### What would more seconds buy?
+#
+# With 128 a class, ten seconds are half a pass for *all*. If its dip in the seen style comes from too few steps, four times the seconds must
+# lift it. One seed only, so look at large differences alone.
+
+# %%
+rows = []
+for run in record["longer"]:
+    if run["task"] == "ten":
+        way = run["way"]
+        before = {style: records.scores(style)[way][-1, 0]
+                  for style in ("seen", "unseen")}
+        first = int(10_000 / (16 * record["cost"][way]))
+        rows.append({
+            "way": way, "times the steps": run["steps"] / first,
+            "seen before": before["seen"], "seen": run["seen"],
+            "unseen before": before["unseen"],
+            "unseen": run["unseen"]})
+shares = ("seen before", "seen", "unseen before", "unseen")
+percent = dict.fromkeys(shares, ".0%")
+draw.table(rows, digits=percent | {"times the steps": 0})
+
+# %% tags=["author"]
+last, every, scratch = rows
+assert every["seen"] > every["seen before"] + 0.1 and every["unseen"] > every["unseen before"] + 0.05
+assert every["unseen"] > last["unseen"] + 0.04 and abs(every["seen"] - last["seen"]) < 0.04
+assert 0.25 < scratch["seen"] < 0.5 and 0.2 < scratch["unseen"] < 0.4
+
+# %% [markdown]
+# Too few steps it was: *all* gains 18 points in the seen style, draws level with the last block there, and clearly leads it in the unseen one.
+#
+# *From scratch*, eighty seconds and 1280 pictures make 39 %. The frozen net makes 40 % of **two** pictures a class, in less than one second. That is what
+# the million photos are worth here.
+
+# %% [markdown]
+# ### Two classes: cats and dogs
+#
+# Many first tutorials have two classes. Here are *cat* and *dog*; guessing is right in 50 %. Three seconds this time: 12 steps for *all*.
+#
+# **Predict**: twice as easy, so the same order?
+
+# %%
+draw.table(table_of("unseen", "two"),
+           title="cat or dog, unseen style (three seeds)")
+
+# %% [markdown]
+# With 128 pictures a class *all* is at 50 % for every seed: it calls everything one animal, though its weights began as good as the frozen
+# ones. Too few steps, or is cat against dog not for it? Four times the steps, same rates, same pictures, seed 0:
+
+# %%
+(longer,) = [run for run in record["longer"] if run["task"] == "two"]
+print(f"{longer['steps']} steps: seen style {longer['seen']:.0%}, "
+      f"unseen {longer['unseen']:.0%}")
+
+# %% [markdown]
+# The steps it was. **Trap:** the rates were chosen for 40 steps, and 12 steps at those rates left all layers worse than no training at all. A new budget
+# wants a new search. The frozen net has nothing to spoil: 84 %, after about a second.
+
+# %% tags=["author"]
+two = records.scores("unseen", "two")
+assert 0.8 < two["frozen"][2].mean() < 0.9 and two["all"][2].max() < 0.55
+assert longer["seen"] > 0.8 and longer["unseen"] > 0.75
+
+# %% [markdown]
+# ### Who chose the rates?
+#
+# The *val* split: 200 pictures in two more styles, 8 a class to learn from, a seed that the plot does not use. The *test* style chose nothing.
+
+# %%
+tried = [
+    {"way": way, "rate of the body": run["rates"][0],
+     "BatchNorm": "each batch's" if run["bn"] else "the stored",
+     "steps": run["steps"], "right on val": run["val"]}
+    for way in ("last block", "all", "from scratch")
+    for run in record["chosen"][way]["tried"]]
+best = [record["chosen"][way]["best"]["val"] for way in COLORS]
+draw.table(tried, digits={"rate of the body": 4, "right on val": ".1%"},
+           highlight=lambda row: row["right on val"] in best)
+
+# %% tags=["author"]
+value = {(row["way"], row["rate of the body"], row["BatchNorm"]): row["right on val"]
+         for row in tried}
+assert value["all", 0.003, "the stored"] < 0.15 < value["all", 0.001, "the stored"] - 0.4
+assert value["all", 3e-4, "the stored"] > value["all", 3e-4, "each batch's"] + 0.05
+
+# %% [markdown]
+# Two rows say more than the choice of the way does. With three times the best rate, *all* falls from 63 % to guessing. And with each batch's own
+# BatchNorm statistics (16 pictures) it loses 11 points against the stored ones of a million photos.
+#
+# **What it costs, and what would change.** Frozen: below 1 s with 8 pictures a class; the others: ten seconds. Equal *epochs* would give
+# *all* four times the seconds of the last block: the table of longer runs shows what they do at 128. The rates were chosen at 8 a class, which
+# may favour that number. And stickers are far from ImageNet's photos. Real photos are nearer, so the frozen net may well begin higher;
+# that was not measured here.
 
 # %% [markdown]
 # ## 9 · Changed pictures *(16 min)*

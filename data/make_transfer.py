@@ -166,7 +166,9 @@ def runs_of(kept: Kept, task: str, chosen: dict) -> list[dict]:
             for way, kind in FROZEN.items():
                 key = {"task": task, "way": way, "k": k, "seed": seed}
                 rate = chosen[way]["best"]["rates"]
-                runs.append(kept.run(key, lambda a=(task, kind, k, seed), rate=rate: frozen(*a, rate=rate)))
+                runs.append(
+                    kept.run(key, lambda a=(task, kind, k, seed), rate=rate: frozen(*a, rate=rate))
+                )
             for way in RATES:
                 key = {"task": task, "way": way, "k": k, "seed": seed, "steps": steps_of(task, way)}
                 best = chosen[way]["best"]

@@ -932,8 +932,10 @@ for kind in names:
     wanted = wanted.reshape(3, 24, -1)  # three seeds of 24
     result[kind] = {}
     for name, way in ways.items():
-        x = features(pooled, changed(images, way), 20).clone()
-        weight = learn(x.reshape(3, 24, -1), wanted)
+        twice = [features(pooled, changed(images, way), 20)
+                 for _ in range(2)]
+        x = torch.stack(twice, 1).reshape(3, 48, -1)
+        weight = learn(x, wanted.repeat_interleave(2, dim=1))
         result[kind][name] = percent(weight, fresh, true).numpy()
 
 # %% tags=["fold", "nbval-ignore-output"]

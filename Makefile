@@ -3,7 +3,7 @@
 
 .PHONY: lab quick test test-all build lint setup clean
 
-PYTEST = .venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+PYTEST = .venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lab: setup
 	@.venv/bin/cvlab lab $(ARGS)

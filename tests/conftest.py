@@ -3,6 +3,7 @@
 import hypothesis
 import pytest
 from support.browser import cards, gallery, opened
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 # A second conftest.py, in tests/browser, would be taken for this one by doctest.
 __all__ = ["cards", "gallery", "opened"]
@@ -13,30 +14,60 @@ collect_ignore = ["network_guard", "support/nbval_course.py"]  # for children on
 FIRST = ("notebooks", "browser", "cnn_training", "course", "engine")  # the slow folders
 SHARED_OUT = ("test_colab.py", "test_notebooks.py", "test_sittings.py")
 _rows: list[dict] = []
+_workers: dict[str, set[str]] = {}
+
+
+def group(nodeid: str) -> str:
+    """Return what must stay on one worker with this test: its file, its notebook in a file of notebooks, the browser.
+
+    Example:
+        >>> group("tests/map/test_metrics.py::test_iou[touching]")
+        'tests/map/test_metrics.py'
+        >>> group("tests/notebooks/test_colab.py::test_runs[07_map]")
+        'tests/notebooks/test_colab.py [07_map]'
+    """
+    path, _, test = nodeid.partition("::")
+    if path.startswith("tests/browser/"):
+        return "browser"  # one JupyterLab for all
+    if path.endswith(SHARED_OUT) and "[" in test:
+        return f"{path} {test[test.index('[') :]}"
+    return path
+
+
+class Groups(LoadScopeScheduling):
+    """Spread groups of tests over the workers, each whole on one of them."""
+
+    def _split_scope(self, nodeid):
+        return group(nodeid)
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """With `--dist loadgroup`: a file's tests stay together, except that notebooks are shared out; slow folders first.
+def pytest_xdist_make_scheduler(config, log):
+    """With `--dist loadscope` our groups are the scopes."""
+    return Groups(config, log) if config.getvalue("dist") == "loadscope" else None
 
-    The order holds with `--no-loadscope-reorder`; without it, xdist starts with the groups of the most tests.
-    """
-    for item in items:
-        file = "/".join(item.path.parts[-2:])
-        alone = item.path.name in SHARED_OUT and hasattr(item, "callspec")
-        group = f"{file}-{item.callspec.id}" if alone else file
-        if item.path.parent.name == "browser":
-            group = "browser"  # one JupyterLab for all
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(group))
+
+def pytest_collection_modifyitems(items):
+    """Slow folders first: the order holds with `--no-loadscope-reorder`, else groups of the most tests come first."""
     order = {folder: place for place, folder in enumerate(FIRST)}
     items.sort(key=lambda item: order.get(item.path.parent.name, len(FIRST)))
 
 
 def pytest_runtest_logreport(report):
-    """Collect what notebook tests measured; properties travel from the workers with their reports."""
+    """Collect what notebook tests measured (properties travel from the workers with their reports) and who ran what."""
+    _workers.setdefault(group(report.nodeid), set()).add(getattr(report, "worker_id", "master"))
     if report.when == "call":
         _rows.extend(value for key, value in report.user_properties if key == "notebook")
+
+
+def pytest_sessionfinish(session):
+    """Groups that do not hold only cost time, so nobody would notice: pytest 9.2 did away with those of xdist 3.8."""
+    split = [name for name, workers in _workers.items() if len(workers) > 1]
+    if split and session.config.getoption("dist") == "loadscope":
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print(
+            f"\nThese groups of tests were split between workers, see tests/conftest.py: {', '.join(split)}"
+        )
 
 
 def pytest_terminal_summary(terminalreporter):

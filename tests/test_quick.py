@@ -1,10 +1,12 @@
 """`make quick` chooses the tests of what changed, and never those that take minutes."""
 
+import os
 import subprocess
 import sys
 
 import pytest
-from support.changed import ALWAYS, ROOT, RUN, chosen, places
+from support import changed
+from support.changed import ALWAYS, ROOT, RUN, chosen, last_changed, places
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,26 @@ def test_the_script_prints_what_pytest_takes():
     printed = subprocess.run(script, capture_output=True, text=True, check=True, cwd="/").stdout.split()
     assert set(ALWAYS) <= set(printed)
     assert printed[-1].startswith(RUN)
+
+
+def test_the_notebooks_that_changed_last_are_found(monkeypatch, tmp_path):
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)  # those of a commit under way
+    paths = [f"{n}.ipynb" for n in "1234"]
+    monkeypatch.setattr(changed, "ROOT", tmp_path)
+    assert last_changed(paths, 2) == paths[2:], "without git the highest numbers"
+
+    def git(*words, at="0"):
+        day = {"GIT_COMMITTER_DATE": f"{at} +0000", "GIT_AUTHOR_DATE": f"{at} +0000"}
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, env=os.environ | day)
+
+    git("init", "-q")
+    for number, path in enumerate(paths):
+        (tmp_path / path).write_text("first")
+        git("add", path)
+        git("commit", "-qm", path, at=f"{1_700_000_000 + 10 * [3, 1, 1, 2][number]}")
+    assert last_changed(paths, 2) == ["4.ipynb", "1.ipynb"]
+    assert last_changed(paths[1:3], 1) == ["3.ipynb"], "equal times: the higher number"
+    (tmp_path / "2.ipynb").write_text("second")
+    assert last_changed(paths, 2) == ["1.ipynb", "2.ipynb"], "what is not committed is the newest"

@@ -7,7 +7,7 @@ import torch
 
 from cvlab.store.files import write_whole
 
-__all__ = ["load_checkpoint", "load_weights", "save_checkpoint", "save_weights"]
+__all__ = ["fill", "load_checkpoint", "load_weights", "save_checkpoint", "save_weights"]
 
 
 def save_weights(path: str | Path, model: torch.nn.Module) -> Path:
@@ -33,7 +33,7 @@ def load_weights(path: str | Path, model: torch.nn.Module) -> None:
     """
     from cvlab.store import weights
 
-    _fill(model, weights.load(path), Path(path).name)
+    fill(model, weights.load(path), Path(path).name)
 
 
 def save_checkpoint(path: str | Path, model, optimizer, schedule=None, **progress) -> Path:
@@ -81,7 +81,7 @@ def load_checkpoint(path: str | Path, model, optimizer=None, schedule=None) -> d
             f"{path.name} ({path.stat().st_size} bytes) is truncated, or no checkpoint of this course; nothing in it was run. "
             "Use an earlier one, or start anew"
         ) from error
-    _fill(model, parts["model"], path.name)
+    fill(model, parts["model"], path.name)
     if optimizer is not None:
         optimizer.load_state_dict(parts["optimizer"])
     if schedule is not None and parts["schedule"] is not None:
@@ -89,16 +89,36 @@ def load_checkpoint(path: str | Path, model, optimizer=None, schedule=None) -> d
     return parts["progress"]
 
 
-def _fill(model: torch.nn.Module, tensors: dict, name: str) -> None:
-    """Load tensors by name, or say which layers differ before anything is changed."""
+def fill(model: torch.nn.Module, tensors: dict, name: str) -> None:
+    """Load tensors by name, or say which layers differ before anything is changed.
+
+    Args:
+        model: whose tensors are overwritten.
+        tensors: a state dict, with the model's names and shapes.
+        name: what the tensors are called in an error.
+
+    Raises:
+        ValueError: a name is missing or is not the model's, or a shape differs; both shapes are told.
+
+    Example:
+        >>> fill(torch.nn.Linear(2, 1), {"weight": torch.zeros(1, 2)}, "net.pth")
+        Traceback (most recent call last):
+            ...
+        ValueError: net.pth is of another architecture: bias is missing in the file. Build the net it was saved from
+    """
     own = model.state_dict()
-    differ = [f"{key} is missing in the file" for key in own if key not in tensors]
-    differ += [f"{key} is not in the model" for key in tensors if key not in own]
-    differ += [
+    if own.keys().isdisjoint(tensors):
+        raise ValueError(
+            f"{name} is of another architecture, or its tensors are named otherwise: none of its {len(tensors)} names is the model's. "
+            f"Its first is {next(iter(tensors), None)!r}, the model's {next(iter(own), None)!r}. Rename them, or build the net it was saved from"
+        )
+    differ = [
         f"{key} is {tuple(tensors[key].shape)} in the file, {tuple(value.shape)} in the model"
         for key, value in own.items()
         if key in tensors and tensors[key].shape != value.shape
     ]
+    differ += [f"{key} is missing in the file" for key in own if key not in tensors]
+    differ += [f"{key} is not in the model" for key in tensors if key not in own]
     if differ:
         more = f"; and {len(differ) - 4} more" if len(differ) > 4 else ""
         raise ValueError(

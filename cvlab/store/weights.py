@@ -1,5 +1,6 @@
 """Pretrained weights, verified before use; EfficientNet-Lite0 with its real ImageNet weights; archives unpacked safely."""
 
+import re
 import warnings
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,7 @@ __all__ = [
     "fetch",
     "imagenet_classes",
     "load",
+    "read",
     "real",
     "top5",
 ]
@@ -42,11 +44,7 @@ def load(source: str | Path) -> dict:
         >>> load("efficientnet_lite0")["_conv_stem.weight"].shape
         torch.Size([32, 3, 3, 3])
     """
-    path = fetch(source) if source in REGISTRY else Path(source)
-    if not path.is_file():
-        known = ", ".join(sorted(REGISTRY))
-        raise FileNotFoundError(f"source must be an existing file or one of {known}; got {str(source)!r}")
-    tensors = _read(path)
+    path, tensors = _path(source), read(source)
     if not isinstance(tensors, dict):
         raise ValueError(f"{path.name} must hold a dict of tensors; got {type(tensors).__name__}")
     for name, value in tensors.items():
@@ -58,12 +56,33 @@ def load(source: str | Path) -> dict:
     return dict(tensors)
 
 
-def _read(path: Path):
+def _path(source: str | Path) -> Path:
+    path = fetch(source) if source in REGISTRY else Path(source)
+    if not path.is_file():
+        known = ", ".join(sorted(REGISTRY))
+        raise FileNotFoundError(f"source must be an existing file or one of {known}; got {str(source)!r}")
+    return path
+
+
+def read(source: str | Path):
+    """Return what a file of weights holds, as it is: tensors, or a dict that keeps them deeper. Nothing in it is run.
+
+    Args:
+        source: a key of `REGISTRY`, or the path of a .safetensors, .pth or .pt file.
+
+    Raises:
+        ValueError: the file is damaged, or would run code; what it would call is named.
+
+    Example:
+        >>> len(read("efficientnet_lite0"))
+        296
+    """
     import pickle
 
     import safetensors.torch
     import torch
 
+    path = _path(source)
     path.open("rb").close()  # no permission is not damage
     try:
         if path.suffix == ".safetensors":
@@ -72,15 +91,18 @@ def _read(path: Path):
             warnings.simplefilter("ignore", UserWarning)
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "GLOBAL" in str(error):
+        called = re.search(r"GLOBAL (?:__builtin__\.|builtins\.)?(\S+)", str(error))
+        if called:
             raise ValueError(
-                f"{path.name} is refused: it holds more than tensors and could run code"
+                f"{path.name} is refused: it holds more than tensors and could run code (it asks for {called[1]})"
             ) from error
         raise ValueError(
             f"{path.name} is damaged, or not a file of weights; nothing in it was run"
         ) from error
     except Exception as error:  # the parsers raise all sorts on damaged bytes
-        raise ValueError(f"{path.name} is damaged, or not a file of weights") from error
+        raise ValueError(
+            f"{path.name} is damaged, or not a file of weights. Cut short? Fetch it again"
+        ) from error
 
 
 def efficientnet_lite0(num_classes: int = 1000):

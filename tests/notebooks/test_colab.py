@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from filelock import FileLock
+from support.changed import last_changed
 from support.sealed import PATIENT, ROOT, run_sealed
 from support.sittings import forgetful
 
@@ -19,6 +20,13 @@ from cvlab.course.build import count
 from cvlab.course.execute import kernel_environment
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks" / "source").glob("*.py"))
+RECENT = last_changed([f"notebooks/{name}.ipynb" for name in NAMES[1:]], 2)
+LESSONS = [
+    pytest.param(
+        name, marks=() if name == NAMES[0] or f"notebooks/{name}.ipynb" in RECENT else pytest.mark.exhaustive
+    )
+    for name in NAMES
+]  # the first lesson and the two that changed last; the others ran so when they changed
 REQUIREMENTS = ROOT / "tests" / "support" / "colab_requirements.txt"
 LOCK = FileLock(ROOT / ".colab-env.lock")  # two test workers want the same environment at the same time
 UV = [sys.executable, "-m", "uv"]
@@ -106,7 +114,7 @@ def test_package_and_data_come_from_the_wheel(colab, tmp_path):
     assert (widgets, numpy) == ("7.7.1", "2.1.3")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LESSONS)
 def test_notebook_runs_alone_and_each_sitting_without_the_names_before(
     colab, tmp_path, name, record_property
 ):

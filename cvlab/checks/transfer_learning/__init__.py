@@ -2,6 +2,8 @@
 
 from cvlab.checks.transfer_learning.adam import ADAM_STEP
 from cvlab.checks.transfer_learning.example import EXAMPLE
+from cvlab.checks.transfer_learning.freezing import FREEZE
+from cvlab.checks.transfer_learning.head import REPLACE_HEAD
 from cvlab.checks.transfer_learning.knn import KNN_PREDICT
 from cvlab.checks.transfer_learning.mixup import MIXUP
 from cvlab.checks.transfer_learning.one_cycle import ONE_CYCLE
@@ -15,6 +17,8 @@ EXERCISES = [
     EXAMPLE,
     RENAME_KEYS,
     KNN_PREDICT,
+    REPLACE_HEAD,
+    FREEZE,
     ADAM_STEP,
     ONE_CYCLE,
     MIXUP,

@@ -1,5 +1,4 @@
 # minimum: code 8, check 0, widget 1
-# draft
 # %% [markdown]
 # # 04 · Transfer learning
 #
@@ -8,7 +7,7 @@
 # In lesson 03 four thousand pictures taught a network ten classes. Here you begin with a network that has already seen a million photos, look into
 # it, give it a new head, and find out when that is all you need, when it must learn more, and where it looks.
 #
-# *190 minutes, in four sittings: sections 1 to 3 (48 min), 4 to 6 (54 min), 7 and 8 (48 min), 9 to 11 (40 min). You need lessons 00 to 03.*
+# *192 minutes, in four sittings: sections 1 to 3 (48 min), 4 to 6 (54 min), 7 and 8 (48 min), 9 to 11 (42 min). You need lessons 00 to 03.*
 
 # %% tags=["setup", "fold"]
 
@@ -24,7 +23,6 @@ from cvlab import check, draw, hint, progress, settings
 from cvlab import show, show_many, solution
 from cvlab.transfer_learning.backbone import backbone, features
 from cvlab.transfer_learning.backbone import prepare, ten_classes
-from cvlab.widgets import TransferLearningExample
 
 draw.theme("light")
 
@@ -2738,8 +2736,8 @@ assert 0.45 < np.mean(asked) < 0.55 and 0.6 < np.mean(got) / np.mean(asked) < 0.
 def mixtures(rng):
     """Mix the 240 within sixteens: pictures, targets."""
     x, shares = [], []
-    for start in range(0, 240, 16):
-        here = slice(start, start + 16)
+    for first in range(0, 240, 16):
+        here = slice(first, first + 16)
         order = torch.from_numpy(rng.permutation(16))
         mixed, t = mixing.mixup(small[here], classes[here],
                                 rng.uniform(), order, 10)
@@ -3363,9 +3361,9 @@ assert [cfg.crop_pct for cfg in known.values()] == [0.95, 1.0]
 #
 # - A depthwise-separable layer costs `1 / channels_out + 1 / 9` of a full 3 x 3 one in multiply-adds. Milliseconds must be measured.
 # - The recipe belongs to the weights, not to the network. After loading, ask about a picture whose answer you know.
-# - The last level knows ImageNet's classes best, not yours. Probe them all; k-NN needs no training at all.
+# - The last level need not be the one to borrow from: probe them all. k-NN needs no training at all.
 # - "Frozen" means three things: no gradient, nothing left in the optimizer, BatchNorm in `eval()`.
-# - Few pictures: freeze. More pictures, or another style to meet: train more of it. From scratch needs far more of everything.
+# - With 1 or 2 pictures a class take the frozen net; from 8 on, tuning all of it gently pays, most in a style it never saw. From scratch never did.
 #
 # **In the library.** The pipeline is `timm.data.create_transform`, a new head `reset_classifier`, the steps `torch.optim.AdamW` and `OneCycleLR`, the mixing
 # `torchvision.transforms.v2.MixUp` and `CutMix`, the neighbours scikit-learn's `KNeighborsClassifier`.
@@ -3382,7 +3380,7 @@ assert [cfg.crop_pct for cfg in known.values()] == [0.95, 1.0]
 # [MaxViT: Multi-Axis Vision Transformer](https://arxiv.org/abs/2204.01697), 2022 · Wightman, [PyTorch Image Models](https://huggingface.co/docs/timm), 2019 ·
 # PyTorch, [torch.load](https://docs.pytorch.org/docs/stable/generated/torch.load.html).
 #
-# **In one line:** with eight pictures a class you keep what a million photos taught, and train only what your task needs.
+# **In one line:** with eight pictures a class, start from what a million photos taught, and tune all of it gently; with one or two, only a new head.
 
 # %%
 progress("04")

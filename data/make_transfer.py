@@ -190,6 +190,19 @@ def longer(kept: Kept, task: str, chosen: dict) -> list[dict]:
     return runs
 
 
+def gentler(kept: Kept) -> list[dict]:
+    """Return two classes with the most pictures and all layers, in the same seconds, at the lowest rates of the grid."""
+    k, steps, rates = max(COUNTS["two"]), steps_of("two", "all"), RATES["all"][0]
+    options = {"rates": rates, "steps": steps}
+    return [
+        kept.run(
+            {"gentler": "two", "seed": seed, **options},
+            lambda seed=seed: trained("two", "all", k, seed, **options),
+        )
+        for seed in SEEDS
+    ]
+
+
 def main() -> None:
     torch.set_num_threads(1)
     path = sys.argv[1] if sys.argv[1:] else Path(tempfile.gettempdir(), "cvlab_transfer.jsonl")
@@ -205,6 +218,7 @@ def main() -> None:
         "chosen": chosen,
         "runs": [run for task in TASKS for run in runs_of(kept, task, chosen)],
         "longer": [run for task in LONGER for run in longer(kept, task, chosen)],
+        "gentler": gentler(kept),
     }
     write_whole(FOLDER / "training" / "transfer.json", (json.dumps(record, indent=1) + "\n").encode())
 

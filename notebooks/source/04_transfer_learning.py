@@ -2211,6 +2211,7 @@ pretrained = [way for way in seen if way != "from scratch"]
 for both in (seen, new):
     first = np.array([both[way][:2] for way in pretrained])  # 1 and 2 a class
     assert np.ptp(first.mean(2), axis=0).max() < 0.08 and first.min() > 0.2
+    assert np.ptp(first, axis=2).max() > 0.08
     assert both["from scratch"].max() < 0.2
     assert both["all"][3].min() > max(both[way][3].max() for way in pretrained if way != "all")
 for i in (3, 4, 5):
@@ -2228,7 +2229,7 @@ for i in (4, 5):
 # - *32 and 128, seen style*: the frozen net with three stages beats all layers, for every seed.
 # - *From scratch*: never above 20 %.
 #
-# So "more pictures, then tune more" is only half of it. It depends on whether the new pictures look like your training.
+# So within ten seconds "more pictures, then tune more" is only half of it. It depends on whether the new pictures look like your training.
 
 # %% [markdown]
 # ### What would more seconds buy?
@@ -2277,22 +2278,28 @@ draw.table(table_of("unseen", "two"),
            title="cat or dog, unseen style (three seeds)")
 
 # %% [markdown]
-# With 128 pictures a class *all* is at 50 % for every seed: it calls everything one animal, though its weights began as good as the frozen
-# ones. Too few steps, or is cat against dog not for it? Four times the steps, same rates, same pictures, seed 0:
+# With 128 pictures a class *all* is at guessing for every seed, though its weights began as good as the frozen ones. Too few steps? Or steps too
+# large for so few of them? One change at a time, same pictures: four times the steps; then 12 steps at 0.3 of the rates.
 
 # %%
 (longer,) = [run for run in record["longer"] if run["task"] == "two"]
-print(f"{longer['steps']} steps: seen style {longer['seen']:.0%}, "
-      f"unseen {longer['unseen']:.0%}")
+changes = {"48 steps, same rates": [longer],
+           "12 steps, lower rates": record["gentler"]}
+draw.table([
+    {"all, 128 a class": name, "seed": run["seed"],
+     "seen": run["seen"], "unseen": run["unseen"]}
+    for name, runs in changes.items() for run in runs
+], digits={"seen": ".0%", "unseen": ".0%"})
 
 # %% [markdown]
-# The steps it was. **Trap:** the rates were chosen for 40 steps, and 12 steps at those rates left all layers worse than no training at all. A new budget
-# wants a new search. The frozen net has nothing to spoil: 84 %, after about a second.
+# Either change rescues it. **Trap:** the rates were chosen for 40 steps; 12 steps at those rates left all layers no better than guessing. A new
+# budget wants a new search. The frozen net has nothing to spoil: 84 %, after about a second, and no row of *all* is clearly better.
 
 # %% tags=["author"]
 two = records.scores("unseen", "two")
 assert 0.8 < two["frozen"][2].mean() < 0.9 and two["all"][2].max() < 0.55
-assert longer["seen"] > 0.8 and longer["unseen"] > 0.75
+assert longer["seen"] > 0.8 and 0.75 < longer["unseen"] < 0.9
+assert all(0.65 < run["unseen"] < 0.9 for run in record["gentler"])
 
 # %% [markdown]
 # ### Who chose the rates?

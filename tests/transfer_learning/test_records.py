@@ -59,6 +59,7 @@ def test_the_recipe_says_what_the_record_says(recipe):
         assert record[key] == json.loads(json.dumps(getattr(recipe, name)))
     longer = [(run["task"], run["way"]) for run in record["longer"]]
     assert longer == [(task, way) for task, them in recipe.LONGER.items() for way in them]
+    assert [run["seed"] for run in record["gentler"]] == list(recipe.SEEDS)
 
 
 @pytest.mark.slow
@@ -77,6 +78,7 @@ def test_a_tiny_recipe_runs_and_goes_on_where_it_stopped(recipe, tmp_path, monke
     kept = recipe.Kept(path)
     chosen = recipe.choose(kept, 2)
     runs = recipe.runs_of(kept, "two", chosen) + recipe.longer(kept, "two", chosen)
+    assert [run["steps"] for run in recipe.gentler(kept)] == [2]
     assert len(runs) == 2 * 5 + 1
     assert {run["steps"] for run in runs if run["way"] == "all"} == {2, 4}
     path.write_text(path.read_text(encoding="utf-8") + '{"task": "two", "wa', encoding="utf-8")  # killed here

@@ -1990,7 +1990,6 @@ titles += [f"truck: {share:.0f} % on it" for share in on]
 show_many([*chairs, *map(hot, chairs, heat)], titles=titles, cols=4);
 
 # %% tags=["author"]
-print(on, areas)
 assert on.mean() > 1.5 * areas.mean()
 
 # %% [markdown]

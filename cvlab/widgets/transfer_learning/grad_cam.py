@@ -12,7 +12,7 @@ __all__ = ["GradCam"]
 
 LEVELS = ("blocks.2", "blocks.4", "blocks.5", "blocks.6", "bn2")
 CHOSEN = (3, 20, 7, 12, 25, 29)  # of the test pictures: two of them are named wrong by a clear margin
-RANKS = ("first", "second", "third")
+RANKS = ("1st", "2nd", "3rd")
 SIZE, SHOWN = 224, 300  # pixels of a picture, CSS pixels of it on the page
 MAGMA = np.array([(0, 0, 4), (81, 18, 124), (183, 55, 121), (252, 137, 97), (252, 253, 191)])
 

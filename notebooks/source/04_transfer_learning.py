@@ -3152,8 +3152,8 @@ draw.describe(axes[0], "Three pictures, each with Grad-CAM's heat, "
               "the loss by occlusion, and the object alone.")
 
 # %% [markdown]
-# Heat and loss agree on the flower: the net calls it a dog, and the horse has no say. Hiding the flower costs the "dog" most. Three pictures are an
-# impression, though, not a measurement; the table has a hundred. Now look yourself.
+# In the third row heat and loss agree: the flower speaks for "dog", and hiding it costs "dog" the most. Three pictures are an impression, though, not a
+# measurement; the table has a hundred. Now look yourself.
 
 # %%
 from cvlab.widgets import GradCam
@@ -3201,7 +3201,6 @@ titles += [f"truck: {share:.0f} % on it" for share in on]
 show_many([*chairs, *map(hot, chairs, heat)], titles=titles, cols=4);
 
 # %% tags=["author"]
-print(on, areas)
 assert on.mean() > 1.5 * areas.mean()
 
 # %% [markdown]

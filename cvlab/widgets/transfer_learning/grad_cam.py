@@ -12,7 +12,8 @@ __all__ = ["GradCam"]
 
 LEVELS = ("blocks.2", "blocks.4", "blocks.5", "blocks.6", "bn2")
 CHOSEN = (3, 20, 7, 12, 25, 29)  # of the test pictures: two of them are named wrong by a clear margin
-SIZE, SHOWN, TOP = 224, 300, 3  # pixels of a picture, CSS pixels of it on the page, classes
+RANKS = ("1st", "2nd", "3rd")
+SIZE, SHOWN = 224, 300  # pixels of a picture, CSS pixels of it on the page
 MAGMA = np.array([(0, 0, 4), (81, 18, 124), (183, 55, 121), (252, 137, 97), (252, 253, 191)])
 
 
@@ -33,7 +34,7 @@ class GradCam(Widget):
         "Find a picture that it names wrong, and a level at which less heat for its first "
         "answer lies on the object than a flat map would put there."
     )
-    learnt = "A wrong answer can come with a map that lies on the background, however sure it is."
+    learnt = "The heat of a wrong answer can lie on the background, and no probability tells you."
     answer = {"picture": 2, "level": 3}
 
     def __init__(self, net=None, **options):
@@ -44,15 +45,14 @@ class GradCam(Widget):
     def controls(self):
         return {
             "picture": ipywidgets.IntSlider(0, 0, len(CHOSEN) - 1, description="picture"),
-            "answer": ipywidgets.ToggleButtons(
-                options=[("first", 0), ("second", 1), ("third", 2)], value=0, description="its answer"
-            ),
+            "answer": ipywidgets.ToggleButtons(options=list(RANKS), value=RANKS[0], description="its answer"),
             "level": ipywidgets.IntSlider(5, 1, len(LEVELS), description="level"),
         }
 
     def compute(self, picture, answer, level):
         shares, heats = self.found[picture]
-        order, small = np.argsort(-shares, kind="stable"), heats[answer][level - 1]
+        order, rank = np.argsort(-shares, kind="stable"), RANKS.index(answer)
+        small = heats[rank][level - 1]
         heat, mask = _enlarged(small), self.masks[picture]
         total = float(heat.sum())
         return {
@@ -62,9 +62,9 @@ class GradCam(Widget):
             "size": len(small),
             "truth": self.classes[self.truth[picture]],
             "first": self.classes[order[0]],
-            "asked": self.classes[order[answer]],
-            "rank": answer,
-            "probability": float(shares[order[answer]]),
+            "asked": self.classes[order[rank]],
+            "rank": rank,
+            "probability": float(shares[order[rank]]),
             "layer": LEVELS[level - 1],
             "inside": float(heat[mask].sum()) / total if total else 0.0,
             "area": float(mask.mean()),
@@ -138,7 +138,7 @@ def _looked(net, image: np.ndarray) -> tuple[np.ndarray, list[list[np.ndarray]]]
         for hook in hooks:
             hook.remove()
     heats = []
-    for label in logits.argsort(descending=True, stable=True)[:TOP]:
+    for label in logits.argsort(descending=True, stable=True)[: len(RANKS)]:
         slopes = torch.autograd.grad(logits[label], kept, retain_graph=True)
         heats.append([_heat(maps, slope) for maps, slope in zip(kept, slopes, strict=True)])
     return logits.detach().softmax(dim=0).numpy(), heats

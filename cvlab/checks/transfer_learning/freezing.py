@@ -1,5 +1,6 @@
 """The exercise of lesson 04 that lets only some parts of a network learn."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -27,17 +28,22 @@ def _apply(function, kind, but, frozen_before):
     names = {id(p): name for name, p in net.named_parameters()}
     if isinstance(given, list | tuple) and all(id(p) in names for p in given):
         given = sorted(names[id(p)] for p in given)
+    elif isinstance(given, nn.Module):
+        given = "the network itself" if given is net else "a layer itself"
+    elif isinstance(given, Iterator):
+        given = "gone through once, then empty"
     learning = [name for name, p in net.named_parameters() if p.requires_grad]
     return _Seen(learning, given, torch.cat([p.detach().flatten() for p in net.parameters()]))
 
 
 def _cases() -> list[Case]:
     plans = [
-        ("resnet", ["fc"], []),
+        ("resnet", ["fc"], []),  # gate.fc is another
         ("vgg", ["classifier.3"], []),
-        ("convnext", ["head.fc"], []),  # the gate's layer is called fc, too
+        ("convnext", ["head.fc"], []),
         ("efficientnet", ["blocks.1", "classifier"], []),  # blocks.10 and blocks.11 are others
         ("resnet", ["layer1", "fc"], ["conv1", "bn1", "layer1", "fc"]),  # frozen whole by somebody before
+        ("vgg", ["features", "classifier.3"], []),  # the first parameter of all learns, too
         ("resnet", [], []),
     ]
     return [_shown(*plan) for plan in plans]
@@ -81,17 +87,6 @@ def _parts(*, off=lambda net: net.requires_grad_(False), some=lambda but: but, o
         return gives(net)
 
     return freeze
-
-
-def _attribute_of_the_net(net):
-    net.requires_grad = False
-
-
-def _attribute_of_the_part(net, but):
-    net.requires_grad_(False)
-    for name in but:
-        net.get_submodule(name).requires_grad = True
-    return _learning(net)
 
 
 def _only_switched_off(net, but):
@@ -158,17 +153,14 @@ FREEZE = Exercise(
     cases=_cases,
     apply=_apply,
     mistakes=[
-        Mistake("nothing frozen", _parts(off=lambda net: None), "Nothing is frozen: every parameter still asks for a gradient. First switch all off: `net.requires_grad_(False)`."),
+        Mistake("nothing frozen", _parts(off=lambda net: None), "Nothing is frozen: every parameter still asks for a gradient. First switch all off: `net.requires_grad_(False)`. Without its last underscore the line only gives the net a new attribute."),
         Mistake("evaluation mode", _parts(off=lambda net: net.eval(), gives=lambda net: list(net.parameters())), "Everything still learns, and you return it all. `eval()` is another switch, for BatchNorm and dropout; it stops no learning. `net.requires_grad_(False)` does."),
         Mistake("under no_grad", _under_no_grad, "You return the right parameters, but the others still ask for gradients: `torch.no_grad()` lasts only as long as its block. Switch them off: `net.requires_grad_(False)`."),
-        Mistake("an attribute of the net", lambda net, but: [_attribute_of_the_net(net)] and [p for name in but for p in net.get_submodule(name).parameters()] + [] * len(but), "`net.requires_grad = False` only gives the net a new attribute. The method with the underscore tells every parameter."),
-        Mistake("all frozen", _parts(on=False), "Everything is frozen, the named parts too. Switch those on again: `net.get_submodule(name).requires_grad_(True)`."),
-        Mistake("an attribute of the part", _attribute_of_the_part, "`part.requires_grad = True` only gives the part a new attribute. `requires_grad_(True)`, with the underscore, tells its parameters."),
+        Mistake("all frozen", _parts(on=False), "Everything is frozen, the named parts too. Switch those on by the method with the underscore, `net.get_submodule(name).requires_grad_(True)`. No parameter is called `fc`, only `fc.weight` and `fc.bias`."),
         Mistake("the other way round", _by_name(lambda name, but: not _inside(name, but)), "You froze the named parts and let the rest learn. `but` names what stays free."),
         Mistake("only switched off", _only_switched_off, "What somebody froze before stays frozen, named or not. Switch the named parts on: `requires_grad_(True)`."),
         Mistake("a name inside a name", _by_name(lambda name, but: any(part in name for part in but)), "A name may be part of another: `fc` stands in `gate.fc`, too. Ask for the part itself: `net.get_submodule(name)`."),
         Mistake("beginning without the dot", _by_name(lambda name, but: name.startswith(tuple(but))), "`blocks.10` begins with `blocks.1`, too. Compare with the dot behind the name, or ask for the part: `net.get_submodule(name)`."),
-        Mistake("full names compared", _by_name(lambda name, but: name in but), "Parameters are called `fc.weight` and `fc.bias`: none is called `fc`. `net.get_submodule(name)` gives the part, with all its parameters."),
         Mistake("outermost word only", _by_name(lambda name, but: any(name.split(".")[0] == part.split(".")[0] for part in but)), "You compare only the word before the first dot, so `classifier.3` frees all of `classifier`. Use the whole name: `net.get_submodule(name)`."),
         Mistake("getattr", _by_getattr, "`getattr` does not follow dots, and a name such as `classifier.3` has one. `net.get_submodule(name)` does."),
         Mistake("outer parts only", _children, "`named_children` lists the outermost parts only, and `but` may name one that lies deeper. `net.get_submodule(name)` finds it."),
@@ -183,8 +175,9 @@ FREEZE = Exercise(
         Mistake("returns the network", _parts(gives=lambda net: net), "You return the network, which the caller has already. Return the list of the parameters that learn."),
         Mistake("returns names", _parts(gives=lambda net: [name for name, p in net.named_parameters() if p.requires_grad]), "You return names, and an optimizer moves tensors. Return the parameters themselves."),
         Mistake("returns pairs", _parts(gives=lambda net: [pair for pair in net.named_parameters() if pair[1].requires_grad]), "`named_parameters` gives pairs of name and parameter. Return the parameters alone: `net.parameters()`."),
-        Mistake("returns a filter", _parts(gives=lambda net: filter(lambda p: p.requires_grad, net.parameters())), "A `filter` can be gone through once and is empty afterwards. Return a list."),
+        Mistake("returns a filter", _parts(gives=lambda net: filter(lambda p: p.requires_grad, net.parameters())), "A filter or a generator can be gone through once and is empty afterwards. Return a list."),
     ],
+    equivalent={"net.get_submodule(name).requires_grad_()": "True is what the method does unless told otherwise"},
     hints=[
         "Switch everything off first, then the named parts on. Both are done by one method of a module, `requires_grad_`.",
         "The first line, and how to find a part by its name:\n"

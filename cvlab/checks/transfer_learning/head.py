@@ -16,6 +16,7 @@ class _Seen(NamedTuple):
     name_returned: str
     names_of_all_parameters: list
     shape_of_the_new_weight: tuple
+    out_features_of_the_head: int
     count_of_old_numbers_in_the_head: int
     numbers_of_the_rest: torch.Tensor
     answer: torch.Tensor
@@ -26,21 +27,24 @@ def _apply(function, kind, classes):
     """Return what the function returns, and what the net is afterwards; the new head gets fixed numbers first."""
     net, head = small_nets.make(kind), small_nets.HEADS[kind]
     old = dict(net.named_parameters())
-    name = function(net, classes)
+    given = function(net, classes)
+    if isinstance(given, nn.Module):
+        given = "the network itself" if given is net else "a layer itself"
     now = dict(net.named_parameters())
     new = [p for n, p in now.items() if n.startswith(head + ".")]
     rest = [p.detach().flatten() for n, p in now.items() if not n.startswith(head + ".")]
     weight = now.get(head + ".weight", torch.empty(0))
     kept = torch.isin(weight.detach(), old[head + ".weight"].detach()).sum().item()
+    outputs = getattr(dict(net.named_modules()).get(head), "out_features", 0)
     small_nets.fill(new)
     with torch.no_grad():
         answer = net.eval()(torch.arange(96.0).reshape(2, 3, 4, 4).cos())
     learning = sum(p.requires_grad for p in net.parameters())
-    return _Seen(name, list(now), tuple(weight.shape), kept, torch.cat(rest), answer, learning)
+    return _Seen(given, list(now), tuple(weight.shape), outputs, kept, torch.cat(rest), answer, learning)
 
 
 def _cases() -> list[Case]:
-    plans = [("resnet", 3), ("efficientnet", 2), ("vgg", 3), ("convnext", 4), ("resnet", 9)]
+    plans = [("resnet", 3), ("efficientnet", 2), ("vgg", 3), ("convnext", 4), ("regnet", 2), ("resnet", 9)]
     text = "replace_head(net like a {}, {})"
     return [Case(kind, classes).shown_as(text.format(kind, classes)) for kind, classes in plans]
 
@@ -156,6 +160,9 @@ REPLACE_HEAD = Exercise(
         Mistake("last word of the name", _answer(gives=lambda net, name: name.rpartition(".")[2]), "You return only the last word of the name. The whole one is needed to find the part again: `classifier.3`, not `3`."),
         Mistake("name of the outer part", _answer(gives=lambda net, name: name.partition(".")[0]), "You return the name of the part around the head. Return the head's own, dots and all: `classifier.3`."),
     ],
+    equivalent={
+        "linear = [name for name, part in list(parts)[1:] if isinstance(part, nn.Linear)]": "the first part is the network itself, which is no linear layer",
+    },
     hints=[
         "Three steps: find the last linear layer, make one of the same width, put it in its place.",
         "The names of all linear layers, in their order:\n"

@@ -8,7 +8,13 @@ from torch import nn
 
 __all__ = ["HEADS", "fill", "make"]
 
-HEADS = {"resnet": "fc", "efficientnet": "classifier", "convnext": "head.fc", "vgg": "classifier.3"}
+HEADS = {
+    "resnet": "fc",
+    "efficientnet": "classifier",
+    "convnext": "head.fc",
+    "regnet": "head.fc",
+    "vgg": "classifier.3",
+}
 
 
 def make(kind: str) -> nn.Sequential:
@@ -19,9 +25,10 @@ def make(kind: str) -> nn.Sequential:
         ['features', 'avgpool', 'flatten', 'classifier']
     """
     named = {
-        "resnet": {"conv1": _conv(2), "bn1": nn.BatchNorm2d(2), "layer1": _conv(4, 2), **_pooled(), "fc": nn.Linear(4, 7)},
+        "resnet": {"conv1": _conv(2), "bn1": nn.BatchNorm2d(2), "layer1": _conv(4, 2), "gate": _Gate(4), **_pooled(), "fc": nn.Linear(4, 7)},
         "efficientnet": {"conv_stem": _conv(3), "blocks": _blocks(3, 12), **_pooled(), "classifier": nn.Linear(3, 7)},
         "convnext": {"stem": _conv(2), "gate": _Gate(2), **_pooled(), "head": _named(norm=nn.LayerNorm(2), fc=nn.Linear(2, 7))},
+        "regnet": {"stem": _conv(2), "head": _named(global_pool=nn.Sequential(*_pooled().values()), fc=nn.Linear(2, 7), flatten=nn.Identity())},
         "vgg": {"features": _conv(2), **_pooled(), "classifier": nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Dropout(), nn.Linear(5, 7))},
     }  # fmt: skip
     net = _named(**named[kind]).eval()

@@ -35,6 +35,10 @@ RATES = {  # of the body and of the head
     "all": ((3e-4, 3e-3), (1e-3, 1e-2), (3e-3, 3e-2)),
     "from scratch": ((1e-3, 1e-3), (3e-3, 3e-3), (1e-2, 1e-2)),
 }
+LONGER = {  # times the seconds, with the most pictures; one seed
+    "two": {"all": 4},
+    "ten": {"last block": 4, "all": 4, "from scratch": 8},
+}
 HEAD_RATES = (1e-3, 3e-3, 1e-2)
 FROZEN = {"frozen": "head", "frozen, three stages": "blocks"}
 
@@ -73,7 +77,7 @@ def trained(task, way, k, seed, *, rates, steps, bn=None, judge=judges) -> dict:
     seconds = time.process_time() - begin
     net.eval()
     scores = {name: right(features(net, them.images), them.labels) for name, them in judge(task).items()}
-    few = [round(float(np.mean(part)), 4) for part in np.array_split(losses, 10)]
+    few = [round(float(np.mean(part)), 4) for part in np.array_split(losses, min(10, steps))]
     return {"seconds": round(seconds, 1), **scores, "losses": few}
 
 
@@ -120,7 +124,7 @@ class Kept:
         line = key | work()
         self.done.append(line)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write("\n" + json.dumps(line))  # behind what a kill cut short
         print(line, flush=True)
         return line
 
@@ -166,15 +170,37 @@ def runs_of(kept: Kept, task: str, chosen: dict) -> list[dict]:
             for way, kind in FROZEN.items():
                 key = {"task": task, "way": way, "k": k, "seed": seed}
                 rate = chosen[way]["best"]["rates"]
-                runs.append(
-                    kept.run(key, lambda a=(task, kind, k, seed), rate=rate: frozen(*a, rate=rate))
-                )
+                runs.append(kept.run(key, lambda a=(task, kind, k, seed), rate=rate: frozen(*a, rate=rate)))
             for way in RATES:
                 key = {"task": task, "way": way, "k": k, "seed": seed, "steps": steps_of(task, way)}
                 best = chosen[way]["best"]
                 options = {"rates": best["rates"], "steps": key["steps"], "bn": best["bn"]}
                 runs.append(kept.run(key, lambda a=(task, way, k, seed), o=options: trained(*a, **o)))
     return runs
+
+
+def longer(kept: Kept, task: str, chosen: dict) -> list[dict]:
+    """Return what more seconds buy with the most pictures."""
+    runs, k, seed = [], max(COUNTS[task]), SEEDS[0]
+    for way, times in LONGER[task].items():
+        best, steps = chosen[way]["best"], times * steps_of(task, way)
+        key = {"task": task, "way": way, "k": k, "seed": seed, "steps": steps}
+        options = {"rates": best["rates"], "steps": steps, "bn": best["bn"]}
+        runs.append(kept.run(key, lambda a=(task, way, k, seed), o=options: trained(*a, **o)))
+    return runs
+
+
+def gentler(kept: Kept) -> list[dict]:
+    """Return two classes with the most pictures and all layers, in the same seconds, at the lowest rates of the grid."""
+    k, steps, rates = max(COUNTS["two"]), steps_of("two", "all"), RATES["all"][0]
+    options = {"rates": rates, "steps": steps}
+    return [
+        kept.run(
+            {"gentler": "two", "seed": seed, **options},
+            lambda seed=seed: trained("two", "all", k, seed, **options),
+        )
+        for seed in SEEDS
+    ]
 
 
 def main() -> None:
@@ -191,6 +217,8 @@ def main() -> None:
         "cost": COST,
         "chosen": chosen,
         "runs": [run for task in TASKS for run in runs_of(kept, task, chosen)],
+        "longer": [run for task in LONGER for run in longer(kept, task, chosen)],
+        "gentler": gentler(kept),
     }
     write_whole(FOLDER / "training" / "transfer.json", (json.dumps(record, indent=1) + "\n").encode())
 

@@ -67,3 +67,6 @@ def test_the_notebooks_that_changed_last_are_found(monkeypatch, tmp_path):
     assert last_changed(paths[1:3], 1) == ["3.ipynb"], "equal times: the higher number"
     (tmp_path / "2.ipynb").write_text("second")
     assert last_changed(paths, 2) == ["1.ipynb", "2.ipynb"], "what is not committed is the newest"
+    (tmp_path / "map").mkdir()
+    (tmp_path / "map" / "new.py").touch()
+    assert last_changed(["map", "3.ipynb", "4.ipynb"], 1) == ["map"], "a folder by what is in it"

@@ -68,6 +68,15 @@ REGISTRY = {
         url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
         folder="datasets",
     ),
+    "resnet18": Source(
+        file="resnet18-f37072fd.pth",  # torch.hub's custom: the name carries the sum's first eight digits
+        sha256="f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+        size=46_830_571,
+        licence="BSD-3-Clause",
+        card="torchvision's ResNet-18 (11.7 million parameters), trained on ImageNet-1k: `IMAGENET1K_V1`. Input: 224x224 RGB, "
+        "ImageNet's mean and spread. Output: 1000 ImageNet classes.",
+        url="https://download.pytorch.org/models/resnet18-f37072fd.pth",
+    ),
 }
 
 

@@ -44,7 +44,7 @@ def prepare(images: np.ndarray) -> torch.Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # inference tensors could not be trained on
 def features(net, images: np.ndarray, batch: int = 50) -> torch.Tensor:
     """Return what `net` says of pictures, batch by batch, so that little memory is needed.
 

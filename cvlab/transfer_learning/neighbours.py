@@ -64,8 +64,8 @@ def knn_predict(
 
     Source: Fix and Hodges, Discriminatory Analysis, 1951; Cover and Hart, Nearest Neighbor Pattern Classification, 1967.
     """
-    stored = F.normalize(features, dim=1)
-    cosines = F.normalize(queries, dim=1) @ stored.T  # (M, N)
+    stored = torch.nn.functional.normalize(features, dim=1)
+    cosines = torch.nn.functional.normalize(queries, dim=1) @ stored.T  # (M, N)
     nearest = cosines.argsort(dim=1, descending=True, stable=True)
     votes = labels[nearest[:, :k]]  # (M, k), the nearest first
     same = votes[:, :, None] == votes[:, None, :]  # (M, k, k)

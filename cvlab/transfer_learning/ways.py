@@ -25,7 +25,7 @@ def start(way: str, classes: int, seed: int = 0) -> tuple[nn.Module, list[nn.Mod
     Example:
         >>> net, parts = start("last block", 10)
         >>> sum(p.numel() for part in parts for p in part.parameters())
-        1142650
+        1030410
     """
     import timm
 
@@ -58,7 +58,7 @@ def vary(x: torch.Tensor, rng: torch.Generator, reach: int = 8) -> torch.Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def fine_tune(net, parts, images: np.ndarray, labels, *, rates, steps: int, seed: int = 0) -> list[float]:
+def fine_tune(net, parts, images, labels, *, rates, steps, seed=0) -> list[float]:
     """Train `parts` of `net` with AdamW and one cycle, 16 varied pictures a step.
 
     BatchNorm stays as the caller left it, `net.train()` or `net.eval()`.
@@ -74,17 +74,24 @@ def fine_tune(net, parts, images: np.ndarray, labels, *, rates, steps: int, seed
 
     Returns:
         The training loss of each step.
+
+    Example:
+        >>> net, parts = start("last block", 10)
+        >>> len(fine_tune(net, parts, np.zeros((2, 32, 32, 3), np.uint8), [0, 1], rates=(1e-3, 1e-2), steps=3))
+        3
     """
-    x, y, rng = prepare(images), torch.as_tensor(labels), torch.Generator().manual_seed(seed)
+    x, y = prepare(images), torch.as_tensor(labels)
+    rng = torch.Generator().manual_seed(seed)
     net.requires_grad_(False)
-    head = list(parts[-1].requires_grad_(True).parameters())
-    body = [p for part in parts[:-1] for p in part.requires_grad_(True).parameters()]
-    body = [p for p in body if all(p is not q for q in head)]
-    optimizer = torch.optim.AdamW([{"params": body}, {"params": head}])
+    for part in parts:
+        part.requires_grad_(True)
+    head = set(parts[-1].parameters())
+    body = [p for p in net.parameters() if p.requires_grad and p not in head]
+    optimizer = torch.optim.AdamW([{"params": body}, {"params": [*head]}])
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, steps)
-    rounds = [torch.randperm(len(x), generator=rng) for _ in range(16 * steps // len(x) + 1)]
+    epochs = [torch.randperm(len(x), generator=rng) for _ in range(16 * steps // len(x) + 1)]
     losses = []
-    for rows in torch.cat(rounds)[: 16 * steps].split(16):
+    for rows in torch.cat(epochs)[: 16 * steps].split(16):
         loss = F.cross_entropy(net(vary(x[rows], rng)), y[rows])
         optimizer.zero_grad()
         loss.backward()

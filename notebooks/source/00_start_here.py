@@ -317,7 +317,7 @@ for module in ("cv2", "PIL", "skimage", "logging"):
 # | **01** Images and preprocessing | What is a picture to a program, and why do two libraries disagree about the same file? | 136 |
 # | **02** Convolutions | How can nine numbers find an edge anywhere in a picture? | 182 |
 # | **03** Training a CNN | Can a network find those nine numbers by itself, and what does it still not understand? | 193 |
-# | 04 Transfer learning | How do you train a good model with eight pictures a class? | *in preparation* |
+# | **04** Transfer learning | How do you train a good model with eight pictures a class? | 192 |
 # | 05 Segmentation | How does a network that shrinks pictures answer for every pixel? | *in preparation* |
 # | 06 Detection | How can a network answer with a list whose length it does not know? | *in preparation* |
 # | **07** mAP | Detector A or detector B? | 140 |

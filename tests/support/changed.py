@@ -24,16 +24,16 @@ def git(*words: str) -> list[str]:
 
 
 def last_changed(paths: list[str], count: int) -> list[str]:
-    """Return the `count` files that changed last: by their last commit, not committed ones as the newest.
+    """Return the `count` files or folders that changed last: by their last commit, not committed ones as the newest.
 
     Equal times, and no git at all, leave it to the names: the last of them.
     """
     pending = {line[3:] for line in git("status", "--porcelain", "--untracked-files=all")}
 
     def when(path: str) -> float:
-        return (
-            math.inf if path in pending else int((git("log", "-1", "--format=%ct", "--", path) or ["0"])[0])
-        )
+        if any(f"{file}/".startswith(f"{path}/") for file in pending):
+            return math.inf
+        return int((git("log", "-1", "--format=%ct", "--", path) or ["0"])[0])
 
     return sorted(paths, key=lambda path: (when(path), path))[-count:]
 

@@ -100,7 +100,10 @@ def test_the_record_holds_what_the_lesson_says():
             assert [len(record["neighbours"][way][split][n]) for n in ("32", "64", "128")] == [3, 3, 3]
     gap = {
         (size, n, scaling): np.mean(
-            [np.subtract(levels["head"][split], levels["block 6"][split]) for split in ("seen", "val", "test")]
+            [
+                np.subtract(levels["head"][split], levels["block 6"][split])
+                for split in ("seen", "val", "test")
+            ]
         )
         for size, by_shots in record["levels"].items()
         for n, by_scaling in by_shots.items()

@@ -1,7 +1,6 @@
 """The exercises of lesson 04, in the order of the notebook."""
 
 from cvlab.checks.transfer_learning.adam import ADAM_STEP
-from cvlab.checks.transfer_learning.example import EXAMPLE
 from cvlab.checks.transfer_learning.freezing import FREEZE
 from cvlab.checks.transfer_learning.head import REPLACE_HEAD
 from cvlab.checks.transfer_learning.knn import KNN_PREDICT
@@ -14,7 +13,6 @@ __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 TITLE = "Transfer learning"
 QUESTION = "Your own eight pictures a class: which would you take, and from which level would you learn?"
 EXERCISES = [
-    EXAMPLE,
     RENAME_KEYS,
     KNN_PREDICT,
     REPLACE_HEAD,

@@ -14,7 +14,7 @@ __all__ = ["KNN_PREDICT"]
 def _case(features, labels, queries, k) -> Case:
     text = f"knn_predict(torch.tensor({features}), torch.tensor({labels}), torch.tensor({queries}), k={k})"
     features, queries = (torch.tensor(rows, dtype=torch.float32) for rows in (features, queries))
-    return Case(features, torch.tensor(labels), queries, k=k).shown_as(text)
+    return Case(features=features, labels=torch.tensor(labels), queries=queries, k=k).shown_as(text)
 
 
 def _cases() -> list[Case]:
@@ -113,8 +113,8 @@ KNN_PREDICT = Exercise(
     other=_other,
     cases=_cases,
     equivalent={
-        "stored = F.normalize(features)": "`dim=1` is what `F.normalize` does without being told",
-        "cosines = F.normalize(queries) @ stored.T": "`dim=1` is what `F.normalize` does without being told",
+        "stored = torch.nn.functional.normalize(features)": "`dim=1` is what `F.normalize` does without being told",
+        "cosines = torch.nn.functional.normalize(queries) @ stored.T": "`dim=1` is what `F.normalize` does without being told",
         "cosines = queries @ stored.T": "a query's length changes all its products alike, and no order",
         "nearest = cosines.argsort(descending=True, stable=True)": "the last of two axes is axis 1",
         "nearest = cosines.argsort(dim=1, descending=True)": "no two cosines are equal",

@@ -149,7 +149,7 @@ REPLACE_HEAD = Exercise(
         Mistake("a layer on top", _answer(new=lambda old, classes: nn.Sequential(old, nn.Linear(old.out_features, classes))), "The old head is still there, with a new layer behind it. Replace it: the new one sees the features themselves."),
         Mistake("input and output exchanged", _answer(new=lambda old, classes: nn.Linear(classes, old.in_features)), "`nn.Linear` takes the number of inputs first: `nn.Linear(old.in_features, classes)`."),
         Mistake("as wide as the old answer", _answer(new=lambda old, classes: nn.Linear(old.out_features, classes)), "The new layer expects as many numbers as the old head gave. It stands in its place, so it gets what that got: `old.in_features`."),
-        Mistake("width written down", _answer(new=lambda old, classes: nn.Linear(512, classes)), "512 is the width of one network. Ask the old head for its own: `old.in_features`."),
+        Mistake("width written down", _answer(new=lambda old, classes: nn.Linear(512, classes)), "The width that you wrote down is that of one network. Ask the old head for its own: `old.in_features`."),
         Mistake("softmax behind", _answer(new=lambda old, classes: nn.Sequential(nn.Linear(old.in_features, classes), nn.Softmax(dim=1))), "There is a softmax in the head. The loss takes it itself: a head gives logits, so a bare `nn.Linear`."),
         Mistake("old rows kept", _answer(new=_old_rows), "You copied rows of the old head: they belong to other classes. The new head begins at random, as `nn.Linear` makes it."),
         Mistake("no bias", _answer(new=lambda old, classes: nn.Linear(old.in_features, classes, bias=False)), "The new head lacks its bias, one number a class. `nn.Linear` has one unless told otherwise."),

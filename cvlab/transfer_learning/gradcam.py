@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from cvlab import _validate
+from cvlab.transfer_learning.linear import linear_probe
 
 __all__ = ["energy_inside", "grad_cam", "occlusion", "pointing_game", "ten_class_net"]
 
@@ -24,18 +25,13 @@ def ten_class_net(train):
 
     Source: Kornblith, Shlens and Le, Do Better ImageNet Models Transfer Better?, CVPR 2019.
     """
-    from sklearn.linear_model import LogisticRegression
-
     from cvlab.store import weights
     from cvlab.transfer_learning.backbone import features
 
     net = weights.efficientnet_lite0(0)  # no head: (N, 1280) pooled features
     net.to(memory_format=torch.channels_last)
-    inputs = features(net, train.images).numpy()
-    probe = LogisticRegression(C=0.01, max_iter=1000).fit(inputs, train.labels)
-    net.reset_classifier(len(train.classes))
-    net.classifier.weight.data = torch.tensor(probe.coef_).float()
-    net.classifier.bias.data = torch.tensor(probe.intercept_).float()
+    inputs, labels = features(net, train.images), torch.from_numpy(train.labels)
+    net.classifier = linear_probe(inputs, labels, C=0.01)
     return net.requires_grad_(False)
 
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from cvlab import settings
 from cvlab._validate import arguments, positive_int
+from cvlab.transfer_learning.linear import linear_probe
 
 __all__ = ["few", "knn_curve", "knn_predict", "probe", "record"]
 
@@ -78,7 +79,7 @@ def probe(features: torch.Tensor, labels: torch.Tensor, queries: torch.Tensor, C
 
     Args:
         features, labels, queries: as for `knn_predict`.
-        C: how little the weights are held back, scikit-learn's name.
+        C: as for `linear_probe`.
 
     Returns:
         (M,) int64 classes.
@@ -91,12 +92,11 @@ def probe(features: torch.Tensor, labels: torch.Tensor, queries: torch.Tensor, C
         >>> probe(stored, torch.tensor([7, 4, 4]), torch.tensor([[5.0, 0.1]]), C=100)
         tensor([7])
     """
-    from sklearn.linear_model import LogisticRegression
-
-    if len(labels.unique()) < 2:
-        raise ValueError(f"labels must hold at least two classes; got only {labels.unique().tolist()}")
-    fitted = LogisticRegression(C=C, max_iter=200).fit(F.normalize(features, dim=1), labels)
-    return torch.from_numpy(fitted.predict(F.normalize(queries, dim=1)))
+    names, places = labels.unique(return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(f"labels must hold at least two classes; got only {names.tolist()}")
+    fitted = linear_probe(F.normalize(features, dim=1), places, C)
+    return names[fitted(F.normalize(queries, dim=1)).argmax(dim=1)]
 
 
 def few(labels: torch.Tensor, n: int, seed: int = 0) -> torch.Tensor:

@@ -52,9 +52,7 @@ def vary(x: torch.Tensor, rng: torch.Generator, reach: int = 8) -> torch.Tensor:
     x = torch.where(flip[:, None, None, None], x.flip(3), x)
     wide = F.pad(x, [reach] * 4, mode="reflect")
     places = torch.randint(2 * reach + 1, (len(x), 2), generator=rng).tolist()
-    x = torch.stack(
-        [one[:, r : r + height, c : c + width] for one, (r, c) in zip(wide, places, strict=True)]
-    )
+    x = torch.stack([one[:, r : r + height, c : c + width] for one, (r, c) in zip(wide, places, strict=True)])
     return x.contiguous(memory_format=torch.channels_last)
 
 

@@ -1912,6 +1912,7 @@ def judge(net):
     right = (out.argmax(dim=1) == y_val).float().mean()
     return F.cross_entropy(out, y_val).item(), right.item()
 
+# %%
 def fit(net, groups, epochs, seed=0):
     """Return losses and accuracy by epoch; and the best, kept."""
     optimizer = torch.optim.AdamW(groups)
@@ -2536,6 +2537,8 @@ COLORS = [(230, 40, 30), (240, 170, 20), (30, 190, 90)]
 ARROW = np.array([[0, -22], [16, -3], [6, -3], [6, 22],
                   [-6, 22], [-6, -3], [-16, -3]])
 
+# %% tags=["fold"]
+# And a function that paints n of either
 def signs(n, kind, rng):
     """Return n pictures (n, 96, 96, 3) uint8 and labels (n,)."""
     labels = np.arange(n) % (3 if kind == "lamp" else 2)

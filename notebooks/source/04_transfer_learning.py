@@ -137,7 +137,7 @@ draw.table(
 
 # %% [markdown]
 # A multiply-add has no fixed price: read the last column. The depthwise layer does few, and gets the fewest done in a millisecond. Is it multiplying
-# that takes its time? Then a kernel of 7 x 7 must take 49 / 9 = 5.4 times as long as one of 3 x 3, since it reads and writes the same maps.
+# that takes its time? Then a kernel of 7 x 7 on the same maps must take 49 / 9 = 5.4 times as long as one of 3 x 3.
 
 # %% tags=["nbval-ignore-output"]
 sizes = (3, 5, 7)
@@ -398,7 +398,7 @@ for ax, picture, title in zip(axes, pictures, titles, strict=True):
     show(picture, title=title, ax=ax)
 
 # %% [markdown]
-# `center` cuts off the rear wheel and part of the front one, `squash` keeps all and makes the motorcycle narrow. Neither is wrong: each is what those weights have learnt from. In
+# `center` cuts off the tail light and about half of the front wheel, `squash` keeps all and makes the motorcycle narrow. Neither is wrong: each is what those weights have learnt from. In
 # your own code, ask `create_transform(**resolve_data_config({}, model=model))`, and no number is typed twice.
 
 # %% [markdown]
@@ -592,7 +592,7 @@ assert results[1]["same answer"] == 0 and 0.0005 < results[1]["chance of that an
 assert results[2]["same answer"] < 3
 
 # %% [markdown]
-# One in a thousand: a guess among 1000 classes. So after loading, look at what is missing, and *ask the network about a picture whose answer you know*.
+# The random head gives the answer one chance in a thousand, a guess among 1000 classes; two exchanged tensors give it even less. So after loading, look at what is missing, and *ask the network about a picture whose answer you know*.
 #
 # ### Saved and loaded again
 #
@@ -681,7 +681,7 @@ CLASSES, data = ten_classes()["train"].classes, ten_classes()
 # ## 4 · What each level sees *(18 min)*
 #
 # The network ends in 1000 words. But on its way it makes nine descriptions of a picture, one after the stem, one after each of the seven
-# blocks, one at the head. What is in them, and which is the one to borrow?
+# stages (from here on `block 0` to `block 6`), one at the head. What is in them, and which is the one to borrow?
 #
 # timm has a switch for it, `features_only`: the classifier goes, and the maps of chosen levels come out.
 
@@ -786,7 +786,7 @@ draw.describe(axes[0, 0], "Three faces and five levels of each in "
 del tapped, maps, by_hand, named, columns
 
 # %% [markdown]
-# The early levels keep outlines. At block 4 the eyes are blue, the cat's in the photo and the drawn ones. At block 6 each picture has colours of its own.
+# The early levels keep outlines. At block 4 the eyes are blue, the cat's in the photo and the drawn ones; so is the drawn dog's nose, dark and round like an eye. At block 6 each picture has colours of its own.
 #
 # Do these colours *mean* eyes? Ask the network: which patch elsewhere is most like this one? The **cosine** of two patches' vectors says how alike
 # they are: 1 is the same direction, 0 is nothing in common.
@@ -803,7 +803,7 @@ eyes = {level: LevelExplorer(level=level, row=5, col=5).values["eyes"] for level
 assert all(eyes["block 4"]) and sum(eyes["stem"]) <= 1 and sum(eyes["head"]) <= 1 and sum(eyes["block 6"]) <= 2
 
 # %% [markdown]
-# ImageNet has no class *eye*, and hardly a drawing. The knowledge came as a by-product, and it sits in the middle of the network, not at its end.
+# ImageNet has no class *eye*, and hardly a drawing. The knowledge came as a by-product, and it sits in blocks 4 and 5, not at the end of the network.
 #
 # ### Which level knows the class?
 #
@@ -922,12 +922,12 @@ assert size_gaps[0] < -1.5 < size_gaps[1] < 0 < 1 < size_gaps[2]
 assert min(gaps[cases[4]]) > 2 and max(map(abs, gaps[cases[3]])) < 2 and max(gaps[cases[5]]) < -9
 
 # %% [markdown]
-# **The size is a cause.** With 32 pictures a class, the head is 2 points behind on average; behind by 1 when the very same pictures are enlarged; and 2 ahead when they are drawn at 224, with the detail that goes with it. With one picture a class it then leads in all styles.
-# So "too special" was not it: the last levels want pictures of the size they learnt with.
+# **The size is a cause.** With 32 pictures a class, the head is 2 points behind on average; behind by 1 when the very same pictures are enlarged; and 2 ahead when they are drawn at 224, with the detail that goes with it. With one picture a class both levels lose by the larger size, and the head loses less.
+# So "too special" does not explain it; the size of the pictures is part of it.
 #
 # *What* in a small picture they miss stays open here: 4 x 4 places in place of 7 x 7? Things half as large? Detail?
 #
-# **Trap: standardised features.** In the record, with one picture a class, they cost the head nearly half of its right answers. A spread measured on ten pictures can be tiny, and whatever is divided by it grows huge. Is that why? **Predict** which of these ways mends it.
+# **Trap: standardised features.** In the record, three draws of one picture a class, they cost the head nearly half of its right answers; in eight other draws, next, a quarter. A spread measured on ten pictures can be tiny, and whatever is divided by it grows huge. Is that why? **Predict** which of these ways mends it.
 
 # %%
 def ways(level, turn):
@@ -1034,7 +1034,7 @@ def knn_predict(features, labels, queries, k=5):
 check(knn_predict)
 
 # %% [markdown]
-# The lesson goes on with the package's copy, and with `block 6`, the best level for these pictures. scikit-learn's `KNeighborsClassifier` gives a tie to the
+# The lesson goes on with the package's copy, and with `block 6`, best on *seen* and *val* in section 4; *test* must choose nothing. scikit-learn's `KNeighborsClassifier` gives a tie to the
 # class with the smaller number, which is what `argmax` over counted votes does. So **predict**: with one vote, with three and with five, do the two ever differ?
 
 # %%
@@ -1059,7 +1059,7 @@ assert all(row["without a tie"] == 0 for row in rows) and rows[0]["ties"] == 0
 assert rows[1]["we differ"] > 0 and min(row["right"] for row in rows) > 0.4
 
 # %% [markdown]
-# They differ at ties and nowhere else. **Trap: two libraries, two rules for ties.** The number of the class is no reason at all; the nearest picture is one.
+# They differ at ties and nowhere else. **Trap: two rules for ties.** The number of the class is no reason at all; the nearest picture is one.
 #
 # What no other classifier of this course offers: it can *show* why. Each answer is five pictures.
 
@@ -1162,8 +1162,8 @@ assert mean("probe", "seen", 4) > mean("k-NN", "seen", 4) + 0.05
 assert mean("probe", "test", 128) < mean("k-NN", "test", 128) + 0.03
 
 # %% [markdown]
-# With **one** picture a class nobody leads: the probe has nothing more to go by than the neighbours have. In the styles it knows the probe leads clearly from four pictures on, in the unseen style from eight, by less, and hardly with 128. It learns which of the 320 numbers to trust;
-# for the neighbours all count alike. So neighbours never win here on accuracy. (They did against the *standardised* probe of section 4's trap: there the probe lost, by its scaling.)
+# With **one** picture a class nobody leads: the probe has nothing more to go by than the neighbours have. In the styles it knows the probe leads clearly from four pictures on, in the unseen style from sixteen, by less, and hardly with 128. It learns which of the 320 numbers to trust;
+# for the neighbours all count alike. So neighbours never win clearly here: their one lead, with two pictures in the unseen style, is a single point.
 #
 # What they have instead: a new class costs one stored picture and no training, a wrong label is seen at once, and each answer shows its reasons.
 
@@ -1173,8 +1173,7 @@ assert mean("probe", "test", 128) < mean("k-NN", "test", 128) + 0.03
 # %% [markdown]
 # ## 6 · A new head *(20 min)*
 #
-# ImageNet's thousand answers are of no use for ten classes of your own. Take off the last layer, the **head**, and put on a new one. But where is
-# it? Every family of networks calls it something else.
+# ImageNet's thousand answers are of no use for ten classes of your own. Take off the last layer, here called the **head**, and put on a new one. (Section 4's level `head`, the 1280 maps in front of it, stays.) But where is it? Every family of networks calls it something else.
 
 # %%
 import timm
@@ -1328,7 +1327,7 @@ assert (none == 0).all() and zero[0] == 0 and (zero[1:] > 1e-5).all() and (stale
 #
 # ### Features stand still
 #
-# If all but the head is frozen, a picture's features never change. So compute them once and train the head on them alone:
+# If all but the head is frozen, and the network is in evaluation mode, a picture's features never change. So compute them once and train the head on them alone:
 
 # %% tags=["core"]
 def train_head(head, x, labels, epochs=30, lr=0.003):
@@ -1416,7 +1415,7 @@ assert drifted["right"] < kept["right"] - 0.1
 # from ImageNet's photos towards your pictures. So the features changed, and the head, trained on the old ones, no longer fits. `training_mode` keeps them still: call
 # it at the start of each epoch, where you called `net.train()`.
 #
-# Is the drift itself bad? Not if what follows learns along with it: then the new statistics may even suit your pictures better. Bad is to have it unknowingly.
+# Layers that learn along with it can make up for some of the drift; section 8 measures what it costs there. Worst is to have it unknowingly.
 
 # %% tags=["again", "fold"]
 # The imports of this sitting
@@ -2006,7 +2005,7 @@ assert by_link == last and abs(by_copy - val_loss[best]) < 1e-5 and by_copy < la
 # `state_dict()` gives references to the weights, and the optimizer changes these in place: "the best" followed to the end. A `deepcopy` stays.
 #
 # And why does the loss rise while the accuracy hardly moves? The last column: by the end the net is surer where it is *wrong*, and cross-entropy makes it pay for that.
-# So stop by the loss, not by the accuracy.
+# So the loss says when sureness turns false: stop by it where the probabilities count. If only right and wrong count, look at the accuracy too.
 #
 # ### Rates by depth
 #
@@ -3385,9 +3384,10 @@ assert [cfg.crop_pct for cfg in known.values()] == [0.95, 1.0]
 #
 # - A depthwise-separable layer costs `1 / channels_out + 1 / 9` of a full 3 x 3 one in multiply-adds. Milliseconds must be measured.
 # - The recipe belongs to the weights, not to the network. After loading, ask about a picture whose answer you know.
-# - The last level need not be the one to borrow from: probe them all. k-NN needs no training at all.
+# - The last level need not be the one to borrow from: probe the last three. k-NN needs no training at all.
 # - "Frozen" means three things: no gradient, nothing left in the optimizer, BatchNorm in `eval()`.
-# - With 1 or 2 pictures a class take the frozen net; from 8 on, tuning all of it gently pays, most in a style it never saw. From scratch never did.
+# - With 1 or 2 pictures a class take the frozen net. At 8, tuning all of it gently wins; with 32 and more it still does in a style it never saw. From
+#   scratch never did.
 #
 # **In the library.** The pipeline is `timm.data.create_transform`, a new head `reset_classifier`, the steps `torch.optim.AdamW` and `OneCycleLR`, the mixing
 # `torchvision.transforms.v2.MixUp` and `CutMix`, the neighbours scikit-learn's `KNeighborsClassifier`.
@@ -3402,7 +3402,31 @@ assert [cfg.crop_pct for cfg in known.values()] == [0.95, 1.0]
 # [MobileNetV2: Inverted Residuals and Linear Bottlenecks](https://arxiv.org/abs/1801.04381), 2018 · Howard and others,
 # [MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications](https://arxiv.org/abs/1704.04861), 2017 · Tu and others,
 # [MaxViT: Multi-Axis Vision Transformer](https://arxiv.org/abs/2204.01697), 2022 · Wightman, [PyTorch Image Models](https://huggingface.co/docs/timm), 2019 ·
-# PyTorch, [torch.load](https://docs.pytorch.org/docs/stable/generated/torch.load.html).
+# PyTorch, [torch.load](https://docs.pytorch.org/docs/stable/generated/torch.load.html) ·
+# He, Zhang, Ren, Sun, [Deep Residual Learning for Image Recognition](https://arxiv.org/abs/1512.03385), 2015.
+
+# %% [markdown]
+# **Sources: transfer and training.** Yosinski, Clune, Bengio, Lipson,
+# [How Transferable Are Features in Deep Neural Networks?](https://arxiv.org/abs/1411.1792), 2014 · Alain, Bengio,
+# [Understanding Intermediate Layers Using Linear Classifier Probes](https://arxiv.org/abs/1610.01644), 2016 · Touvron, Vedaldi, Douze, Jégou,
+# [Fixing the Train-Test Resolution Discrepancy](https://arxiv.org/abs/1906.06423), 2019 · Kornblith, Shlens, Le,
+# [Do Better ImageNet Models Transfer Better?](https://arxiv.org/abs/1805.08974), 2019 · Kingma, Ba,
+# [Adam: A Method for Stochastic Optimization](https://arxiv.org/abs/1412.6980), 2015 · Loshchilov, Hutter,
+# [Decoupled Weight Decay Regularization](https://arxiv.org/abs/1711.05101), 2019, and
+# [SGDR: Stochastic Gradient Descent with Warm Restarts](https://arxiv.org/abs/1608.03983), 2017 · Smith, Topin,
+# [Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates](https://arxiv.org/abs/1708.07120), 2017 · Goyal and others,
+# [Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour](https://arxiv.org/abs/1706.02677), 2017.
+
+# %% [markdown]
+# **Sources: pictures and maps.** Zhang, Cisse, Dauphin, Lopez-Paz,
+# [mixup: Beyond Empirical Risk Minimization](https://arxiv.org/abs/1710.09412), 2018 · Yun, Han, Oh, Chun, Choe, Yoo,
+# [CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features](https://arxiv.org/abs/1905.04899), 2019 · Selvaraju and others,
+# [Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization](https://arxiv.org/abs/1610.02391), 2017 · Zhou and others,
+# [Learning Deep Features for Discriminative Localization](https://arxiv.org/abs/1512.04150), 2016 · Zeiler, Fergus,
+# [Visualizing and Understanding Convolutional Networks](https://arxiv.org/abs/1311.2901), 2014 · Adebayo and others,
+# [Sanity Checks for Saliency Maps](https://arxiv.org/abs/1810.03292), 2018 · Geirhos and others,
+# [ImageNet-trained CNNs are Biased towards Texture](https://arxiv.org/abs/1811.12231), 2019 · Chilamkurthy,
+# [Transfer Learning for Computer Vision Tutorial](https://docs.pytorch.org/tutorials/beginner/transfer_learning_tutorial.html).
 #
 # **In one line:** with eight pictures a class, start from what a million photos taught, and tune all of it gently; with one or two, only a new head.
 

@@ -925,7 +925,7 @@ assert min(gaps[cases[4]]) > 2 and max(map(abs, gaps[cases[3]])) < 2 and max(gap
 # **The size is a cause.** With 32 pictures a class, the head is 2 points behind on average; behind by 1 when the very same pictures are enlarged; and 2 ahead when they are drawn at 224, with the detail that goes with it. With one picture a class both levels lose by the larger size, and the head loses less.
 # So "too special" does not explain it; the size of the pictures is part of it.
 #
-# *What* in a small picture they miss stays open here: 4 x 4 places in place of 7 x 7? Things half as large? Detail?
+# *What* a small picture lacks stays open: places, size, detail?
 #
 # **Trap: standardised features.** In the record, three draws of one picture a class, they cost the head nearly half of its right answers; in eight other draws, next, a quarter. A spread measured on ten pictures can be tiny, and whatever is divided by it grows huge. Is that why? **Predict** which of these ways mends it.
 

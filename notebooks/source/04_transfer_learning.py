@@ -1671,7 +1671,7 @@ assert large > 0.95 and small < 0.1 and np.allclose(decayed["AdamW"], 0.999**500
 # ### A rate that changes
 #
 # Is one rate right for the first step *and* for the last? Here is a small problem, steep far away from its lowest point and noisy throughout, and seven knots of
-# a learning rate. A constant rate fails: at twice the one you see, the loss grows without end. **Predict** which shape would do better, then find it.
+# a learning rate. The goal is a loss of 0.03. The constant rate misses it, and at twice the one you see, the loss grows without end. **Predict** which shape would do better, then find it.
 
 # %%
 from cvlab.widgets import ScheduleDesigner
@@ -1851,10 +1851,10 @@ assert high[3:].min() > high[:3].max() + 4 and middle.max() - high[3:].max() < 1
 
 # %% [markdown]
 # - **At a rate that is too small**, every schedule only makes it smaller: the constant one is ahead.
-# - **At a good rate**, the five differ by little more than their seeds do. No schedule beats a well-chosen rate here, in 60 steps.
+# - **At a good rate**, the five differ by little more than their seeds do. The three smooth falls lead by little.
 # - **At a rate that is too large**, the two with warm-up hold; the other three collapse.
 #
-# What warm-up buys here is not a better best, but more rates that work. The two cosines differ in nothing but the first six steps. What happens in those?
+# What warm-up buys here is not a better best, but more rates that work. The two cosines differ in nothing but the first five steps. What happens in those?
 
 # %% tags=["nbval-ignore-output"]
 draw.table([{"schedule, peak 0.03": name,
@@ -2097,7 +2097,7 @@ print("measured on", record["machine"], "at 96 x 96 pixels")
 draw.table(rows, units={"a picture": "ms"}, digits=1)
 
 # %% [markdown]
-# All the lesson in one loop: the head gets a higher rate than the body (section 7), one cycle, and pictures mirrored and moved a
+# All the lesson in one loop: two rates, for head and body, one cycle, and pictures mirrored and moved a
 # little by `vary`.
 
 # %% tags=["core"]
@@ -2151,7 +2151,7 @@ agree = bool(np.abs(np.array(now) - at_8).max() < 0.03)
 print("record and here agree within 3 points:", agree)
 
 # %% [markdown]
-# And **all**, the last seed's 80 pictures, with about half of its ten seconds: 24 steps.
+# And **all**, the last seed's 80 pictures, with 24 of its 40 steps.
 
 # %% tags=["nbval-ignore-output"]
 before = perf_counter()
@@ -2305,7 +2305,7 @@ draw.table([
 ], digits={"seen": ".0%", "unseen": ".0%"})
 
 # %% [markdown]
-# Either change rescues it. **Trap:** the rates were chosen for 40 steps; 12 steps at those rates left all layers no better than guessing. A new
+# Either change lifts it off guessing. **Trap:** the rates were chosen for 40 steps; 12 steps at those rates left all layers no better than guessing. A new
 # budget wants a new search. The frozen net has nothing to spoil: 84 %, after about a second, and no row of *all* is clearly better.
 
 # %% tags=["author"]
@@ -2613,7 +2613,7 @@ figure.suptitle("Each change ruins one task and spares the other",
                 x=0, ha="left");
 
 # %% [markdown]
-# A change takes one difference away. If that was *the* difference between the classes, it leaves guessing; if not, it does no harm. So ask of each change: could it turn one class into
+# A change takes one difference away. If that was *the* difference between the classes, it leaves little more than guessing; if not, it does no harm. So ask of each change: could it turn one class into
 # another? Signs, digits, left and right hands, ripe and unripe fruit: look before you mirror.
 
 # %% tags=["author"]
@@ -2840,7 +2840,7 @@ for name, x in learnt.items():
 draw.table(rows, units={"unseen style": "%"}, digits=0)
 
 # %% [markdown]
-# CIFAR's numbers cost nothing that 200 pictures could show, not even when only the learning was done with them: a picture with a little more contrast, and the net has seen such. A
+# CIFAR's numbers cost nothing that 200 pictures could show, not even when only the learning was done with them: the contrast is twice as large, and this net bears it. A
 # factor of 255 is another matter, worst when learning and judging differ. No error, no warning, so take the numbers from the network's own `pretrained_cfg`, and look at what goes in.
 
 # %% tags=["author"]
@@ -3109,9 +3109,10 @@ assert score["wrong", five]["pointing"] > 1.5 * score["wrong", last]["pointing"]
 
 # %% [markdown]
 # - Where the answer is right, the heat lies on the object some three times as much as a flat map's. It beats the spot, too.
-# - Where the answer is wrong, the hottest place is mostly *beside* the object. A spot in the middle would point no worse.
+# - Where the answer is wrong, the hottest place is mostly *beside* the object. The maps of
+#   `blocks.5` still point at the object more often than not.
 # - A random head keeps part of the score: the maps themselves are stronger on objects. Only what exceeds it comes from what the head has learnt.
-# - One level earlier the score is better, although the answer is made at the end. The last map is not "where it looked": each of its 7 x 7 places
+# - Two levels earlier, at `blocks.5`, the score is better, although the answer is made at the end. Its maps are 7 x 7, too.
 #   sees far beyond itself.
 
 # %% [markdown]
@@ -3217,7 +3218,7 @@ show_many([*chairs, *map(hot, chairs, heat)], titles=titles, cols=4);
 assert on.mean() > 1.5 * areas.mean()
 
 # %% [markdown]
-# It has no word for "none of these". It is surer of the chairs than of what it knows, and the heat lies mostly on the chair: **a good map does not make
+# It has no word for "none of these". It is surer of bus and chair than of what it knows, and about half of the heat or more lies on the chair: **a good map does not make
 # a right answer**.
 
 # %% [markdown]
@@ -3428,7 +3429,8 @@ assert [cfg.crop_pct for cfg in known.values()] == [0.95, 1.0]
 # [ImageNet-trained CNNs are Biased towards Texture](https://arxiv.org/abs/1811.12231), 2019 · Chilamkurthy,
 # [Transfer Learning for Computer Vision Tutorial](https://docs.pytorch.org/tutorials/beginner/transfer_learning_tutorial.html).
 #
-# **In one line:** with eight pictures a class, start from what a million photos taught, and tune all of it gently; with one or two, only a new head.
+# **In one line:** with eight pictures a class, start from what a million photos taught, and tune all of it gently, at rates chosen for your
+# steps; with one or two, or a few seconds, only a new head.
 
 # %%
 progress("04")

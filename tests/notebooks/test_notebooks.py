@@ -25,6 +25,9 @@ MEMORY, OWN = (
     1200,
     700,
 )  # MB that a kernel has at the end, and of it those it shares with nobody; see CONTRIBUTING.md
+OWN_MORE = {
+    "04_transfer_learning": 850
+}  # timm and torchvision take it over the limit: CONTRIBUTING.md, "Memory"
 EXERCISES, WIDGETS = 5, 2
 FEWER = {"00_start_here": 2}  # a first lesson is for a first evening
 
@@ -219,4 +222,4 @@ def test_runs_offline_with_the_committed_outputs(name, kind, tmp_path, record_pr
     assert {what: counts[what] for what, least in lesson.minimum.items() if counts[what] < least} == {}
     assert figures["left"] == [], "written beside the notebook; a lesson writes to tempfile.mkdtemp()"
     assert figures["memory"] < MEMORY
-    assert figures["own"] < OWN
+    assert figures["own"] < OWN_MORE.get(name, OWN)

@@ -3113,7 +3113,7 @@ assert score["wrong", five]["pointing"] > 1.5 * score["wrong", last]["pointing"]
 #   `blocks.5` still point at the object more often than not.
 # - A random head keeps part of the score: the maps themselves are stronger on objects. Only what exceeds it comes from what the head has learnt.
 # - Two levels earlier, at `blocks.5`, the score is better, although the answer is made at the end. Its maps are 7 x 7, too.
-#   sees far beyond itself.
+#   So the last map is not simply "where it looked".
 
 # %% [markdown]
 # ### Hide it, and see

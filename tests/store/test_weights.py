@@ -231,7 +231,7 @@ def test_every_registered_source_is_whole():
         assert source.size > 0
         assert source.licence
         assert len(source.card) > 40
-        assert source.url is None or source.url.startswith("https://")
+        assert source.address is None or source.address.startswith("https://")
     assert fetch("efficientnet_lite0").stat().st_size == weights.REGISTRY["efficientnet_lite0"].size
 
 

@@ -117,7 +117,7 @@ def register(monkeypatch, body: bytes, address: str) -> None:
 def test_the_registered_file_is_torchvisions_own():
     source = weights.REGISTRY["resnet18"]
     entry = models.ResNet18_Weights.IMAGENET1K_V1
-    assert source.url == entry.url
+    assert source.address == entry.url
     assert source.file == entry.url.rsplit("/", 1)[1]
     assert source.file == f"resnet18-{source.sha256[:8]}.pth", "torch.hub's check_hash reads it from the name"
     assert round(source.size / 2**20, 3) == entry.meta["_file_size"]

@@ -667,9 +667,9 @@ load_into(net, path, rules)  # fits: it says nothing
 assert torch.equal(chances(net), good)
 
 # %% tags=["fold"]
-# Let some 150 MB of copies go
-del net, forgetful, exchanged, stored, wanted, pairs
-del renamed, mixed, state, back, other
+# Let some 190 MB of copies go
+del net, forgetful, exchanged, tried, stored, wanted, pairs
+del renamed, mixed, state, back, other, parts, part
 
 # %% [markdown]
 # **In one line:** a file of weights is tensors by name; make the names fit, let nothing be missing, and try it on a picture you know.
@@ -1136,7 +1136,7 @@ assert CLASSES[labels["test"][queries[3]]] == "cat"
 
 # %% [markdown]
 # Rows 3 and 4 are wrong, and you see how. **Row 3:** a deer's head, and not one deer among the five; two dogs outvote three single voices. **Row 4:** a whole cat. Two cats
-# and two horses vote: a tie. The nearest is a horse in the same pose, so the answer is *horse*. Here the other rule would have been right, since `cat` has the smaller number, by mere luck.
+# and two horses vote: a tie. The nearest is a horse, as small and as whole as the cat is, so the answer is *horse*. Here the other rule would have been right, since `cat` has the smaller number, by mere luck.
 
 # %% [markdown]
 # ### Against the probe

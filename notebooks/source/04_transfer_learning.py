@@ -1533,13 +1533,13 @@ new_head = nn.Linear(1280, 10)
 train_head(new_head, features(net, small("train")), y)
 answers = new_head(features(net, small("seen"))).argmax(dim=1)
 again = (answers.numpy() == data["seen"].labels).mean()
+del found, net  # three networks
 draw.table([
     {"features": "still", "head": "trained on them",
      "right": results[0]["right"]},
     {"features": "drifted", "head": "the same", "right": row["right"]},
     {"features": "drifted", "head": "a new one, trained on them",
      "right": again}], digits={"right": ".0%"})
-del found, net
 
 # %% tags=["author"]
 assert drifted["right"] + 0.04 < again < (drifted["right"] + kept["right"]) / 2

@@ -1695,7 +1695,8 @@ assert np.allclose(ends["torch"], ends["ours"], atol=1e-6)
 
 # %% [markdown]
 # So Adam lost: momentum's rate was made for this valley. Now measure the same loss in other **units**: 100 times as large, a hundredth. Make the
-# valley steeper. Turn it by 45°. Nobody touches the two rates. **Predict** who arrives where.
+# valley steeper. Turn it by 45°. Nobody touches the two rates. **Predict** who arrives where. Two more columns show what the best of 24 rates, sought anew in each
+# valley, would have reached.
 
 # %%
 turn = np.array([[1, -1], [1, 1]]) / np.sqrt(2)  # by 45 degrees
@@ -1913,7 +1914,7 @@ draw.table({
 assert per_epoch.max() < 0.1 and per_step.max() > 0.99 and per_epoch[-1] == per_epoch.max()
 
 # %% [markdown]
-# Called once an epoch, the cycle never gets going, let alone comes down: the highest rate of all 100 steps is a tenth of the peak at best. Print the rate once in a while,
+# Called once an epoch, the cycle never gets going, let alone comes down: the highest rate of all 100 steps is less than a tenth of the peak. Print the rate once in a while,
 # or draw it.
 
 # %% [markdown]
@@ -2012,6 +2013,8 @@ assert alive[:3].max() < 35 < alive[3:].min()
 # the last block is frozen, so it runs once.
 
 # %%
+from copy import deepcopy
+
 from cvlab.store import weights
 from cvlab.world.single import make_pictures
 
@@ -2024,19 +2027,17 @@ front = nn.Sequential(whole.conv_stem, whole.bn1,
 x, x_val = (features(front, part.images)  # (N, 192, 3, 3)
             for part in (few, val))
 y, y_val = map(torch.tensor, (few.labels, val.labels))
+rest = nn.Sequential(whole.blocks[6], whole.conv_head, whole.bn2,
+                     whole.global_pool)
 del whole, front
 
 def last_block(seed):
-    """Return the rest of the net, its head new."""
-    net = weights.efficientnet_lite0()
+    """Return a copy of the rest of the net, its head new."""
     torch.manual_seed(seed)
-    net.reset_classifier(10)
-    return nn.Sequential(net.blocks[6], net.conv_head, net.bn2,
-                         net.global_pool, net.classifier)
+    net = deepcopy(rest).append(nn.Linear(1280, 10))
+    return net.requires_grad_(True)
 
 # %%
-from copy import deepcopy
-
 def judge(net):
     with torch.no_grad():
         out = net(x_val)
@@ -2067,36 +2068,39 @@ def fit(net, groups, epochs, seed=0):
 # %% tags=["nbval-ignore-output"]
 net = last_block(seed=0)  # BatchNorm stays in evaluation mode
 curve, kept, linked = fit(
-    net, [{"params": net.parameters(), "lr": 0.001}], epochs=25)
+    net, [{"params": net.parameters(), "lr": 0.001}], epochs=20)
 train_loss, val_loss, right = curve.T
 best = int(val_loss.argmin())
 print(f"lowest validation loss {val_loss[best]:.2f} after epoch "
-      f"{best + 1}; after epoch 25 it is {val_loss[-1]:.2f}")
+      f"{best + 1}; after epoch 20 it is {val_loss[-1]:.2f}")
 print(f"right on val: {right[best]:.0%}, then {right[-1]:.0%}")
 
 # %% tags=["fold", "nbval-ignore-output"]
 # Draw both losses and the accuracy, epoch by epoch
 figure, (left, side) = plt.subplots(
     1, 2, figsize=(9, 3.2), layout="constrained")
-epochs = np.arange(1, 26)
+epochs = np.arange(1, 21)
 left.plot(epochs, train_loss, label="training", color=draw.PALETTE[0])
 left.plot(epochs, val_loss, label="validation", color=draw.ERROR)
-left.set(ylim=0, ylabel="loss", title="The validation loss turns early")
+left.set(ylim=(-0.2, 2.6), ylabel="loss",
+         title="The validation loss turns early")
 draw.label_lines(left)
 side.plot(epochs, 100 * right, color=draw.ERROR)
 side.set(ylim=(0, 100), ylabel="right on val (%)",
-         title="The accuracy hardly shows it")
+         title="The accuracy falls, and mostly recovers")
 for ax in (left, side):
     ax.axvline(best + 1, color="0.6", lw=1, ls=":")
-    ax.set(xlabel="epoch", xticks=(1, 5, 10, 15, 20, 25));
+    ax.set(xlabel="epoch", xticks=(1, 5, 10, 15, 20));
 
 # %% tags=["author"]
 assert train_loss[-1] < 0.05 and best < 15
 assert val_loss[-1] > val_loss[best] + 0.08
 assert abs(right[-1] - right[best]) < 0.12
+dip = right[best + 1 : best + 4].min()
+assert dip < right[best] and right[best + 1 :].max() > (dip + right[best]) / 2
 
 # %% [markdown]
-# The training loss falls to nearly nothing: learnt by heart. The validation loss turns after a few epochs. **Early stopping**: give up when it has not fallen for some
+# The training loss falls to nearly nothing: learnt by heart. The validation loss turns after a few epochs. **Early stopping**: give up when it has set no new low for some
 # epochs (the *patience*), and take the weights of the best epoch.
 #
 # **Trap: `best = net.state_dict()`.** `fit` kept the best epoch twice, once so and once as a `deepcopy`. **Predict:** load each. Which loss do they have?
@@ -2136,7 +2140,7 @@ assert by_link == last and abs(by_copy - val_loss[best]) < 1e-5 and by_copy < la
 # %% [markdown]
 # `state_dict()` gives references to the weights, and the optimizer changes these in place: "the best" followed to the end. A `deepcopy` stays.
 #
-# And why does the loss rise while the accuracy hardly moves? The last column: by the end the net is surer where it is *wrong*, and cross-entropy makes it pay for that.
+# And why does the loss stay high while the accuracy mostly recovers? The last column: by the end the net is surer where it is *wrong*, and cross-entropy makes it pay for that.
 # So the loss says when sureness turns false: stop by it where the probabilities count. If only right and wrong count, look at the accuracy too.
 #
 # ### Rates by depth
@@ -2165,7 +2169,7 @@ for name, rates in plans.items():
     lowest[name] = []
     for seed in range(3):
         net = last_block(seed)
-        curve = fit(net, by_depth(net, rates), 5, seed)[0]
+        curve = fit(net, by_depth(net, rates), 4, seed)[0]
         best = curve[:, 1].argmin()
         lowest[name].append(curve[best, 1:])
 told = {name: np.array(runs).T for name, runs in lowest.items()}
@@ -2195,7 +2199,8 @@ assert one.mean() < rising.mean() - 0.05
 # | all | ImageNet's weights | everything |
 # | from scratch | random weights | everything |
 #
-# **Predict** the winner with 1, 8 and 128 pictures a class: in drawing styles that it saw in training, and in one that it never saw.
+# The lesson's first widget showed who wins, not why. **Predict:** ten seconds are 152 steps of 16 pictures for the last block. How many are they when all layers learn,
+# and how often does that net see each of its pictures when there are 8 a class, and when there are 128?
 
 # %% tags=["fold"]
 # What this section needs besides
@@ -2227,6 +2232,24 @@ for way in ("last block", "all", "from scratch"):
 del model, parts, learns
 print("measured on", record["machine"], "at 96 x 96 pixels")
 draw.table(rows, units={"a picture": "ms"}, digits=1)
+
+# %%
+took = {k: [run["seconds"] for run in record["runs"]
+            if (run["task"], run["way"], run["k"])
+            == ("ten", "frozen", k)]
+        for k in record["counts"]["ten"]}
+draw.table([{"frozen, pictures a class": k,
+             "seconds, mean of three seeds": np.mean(seconds)}
+            for k, seconds in took.items()],
+           digits={"seconds, mean of three seeds": 1})
+
+# %% tags=["author"]
+assert rows[0]["steps of 16"] == 152 and rows[1]["steps of 16"] == 40
+assert max(took[1] + took[2] + took[4] + took[8]) < 1 and 5 < np.mean(took[128]) < 10
+
+# %% [markdown]
+# All layers get 40 steps: eight passes over 80 pictures, half a pass over 1280. The frozen net needs no ten seconds: its pictures pass once, and then only a linear
+# layer learns.
 
 # %% [markdown]
 # All the lesson in one loop: two rates, for head and body, one cycle, and pictures mirrored and moved a
@@ -2260,7 +2283,6 @@ def fine_tune(net, parts, images, labels, *, rates, steps, seed=0):
 # very function. Is the record honest? One of its points here and now: **frozen**, 8 pictures a class, three seeds.
 
 # %% tags=["nbval-ignore-output"]
-before = perf_counter()
 unseen = make_pictures(400, "test", size=96)
 x_unseen = ways.levels(backbone(), unseen.images)["head"]
 now = []
@@ -2271,7 +2293,6 @@ for seed in range(3):
     head = ways.fit_head(x, few.labels, classes=10, rate=rate)
     right = head(x_unseen).argmax(1).numpy() == unseen.labels
     now.append(right.mean())
-print(f"{perf_counter() - before:.1f} s, painting included")
 at_8 = records.scores("unseen")["frozen"][3]
 draw.table([
     {"seed": seed, "recorded": old, "here and now": new}
@@ -2283,14 +2304,14 @@ agree = bool(np.abs(np.array(now) - at_8).max() < 0.03)
 print("record and here agree within 3 points:", agree)
 
 # %% [markdown]
-# And **all**, the last seed's 80 pictures, with 24 of its 40 steps.
+# And **all**, the last seed's 80 pictures, with 16 of its 40 steps.
 
 # %% tags=["nbval-ignore-output"]
 before = perf_counter()
 model, parts = start("all", classes=10)
 best = record["chosen"]["all"]["best"]
 losses = fine_tune(model, parts, few.images, few.labels,
-                   rates=best["rates"], steps=24, seed=2)
+                   rates=best["rates"], steps=16, seed=2)
 seconds = perf_counter() - before
 answers = features(model, unseen.images).argmax(1).numpy()
 tuned = (answers == unseen.labels).mean()
@@ -2301,7 +2322,7 @@ del model, parts, x_unseen
 
 # %%
 ahead = bool(tuned > now[-1] + 0.03)
-print("half the seconds already beat the frozen net:", ahead)
+print("16 of the 40 steps already beat the frozen net:", ahead)
 
 # %% tags=["author"]
 assert agree and ahead
@@ -2331,7 +2352,7 @@ for ax, style in zip(axes, ("seen", "unseen"), strict=True):
 draw.label_lines(axes[1])
 axes[0].set_ylabel("right (%), three seeds")
 axes[0].text(1, 4, "guessing", size=10, color="0.35")
-figure.suptitle("A frozen net keeps up where the style is known; "
+figure.suptitle("From 32 on a frozen net leads in a seen style; "
                 "in a new one, all layers win from 8 on", x=0, ha="left");
 
 # %%
@@ -2355,7 +2376,7 @@ seen, new = records.scores("seen"), records.scores("unseen")
 pretrained = [way for way in seen if way != "from scratch"]
 for both in (seen, new):
     first = np.array([both[way][:2] for way in pretrained])  # 1 and 2 a class
-    assert np.ptp(first.mean(2), axis=0).max() < 0.08 and first.min() > 0.2
+    assert np.ptp(first.mean(2), axis=0).max() < 0.06 and first.min() > 0.2
     assert np.ptp(first, axis=2).max() > 0.08
     assert both["from scratch"].max() < 0.2
     assert both["all"][3].min() > max(both[way][3].max() for way in pretrained if way != "all")
@@ -2367,8 +2388,8 @@ for i in (4, 5):
 # %% [markdown]
 # **When each wins**, with ten seconds:
 #
-# - *1 or 2 pictures a class*: the four pretrained ways lie within 8 points of each other, and a seed, that is, *which* pictures, matters as
-#   much. Take the cheapest: frozen.
+# - *1 or 2 pictures a class*: the means of the four pretrained ways lie within 6 points of each other, and a seed, that is, *which* pictures,
+#   moves a single way by more. Take the cheapest: frozen.
 # - *8*: all layers win in both styles, for every seed. In the unseen style they lead the frozen head by 20 points.
 # - *32 and 128, unseen style*: all layers still win, for every seed.
 # - *32 and 128, seen style*: the frozen net with three stages beats all layers, for every seed.
@@ -2438,7 +2459,7 @@ draw.table([
 
 # %% [markdown]
 # Either change lifts it off guessing. **Trap:** the rates were chosen for 40 steps; 12 steps at those rates left all layers no better than guessing. A new
-# budget wants a new search. The frozen net has nothing to spoil: 84 %, after about a second, and no row of *all* is clearly better.
+# budget wants a new search. The frozen net has nothing to spoil: 84 %, and no row of *all* is clearly better.
 
 # %% tags=["author"]
 two = records.scores("unseen", "two")
@@ -2472,7 +2493,7 @@ assert value["all", 3e-4, "the stored"] > value["all", 3e-4, "each batch's"] + 0
 # Two rows say more than the choice of the way does. With three times the best rate, *all* falls from 63 % to guessing. And with each batch's own
 # BatchNorm statistics (16 pictures) it loses 11 points against the stored ones of a million photos.
 #
-# **What it costs, and what would change.** Frozen: below 1 s with 8 pictures a class; the others: ten seconds. Equal *epochs* would give
+# **What it costs, and what would change.** Frozen: below 1 s with 8 pictures a class, 7 s with 128; the others: ten seconds. Equal *epochs* would give
 # *all* four times the seconds of the last block: the table of longer runs shows what they do at 128. The rates were chosen at 8 a class, which
 # may favour that number. And stickers are far from ImageNet's photos. Real photos are nearer, so the frozen net may well begin higher;
 # that was not measured here.
@@ -2577,8 +2598,8 @@ def judge(weight):
 # %% tags=["nbval-ignore-output"]
 torch.manual_seed(0)
 weight, unseen = learn(plain, targets), tests["unseen style"]
-some, names = unseen.images[:100], unseen.labels[:100]
-steady = percent(weight, ready["unseen style"][:100], names)[0]
+some, names = unseen.images[:60], unseen.labels[:60]
+steady = percent(weight, ready["unseen style"][:60], names)[0]
 dice = []
 for _ in range(4):
     x = features(pooled, changed(some, train_change), 20)
@@ -2588,7 +2609,7 @@ print("judged with dice:  ", *np.round(dice).astype(int), "%")
 
 # %% [markdown]
 # Nothing was learnt in between; only the dice fell. The score moves by several points: remember that size when you see the gains. So chance has no place in
-# the judge's pictures. (The other mistake, `judge_change` for learning as well, is no error either: you merely gain nothing.)
+# the judge's pictures. (The other mistake, `judge_change` for learning as well, is no error either: it is the next figure's row *as they are*.)
 
 # %% tags=["author"]
 assert 1 <= np.ptp(dice) < 25
@@ -2610,9 +2631,7 @@ torch.manual_seed(0)
 more = {}
 for name, change in changes.items():
     change = v2.Compose([change, judge_change])
-    times = 2 if name in ("cut", "other light") else 1
-    more[name] = [
-        three(changed(train, change)) for _ in range(times)]
+    more[name] = [three(changed(train, change))]
 first = [x for name in list(changes)[:3] for x in more[name]]
 tried = {"as they are": [], **more, "the first three": first}
 scores = {}
@@ -2647,7 +2666,7 @@ figure.suptitle(f"Together {three_gain:+.1f} points, "
                 f"upside down {down_gain:+.1f}", x=0, ha="left");
 
 # %% [markdown]
-# A dot is a seed, the stroke their mean. Mirroring, cutting and light together gain a little; alone, none stands clear of the seeds. Nobody stood these animals and
+# A dot is a seed, the stroke their mean. Mirroring, cutting and light together gain what the title says, the mean of both styles; alone, none stands clear of the seeds. Nobody stood these animals and
 # cars on their heads to be judged, and so turning them upside down gains nothing.
 
 # %% tags=["author"]
@@ -2715,16 +2734,16 @@ torch.manual_seed(0)
 result = {}
 for kind in names:
     rng = np.random.default_rng(1)
-    images, answers = signs(72, kind, rng)
+    images, answers = signs(48, kind, rng)
     fresh, true = signs(60, kind, rng)
     fresh = features(pooled, fresh, 20)
     wanted = torch.eye(len(names[kind]))[answers]
-    wanted = wanted.reshape(3, 24, -1)  # three seeds of 24
+    wanted = wanted.reshape(3, 16, -1)  # three seeds of 16
     result[kind] = {}
     for name, way in ways.items():
         twice = [features(pooled, changed(images, way), 20)
                  for _ in range(2)]
-        x = torch.stack(twice, 1).reshape(3, 48, -1)
+        x = torch.stack(twice, 1).reshape(3, 32, -1)
         weight = learn(x, wanted.repeat_interleave(2, dim=1))
         result[kind][name] = percent(weight, fresh, true).numpy()
 
@@ -2881,12 +2900,16 @@ print("the box's share, mean of 1000: "
 assert 0.45 < np.mean(asked) < 0.55 and 0.6 < np.mean(got) / np.mean(asked) < 0.85
 
 # %% [markdown]
-# Whoever takes `lam` from before the cut pays the pasted class for pixels that nobody sees. `v2.CutMix` counts afterwards, as you do.
+# Whoever takes `lam` from before the cut pays the pasted class for pixels that nobody sees. Even the box that lies inside gets 47 %, not 50: half its side is
+# 33.9 pixels, and `int` makes 33 of it. `v2.CutMix` counts afterwards, as you do.
 #
 # ### Does MixUp help our head?
 #
-# **Predict.** Three mixtures of each picture, in batches of 16, each batch with its own `lam`. The third row keeps the mixed pictures but gives each only the label of the
+# **Predict.** Two mixtures of each picture, in batches of 16, each batch with its own `lam`. The third row keeps the mixed pictures but gives each only the label of the
 # greater share.
+#
+# Two heads learn each time: one from the 1280 numbers of a picture, and one, small on purpose, from **20**: how far the picture lies along each of the 20 directions in which
+# the features differ most.
 
 # %% tags=["nbval-ignore-output"]
 def mixtures(rng):
@@ -2902,7 +2925,7 @@ def mixtures(rng):
     return three(x), torch.cat(shares).reshape(3, 80, 10)
 
 rng, classes = np.random.default_rng(0), torch.from_numpy(labels)
-some, soft = zip(*(mixtures(rng) for _ in range(3)), strict=True)
+some, soft = zip(*(mixtures(rng) for _ in range(2)), strict=True)
 x = torch.cat([plain, *some], 1)
 soft = torch.cat([targets, *soft], 1)
 hard = torch.eye(10)[soft.argmax(dim=2)]
@@ -2932,7 +2955,7 @@ draw.table(rows, units=dict.fromkeys(heads, "%"),
 
 # %% [markdown]
 # A surprise: MixUp *costs* this head several points. Not the mixed pictures do it: with one label each they cost next to nothing. It is the shares. From 1280 numbers
-# a picture the head learns the shares of 320 pictures almost exactly, by heart. Leave it the 20 numbers in which the pictures differ most: it cannot, and MixUp costs nothing.
+# a picture the head learns the shares of 240 pictures almost exactly, by heart. Leave it the 20: it cannot, and MixUp costs nothing.
 #
 # MixUp and CutMix were made for whole networks that learn long from many pictures. For a linear head at eight a class, here, MixUp is the wrong tool.
 
@@ -3133,8 +3156,8 @@ def ten_class_net(train):
 # %%
 data = ten_classes()
 ten = ten_class_net(data["train"])
-small = make_pictures(100, "test", size=224, length=(28, 51))
-masks = torch.from_numpy(small.masks)  # (100, 224, 224)
+small = make_pictures(60, "test", size=224, length=(28, 51))
+masks = torch.from_numpy(small.masks)  # (60, 224, 224)
 labels = torch.from_numpy(small.labels)
 draw.table([
     {"pictures": name, "side": side,
@@ -3154,7 +3177,7 @@ draw.table([
 # %%
 maps = features(ten.forward_features, small.images, 20).clone()
 head = ten.classifier
-logits = head(maps.mean(dim=(2, 3)))  # (100, 10)
+logits = head(maps.mean(dim=(2, 3)))  # (60, 10)
 answers = logits.argmax(dim=1)
 right = answers == labels
 
@@ -3168,12 +3191,12 @@ heat = cam(head.weight, answers)
 four = prepare(small.images[:4])
 same = torch.allclose(
     heat[:4], grad_cam(ten, four, answers[:4], "bn2"), atol=1e-4)
-print(f"{int(right.sum())} of 100 right")
+print(f"{int(right.sum())} of 60 right")
 print(f"CAM equals Grad-CAM: {same}")
 
 # %% tags=["author"]
 assert same
-assert 25 <= right.sum() <= 60
+assert 15 <= right.sum() <= 36
 
 # %% [markdown]
 # Two scores. **Energy inside**: the share of the heat that lies on the object; a flat map gets the object's share of the area. **Pointing game**: is the
@@ -3201,13 +3224,13 @@ noise = torch.randn(10, 1280, generator=dice)
 earlier = torch.cat([
     grad_cam(ten, prepare(small.images[i : i + 20]),
              answers[i : i + 20], "blocks.5")
-    for i in range(0, 100, 20)])
+    for i in range(0, 60, 20)])
 tried = {
     "Grad-CAM, last maps": heat,
     "Grad-CAM, blocks.5": earlier,
     "another class": cam(head.weight, (answers + 3) % 10),
     "random head": cam(noise, answers),
-    "spot in the middle": spot.expand(100, -1, -1),
+    "spot in the middle": spot.expand(60, -1, -1),
 }
 
 # %%
@@ -3235,6 +3258,8 @@ assert score["right", last]["pointing"] > score["right", centre]["pointing"] + 5
 assert score["wrong", last]["pointing"] < score["wrong", centre]["pointing"] + 5
 assert score["right", last]["times"] > score["wrong", last]["times"] + 0.3
 assert score["right", last]["times"] > 1.4 * score["right", "another class"]["times"]
+assert all(0.6 < score[said, "another class"]["times"] < 1.4 for said in ("right", "wrong"))
+assert 0 < 60 - sum(score[said, "another class"]["maps"] for said in ("right", "wrong")) < 12
 assert score["right", last]["times"] > 1.4 * score["right", "random head"]["times"]
 assert score["right", five]["times"] > 1.3 * score["right", last]["times"]
 assert score["wrong", five]["pointing"] > 1.5 * score["wrong", last]["pointing"]
@@ -3243,6 +3268,7 @@ assert score["wrong", five]["pointing"] > 1.5 * score["wrong", last]["pointing"]
 # - Where the answer is right, the heat lies on the object some three times as much as a flat map's. It beats the spot, too.
 # - Where the answer is wrong, the hottest place is mostly *beside* the object. The maps of
 #   `blocks.5` still point at the object more often than not.
+# - Heat for *another class* lies on the object no more than a flat map's: the map answers the question. A few such maps are empty.
 # - A random head keeps part of the score: the maps themselves are stronger on objects. Only what exceeds it comes from what the head has learnt.
 # - Two levels earlier, at `blocks.5`, the score is better, although the answer is made at the end. Its maps are 7 x 7, too.
 #   So the last map is not simply "where it looked".
@@ -3251,7 +3277,7 @@ assert score["wrong", five]["pointing"] > 1.5 * score["wrong", last]["pointing"]
 # ### Hide it, and see
 #
 # A map of slopes is a guess about causes. **Occlusion** tries it out: lay a grey patch on the picture, ask again, and note how much of the
-# probability is lost. Here 49 places, 49 passes.
+# probability is lost. Here 25 places, 25 passes.
 
 # %% tags=["core"]
 def occlusion(net, x, label, patch=56, stride=28):
@@ -3271,8 +3297,9 @@ def occlusion(net, x, label, patch=56, stride=28):
 # %%
 chosen = [3, 20, 7]
 drops = torch.stack([
-    occlusion(ten, prepare(small.images[i : i + 1])[0], answers[i])
-    for i in chosen])  # (3, 7, 7)
+    occlusion(ten, prepare(small.images[i : i + 1])[0], answers[i],
+              stride=42)
+    for i in chosen])  # (3, 5, 5)
 lost = F.interpolate(drops.relu()[:, None], (224, 224),
                      mode="bilinear")[:, 0]
 
@@ -3299,7 +3326,7 @@ draw.describe(axes[0], "Three pictures, each with Grad-CAM's heat, "
 
 # %% [markdown]
 # In the third row heat and loss agree: the flower speaks for "dog", and hiding it costs "dog" the most. Three pictures are an impression, though, not a
-# measurement; the table has a hundred. Now look yourself.
+# measurement; the table has sixty. Now look yourself.
 
 # %%
 from cvlab.widgets import GradCam
@@ -3315,7 +3342,7 @@ GradCam(ten)
 strange = make_pictures(
     40, "test", classes=("bus", "chair", "person", "bottle"))
 shares = features(ten, strange.images).softmax(dim=1)
-known = features(ten, data["test"].images[:100]).softmax(dim=1)
+known = features(ten, data["test"].images[:60]).softmax(dim=1)
 rows = []
 for k, name in enumerate(strange.classes):
     sure, said = shares[strange.labels == k].max(dim=1)
@@ -3325,7 +3352,7 @@ for k, name in enumerate(strange.classes):
                  "times of 10": int(count.max()),
                  "sure to": 100 * sure.mean().item()})
 mean = 100 * known.max(dim=1).values.mean().item()
-print(f"known classes, 100 pictures: sure to {mean:.0f} %")
+print(f"known classes, 60 pictures: sure to {mean:.0f} %")
 draw.table(rows, units={"sure to": "%"}, digits=0)
 
 # %% tags=["author"]
@@ -3356,7 +3383,7 @@ assert on.mean() > 1.5 * areas.mean()
 # %% [markdown]
 # ### Shape or texture?
 #
-# Take something away from the object, and count again. Turn its hue, take its colour, leave only its outline, or cut its box into tiles and shuffle
+# Take something away from the object, and count again. Turn its hue, take its colour, leave only its silhouette, or cut its box into tiles and shuffle
 # them. **Predict:** which hurts most?
 
 # %% tags=["fold"]
@@ -3384,36 +3411,36 @@ def tiles(images, masks, k):
 
 # %%
 test = data["test"]
-images, inside = test.images[:100], test.masks[:100]
+images, inside = test.images[:60], test.masks[:60]
 gray = images.mean(axis=3, keepdims=True).astype(np.uint8)
 where = inside[..., None]
 versions = {
     "as it is": images,
     "hue turned": turned(images, inside),
     "no colour": np.where(where, gray, images),
-    "outline only": np.where(where, np.uint8(0),
-                             np.full_like(images, 128)),
+    "silhouette": np.where(where, np.uint8(0),
+                           np.full_like(images, 128)),
     "tiles 2 x 2": tiles(images, inside, 2),
     "tiles 4 x 4": tiles(images, inside, 4),
 }
-truth = torch.from_numpy(test.labels[:100])
+truth = torch.from_numpy(test.labels[:60])
 said = {name: features(ten, new).argmax(dim=1)
         for name, new in versions.items()}
 hits = {name: int((s == truth).sum()) for name, s in said.items()}
 
 # %%
-titles = [f"{name}: {hits[name]} of 100" for name in versions]
+titles = [f"{name}\n{hits[name]} of 60" for name in versions]
 show_many([new[7] for new in versions.values()], titles=titles,
           cols=6)
 del versions, images, gray, where;
 
 # %% tags=["author"]
 assert hits["as it is"] > hits["hue turned"] >= hits["no colour"]
-assert hits["outline only"] > 20
+assert hits["silhouette"] > 12
 assert hits["as it is"] - 8 > hits["tiles 2 x 2"] > hits["tiles 4 x 4"] + 5
 
 # %% [markdown]
-# Guessing gets 10. An outline alone still gets three times that, so shape is used. Colour is used as well: without it a quarter of the hits is lost.
+# Guessing gets 6. A silhouette alone still gets three times that, so shape is used. Colour is used as well: without it a quarter of the hits is lost.
 # Shuffled tiles keep every colour and every small texture; with 4 x 4 most of the hits are gone. So for *this* net and *these* drawings the
 # arrangement counts. Photos can be another matter: Geirhos et al. found that ImageNet networks go by texture there.
 #
@@ -3522,6 +3549,10 @@ assert [cfg.crop_pct for cfg in known.values()] == [0.95, 1.0]
 # - With 1 or 2 pictures a class take the frozen net. At 8, tuning all of it gently wins; with 32 and more it still does in a style it never saw. From
 #   scratch never did.
 #
+# **In one line:** with eight pictures a class, start from what a million photos taught, and tune all of it gently, at rates chosen for your
+# steps; with one or two, or a few seconds, only a new head.
+
+# %% [markdown]
 # **In the library.** The pipeline is `timm.data.create_transform`, a new head `reset_classifier`, the steps `torch.optim.AdamW` and `OneCycleLR`, the mixing
 # `torchvision.transforms.v2.MixUp` and `CutMix`, the neighbours scikit-learn's `KNeighborsClassifier`.
 
@@ -3560,9 +3591,6 @@ assert [cfg.crop_pct for cfg in known.values()] == [0.95, 1.0]
 # [Sanity Checks for Saliency Maps](https://arxiv.org/abs/1810.03292), 2018 · Geirhos and others,
 # [ImageNet-trained CNNs are Biased towards Texture](https://arxiv.org/abs/1811.12231), 2019 · Chilamkurthy,
 # [Transfer Learning for Computer Vision Tutorial](https://docs.pytorch.org/tutorials/beginner/transfer_learning_tutorial.html).
-#
-# **In one line:** with eight pictures a class, start from what a million photos taught, and tune all of it gently, at rates chosen for your
-# steps; with one or two, or a few seconds, only a new head.
 
 # %%
 progress("04")

@@ -390,7 +390,7 @@ for cfg in (*recipes.values(), older):
 # %% tags=["fold"]
 # Draw what each network is shown, all in one scale
 sizes = [photo.shape[1], *(kept.width for kept in seen.values())]
-figure, axes = plt.subplots(1, 4, figsize=(9, 3.2),
+figure, axes = plt.subplots(1, 4, figsize=(8.6, 3.1),
     width_ratios=sizes, layout="constrained")
 titles = ["The photo", "Lite0", "ResNet-18", "MaxViT"]
 pictures = [photo, *map(np.array, seen.values())]
@@ -534,7 +534,7 @@ good = chances(net)
 # Draw each photo with its five likeliest classes
 def draw_top5(scores, title):
     rows = len(scores) // 3
-    figure, axes = plt.subplots(2 * rows, 3, figsize=(8, 3.1 * rows),
+    figure, axes = plt.subplots(2 * rows, 3, figsize=(7.6, 2.9 * rows),
         layout="constrained", height_ratios=(1.2, 1) * rows)
     for i, score in enumerate(scores):
         top, bars = axes[i // 3 * 2][i % 3], axes[i // 3 * 2 + 1][i % 3]
@@ -775,7 +775,7 @@ def pca_rgb(maps):
 # %% tags=["fold"]
 # Draw the levels of all three pictures in these colours
 chosen = ("block 0", "block 2", "block 3", "block 4", "block 6")
-figure, axes = plt.subplots(3, 6, figsize=(8, 4.4),
+figure, axes = plt.subplots(3, 6, figsize=(7.6, 4.2),
                             layout="constrained")
 columns = {"picture": pictures} | {
     name: pca_rgb(named[name]).numpy() for name in chosen}
@@ -1106,7 +1106,7 @@ queries = surest_two(True) + surest_two(False)
 
 # %% tags=["fold"]
 # Show four queries, each with its five nearest
-figure, axes = plt.subplots(4, 6, figsize=(8, 6.6),
+figure, axes = plt.subplots(4, 6, figsize=(7.6, 6.3),
                             layout="constrained")
 for line, i in zip(axes, queries, strict=True):
     name = CLASSES[labels["test"][i]]

@@ -2994,6 +2994,8 @@ for name, x in learnt.items():
         rows.append({"learnt with": name, "judged with": other,
                      "unseen style": cost[name, other]})
 draw.table(rows, units={"unseen style": "%"}, digits=0)
+x = ready = None  # let the large arrays go
+del plain, more, tried, learnt, judged, some, soft, hard
 
 # %% [markdown]
 # CIFAR's numbers cost nothing that 200 pictures could show, not even when only the learning was done with them: the contrast is twice as large, and this net bears it. A
@@ -3320,7 +3322,7 @@ for i, loss in zip(chosen, lost, strict=True):
                f"loss: {on[1]:.0f} % on it",
                f"the object: {100 * mask.mean():.0f} %"]
 axes = show_many(shown, titles=titles, cols=4)
-maps = None  # let the large arrays go
+maps = small = None  # let the large arrays go
 del tried, earlier, heat, masks, noise, spot, lost, shown
 draw.describe(axes[0], "Three pictures, each with Grad-CAM's heat, "
               "the loss by occlusion, and the object alone.")
@@ -3433,7 +3435,7 @@ hits = {name: int((s == truth).sum()) for name, s in said.items()}
 titles = [f"{name}\n{hits[name]} of 60" for name in versions]
 show_many([new[7] for new in versions.values()], titles=titles,
           cols=6)
-del versions, images, gray, where;
+del ten, versions, images, gray, where, strange;
 
 # %% tags=["author"]
 assert hits["as it is"] > hits["hue turned"] >= hits["no colour"]

@@ -3551,7 +3551,8 @@ assert [cfg.crop_pct for cfg in known.values()] == [0.95, 1.0]
 # - "Frozen" means three things: no gradient, nothing left in the optimizer, BatchNorm in `eval()`.
 # - With 1 or 2 pictures a class take the frozen net. At 8, tuning all of it gently wins; with 32 and more it still does in a style it never saw. From
 #   scratch never did.
-#
+
+# %% [markdown]
 # **In one line:** with eight pictures a class, start from what a million photos taught, and tune all of it gently, at rates chosen for your
 # steps; with one or two, or a few seconds, only a new head.
 

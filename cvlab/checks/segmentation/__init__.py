@@ -1,0 +1,7 @@
+"""The exercises of lesson 05, in the order of the notebook."""
+
+__all__ = ["EXERCISES", "QUESTION", "TITLE"]
+
+TITLE = "Segmentation"
+QUESTION = "In your own pictures, which pixels would two people label differently, and what would your metric make of them?"
+EXERCISES = []

@@ -138,7 +138,7 @@ class TransposedSteps(Widget):
             f"stamp: {last}\n"
             f"it begins: {place}\n"
             f"output: ({SIDE} − 1)·{stride} − 2·{padding} + {kernel} = {values['output']}\n"
-            f"all stamps: {often} on a pixel"
+            f"all stamps: {often}"
         )
 
     def goal(self, values):

@@ -34,6 +34,306 @@ draw.theme("light")
 
 # %% [markdown]
 # ## 3 · Three ways to answer for every pixel *(18 min)*
+#
+# A classifier says one word for a picture. Here you ask for a word for every pixel, the simplest there are: *a thing* or *background*.
+#
+# **The first way** needs nothing new: cut a small window around each pixel, and let a classifier name its *middle*. This one takes windows of 9 x 9: four
+# convolutions of 3 x 3 without padding, each of which takes two off, until one number is left. How long for one scene?
+
+# %%
+def window_net(dilation=1):
+    layers, channels = [], 3
+    for _ in range(4):
+        layers += [nn.Conv2d(channels, 16, 3, dilation=dilation),
+                   nn.ReLU()]
+        channels = 16
+    return nn.Sequential(*layers, nn.Conv2d(16, 1, 1)).eval()
+
+torch.manual_seed(0)
+net = window_net()
+scene = make_scene(4, seed=1)
+x = torch.from_numpy(scene.image).permute(2, 0, 1)[None]
+x = x / 127.5 - 1  # (1, 3, 96, 96)
+wide = F.pad(x, (4, 4, 4, 4), "reflect")  # (1, 3, 104, 104)
+windows = wide.unfold(2, 9, 1).unfold(3, 9, 1)
+windows = windows.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, 9, 9)
+print(tuple(windows.shape), "->", tuple(net(windows[:1]).shape))
+
+# %% [markdown]
+# 9216 windows, each one number. **The second way:** convolutions do not mind the size of a picture. Give the same network the *whole* scene, once. **Predict:** are the numbers the same?
+
+# %%
+with torch.inference_mode():
+    by_windows = net(windows).reshape(96, 96)
+    at_once = net(wide)[0, 0]  # (96, 96)
+gap = (by_windows - at_once).abs().max().item()
+print("largest difference below 1e-5:", gap < 1e-5)
+
+# %% tags=["author"]
+assert gap < 1e-5 and at_once.shape == (96, 96) and len(windows) == 9216
+
+# %% tags=["fold"]
+# Time a call, and count the multiply-adds of its convolutions
+from time import perf_counter
+
+@torch.inference_mode()
+def milliseconds(run, repeats=3):
+    times = []
+    for _ in range(repeats):
+        start = perf_counter()
+        run()
+        times.append(1000 * (perf_counter() - start))
+    return min(times)
+
+@torch.inference_mode()
+def multiply_adds(net, x):
+    counts = []
+    def count(layer, _, out):
+        counts.append(layer.weight[0].numel() * out.numel())
+    convs = [layer for layer in net.modules()
+             if isinstance(layer, nn.Conv2d)]
+    hooks = [layer.register_forward_hook(count) for layer in convs]
+    net(x)
+    for hook in hooks:
+        hook.remove()
+    return sum(counts)
+
+# %% tags=["nbval-ignore-output"]
+some = windows[:300]
+one_by_one = milliseconds(lambda: [net(w[None]) for w in some], 1)
+one_by_one *= len(windows) / len(some)  # measured on 300
+ms = {"windows, one by one": one_by_one,
+      "windows, in one batch": milliseconds(lambda: net(windows)),
+      "all-convolutional": milliseconds(lambda: net(wide))}
+cost = {"windows": multiply_adds(net, windows) / 1e6,
+        "once": multiply_adds(net, wide) / 1e6}
+draw.table(
+    [{"way": way, "time": time, "multiply-adds":
+      cost["windows" if way.startswith("windows") else "once"]}
+     for way, time in ms.items()], digits=0,
+    units={"time": "ms", "multiply-adds": "million"})
+
+# %% tags=["author"]
+assert 13 < cost["windows"] / cost["once"] < 13.5
+
+# %% [markdown]
+# The same numbers, thirteen times fewer multiply-adds. Neighbouring windows share nearly all of their pixels, and the windows compute for each anew what
+# the whole picture computes once. A classifier of windows that has only convolutions *is* an answer for every pixel.
+#
+# **Trap: padding in every layer.** Usually each layer pads with zeros, so that no pixel is lost. Then the answers near the edge are others. How near?
+
+# %%
+padded = window_net()
+padded.load_state_dict(net.state_dict())
+for layer in padded:
+    if getattr(layer, "kernel_size", 0) == (3, 3):
+        layer.padding = (1, 1)
+with torch.inference_mode():
+    other = (padded(x)[0, 0] - at_once).abs() > 1e-5
+rows = np.flatnonzero(other[:, 48])
+print("in the middle column, these rows differ:", *rows)
+print("pixels that differ, four or more from every edge:",
+      other[4:-4, 4:-4].sum().item())
+
+# %% tags=["author"]
+assert not other[4:-4, 4:-4].any() and set(rows) == {0, 1, 2, 3, 92, 93, 94, 95}
+
+# %% [markdown]
+# Four layers, four pixels from every edge. Inside, where no padding is in sight, nothing changed.
+#
+# ### The last layer is a dense layer for every pixel
+#
+# The window's network ends with a convolution of 1 x 1. It looks at one pixel's channels only: that is lesson 03's dense layer, applied at each place. The same weights, to the test:
+
+# %%
+conv, dense = nn.Conv2d(16, 5, 1), nn.Linear(16, 5)
+dense.weight.data = conv.weight.data[:, :, 0, 0]  # (5, 16)
+dense.bias.data = conv.bias.data
+maps = torch.randn(2, 16, 6, 7)
+with torch.inference_mode():
+    per_pixel = dense(maps.permute(0, 2, 3, 1))  # (2, 6, 7, 5)
+    per_pixel = per_pixel.permute(0, 3, 1, 2)
+    gap = (conv(maps) - per_pixel).abs().max().item()
+print("largest difference below 1e-6:", gap < 1e-6)
+
+# %% tags=["author"]
+assert gap < 1e-6
+
+# %% [markdown]
+# So *any* classifier that ends in a dense layer can be turned: write its head as a 1 x 1 convolution. Lesson 04's EfficientNet averages its last map, then a dense layer makes 1000
+# scores. Turned, it scores every place of the map. The mean of those scores must be the old answer; and a wide picture gets a map of answers.
+
+# %%
+from cvlab.transfer_learning.backbone import backbone, prepare
+from cvlab.world import photos
+
+trained = backbone()
+head = nn.Conv2d(1280, 1000, 1)
+head.weight.data = trained.classifier.weight[:, :, None, None]
+head.bias.data = trained.classifier.bias
+wanted = ("chelsea", "coffee", "flower")
+three = np.hstack([photos.load(name)[:300, 100:400]
+                   for name in wanted])
+with torch.inference_mode():
+    for name, picture in {"300 x 300": three[:, :300],
+                          "300 x 900": three}.items():
+        image = prepare(picture[None])
+        scores = head(trained.forward_features(image))[0]
+        gap = (scores.mean((1, 2)) - trained(image)[0]).abs().max()
+        print(f"{name}: answers {tuple(scores.shape)}, the mean is "
+              f"the old answer to 1e-4: {bool(gap < 1e-4)}")
+
+# %% tags=["fold"]
+# Draw where each of three words scores
+from cvlab.store.weights import imagenet_classes
+
+chances = scores.softmax(dim=0).numpy()  # (1000, h, w)
+figure, axes = plt.subplots(2, 2, figsize=(9, 4),
+    layout="constrained")
+axes = axes.ravel()
+show(three, title="One picture, three things", ax=axes[0])
+for ax, word in zip(axes[1:], ("tiger cat", "espresso", "daisy"),
+                    strict=True):
+    heat = chances[imagenet_classes().index(word)]
+    show(three, title=f"Where it says “{word}”", ax=ax)
+    ax.imshow(heat, cmap="magma", alpha=0.75, vmin=0, vmax=0.5,
+              extent=(-0.5, 899.5, 299.5, -0.5))
+draw.describe(axes[0], "A cat, a cup and a flower side by side; "
+    "three heat maps: each word lights up at its own third.")
+
+# %% tags=["author"]
+thirds = [np.array_split(chances[imagenet_classes().index(w)], 3, axis=1) for w in ("tiger cat", "espresso", "daisy")]
+assert [int(np.argmax([part.mean() for part in parts])) for parts in thirds] == [0, 1, 2]
+
+# %% [markdown]
+# Never trained to say *where*, it does, coarsely: one answer for 32 x 32 pixels.
+#
+# ### What a pixel's answer sees
+#
+# Back to the windows. Each 3 x 3 layer widens what one answer sees by two: `1 + 2L` for L layers. Measured as in lesson 02, by the gradient of the middle answer; and once with
+# `dilation=2`, which spreads the same nine weights over 5 x 5.
+
+# %%
+from cvlab.convolutions.receptive import gradient_field
+
+def field_side(net, pictures=20, side=65):
+    torch.manual_seed(0)
+    noise = torch.randn(pictures, 3, side, side)
+    seen = np.flatnonzero(gradient_field(net, noise).any(axis=0))
+    return int(seen[-1] - seen[0] + 1)
+
+spread = window_net(dilation=2)
+layers = [{"layers": L, "dilation": d, "1 + 2 L d": 1 + 2 * L * d,
+           "measured": field_side(net[:2 * L])}
+          for d, net in ((1, net), (2, spread)) for L in (1, 2, 4)]
+draw.table(layers)
+
+# %% tags=["author"]
+assert all(row["measured"] == row["1 + 2 L d"] for row in layers)
+
+# %% [markdown]
+# Things in these scenes take a quarter to a half of the side, some 25 to 55 pixels; windows of 9 must guess from a patch of fur or sky. To see further *and* compute less, there is **the third way: shrink and grow**. Pool
+# twice, compute on the small map, enlarge the answer.
+
+# %%
+def shrink_and_grow():
+    def block(before, after):
+        return nn.Conv2d(before, after, 3, padding=1), nn.ReLU()
+    return nn.Sequential(
+        *block(3, 16), nn.MaxPool2d(2), *block(16, 32),
+        nn.MaxPool2d(2), *block(32, 48), *block(48, 48),
+        nn.Conv2d(48, 1, 1),
+        nn.Upsample(scale_factor=4, mode="bilinear"))
+
+def around(net, pixels):
+    """The answers of a window net, for every pixel."""
+    return nn.Sequential(nn.ReflectionPad2d(pixels), *net)
+
+# %% [markdown]
+# Train all three, each for the same number of multiply-adds, so that the cheap one takes more steps. On crops of 48 x 48 of 120 scenes; judged on 40 others of 96 x 96, by **IoU**: pixels that both
+# call a thing, over pixels that either does. **Predict** the order.
+
+# %%
+def scenes(n, seed):
+    made = make_scenes(n, seed=seed)
+    x = torch.from_numpy(np.stack([s.image for s in made]))
+    x = x.permute(0, 3, 1, 2).float() / 127.5 - 1
+    things = np.stack([label_map(s) > 0 for s in made])
+    return x, torch.from_numpy(things)
+
+def learn(net, x, things, steps):
+    net = net.to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(net.parameters())
+    pace = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 0.01, steps)
+    for _ in range(steps):
+        some = torch.randint(len(x), (8,))
+        top, left = torch.randint(96 - 48 + 1, (2,)).tolist()
+        cut = (slice(top, top + 48), slice(left, left + 48))
+        answers = net(x[(some, slice(None), *cut)])[:, 0]
+        loss = F.binary_cross_entropy_with_logits(
+            answers, things[(some, *cut)].float())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        pace.step()
+    return net.eval()
+
+# %% tags=["nbval-ignore-output"]
+x, things = scenes(120, seed=0)
+new, truth = scenes(40, seed=1)
+makers = {"all-convolutional": lambda: around(window_net(), 4),
+          "the same, dilated": lambda: around(window_net(2), 8),
+          "shrink and grow": shrink_and_grow}
+nets, results = {}, []
+for way, make in makers.items():
+    torch.manual_seed(0)
+    net = make()
+    field, each = field_side(net), multiply_adds(net, new[:1])
+    nets[way] = learn(net, x, things, steps=int(8.5e9 / each))
+    with torch.inference_mode():
+        found = nets[way](new)[:, 0] > 0
+    iou = (found & truth).sum() / (found | truth).sum()
+    results.append({
+        "way": way, "IoU": iou.item(),
+        "field": field, "multiply-adds": each / 1e6,
+        "time": milliseconds(lambda net=nets[way]: net(new[:1]))})
+
+# %% tags=["fold", "nbval-ignore-output"]
+# One table; windows give the all-convolutional answers, later
+slow = {**results[0], "way": "windows, one by one",
+        "multiply-adds": cost["windows"], "time": one_by_one}
+guess = {"way": "“all is a thing”", "IoU": truth.float().mean().item(),
+         "field": None, "multiply-adds": None, "time": None}
+draw.table([guess, slow, *results], digits={
+    "IoU": 2, "multiply-adds": 0, "time": 0},
+    units={"field": "pixels", "multiply-adds": "million",
+           "time": "ms"})
+
+# %% tags=["author"]
+by_way = {row["way"]: row for row in results}
+best, near, far = (by_way[w] for w in ("shrink and grow", "all-convolutional", "the same, dilated"))
+assert near["field"] == 9 and far["field"] == 17 and 24 <= best["field"] <= 34
+assert near["IoU"] > truth.float().mean() + 0.15 and best["IoU"] > max(near["IoU"] + 0.02, far["IoU"])
+assert far["IoU"] > near["IoU"] - 0.02 and best["multiply-adds"] < 0.6 * near["multiply-adds"]
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw one new scene and the three answers
+pick = 4
+with torch.inference_mode():
+    answers = [net(new[pick:pick + 1])[0, 0] > 0
+               for net in nets.values()]
+pixels = (new[pick].permute(1, 2, 0).numpy() + 1) / 2
+masks = [mask.numpy() for mask in (truth[pick], *answers)]
+show_many([pixels, *masks], cols=5,
+          titles=["a new scene", "truth", *nets]);
+
+# %% [markdown]
+# Shrinking and growing sees furthest, costs least and has the highest IoU. Is it the field? The dilated network is the experiment: as many weights and nearly as many multiply-adds as the
+# first, only the field is wider. It stays behind too. The rest is what cheap places buy: wider layers, and twice the steps. Look at what shrinking costs: thin things go, edges are round, one decision
+# for 4 x 4 pixels. The rest of this lesson is about growing back without losing them.
+#
+# **In one line:** convolutions answer for every pixel at once, what an answer sees is the field, and shrinking makes it wide and cheap.
 
 # %% tags=["again", "fold"]
 # Start here again: the second sitting

@@ -1,7 +1,12 @@
 """The exercises of lesson 05, in the order of the notebook."""
 
+from cvlab.checks.segmentation.run_lengths import RLE_DECODE, RLE_ENCODE
+
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
 TITLE = "Segmentation"
 QUESTION = "In your own pictures, which pixels would two people label differently, and what would your metric make of them?"
-EXERCISES = []
+EXERCISES = [
+    RLE_ENCODE,
+    RLE_DECODE,
+]

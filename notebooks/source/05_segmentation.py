@@ -37,7 +37,7 @@ scene = make_scene(351, size=160, objects=(3, 4))
 words = [scene.class_names[label] for label in scene.labels]
 
 semantic = label_map(scene)    # (H, W) a class at every pixel
-number = np.zeros_like(semantic)  # (H, W) which object, 0 for none
+number = np.zeros_like(semantic)  # (H, W) which object, 0: none
 for k, mask in enumerate(scene.masks, start=1):
     number[mask] = k
 panoptic = np.stack([semantic, number], axis=2)  # (H, W, 2)
@@ -73,11 +73,13 @@ def painted(numbers, colors):
     """Give each number of a (H, W) map its colour."""
     return np.array([to_rgb(c) for c in colors])[numbers]
 
-classes = painted(semantic, ["#ddd", *map(draw.class_color, NAMES[1:])])
+colors = [draw.class_color(name) for name in NAMES[1:]]
+classes = painted(semantic, ["#ddd", *colors])
 hues = [draw.PALETTE[i] for i in (5, 4, 0, 1)]
 objects = painted(number, ["#ddd", *hues])
 some = np.where(number[..., None] > 0, objects, scene.image / 255)
-axes = show_many([*[scene.image] * 3, classes, some, objects], cols=3,
+pictures = [*[scene.image] * 3, classes, some, objects]
+axes = show_many(pictures, cols=3,
     titles=[f"Classification: {words[largest]}",
             "Localisation: one box",
             "Detection: four boxes",
@@ -87,9 +89,8 @@ axes = show_many([*[scene.image] * 3, classes, some, objects], cols=3,
 draw.draw_boxes(scene.boxes[largest][None],
                 labels=words[largest:][:1], ax=axes[1])
 draw.draw_boxes(scene.boxes, labels=words, ax=axes[2])
-draw.describe(axes[0], "Six copies of a scene with a dog, a bicycle and "
-    "two cats. Both cats have one colour in the semantic map, and two in "
-    "the instance and the panoptic one.")
+draw.describe(axes[0], "Dog, bicycle, two cats, six times. The cats "
+    "share a colour in the semantic map only, not by instance.")
 
 # %% [markdown]
 # **Predict:** how many cats do you count in each answer? In a semantic map one can only count *patches*: pixels of a class that touch.
@@ -119,8 +120,8 @@ assert np.size(panoptic) == 2 * 160 * 160
 # Two cats touch, so the semantic answer holds one patch. Would boxes do, with twenty numbers in place of 51,200?
 
 # %%
-fill = [mask.sum() / np.prod(box[2:] - box[:2])
-        for mask, box in zip(scene.masks, scene.boxes, strict=True)]
+sizes = scene.boxes[:, 2:] - scene.boxes[:, :2]  # (4, 2)
+fill = scene.masks.sum(axis=(1, 2)) / sizes.prod(axis=1)
 hidden = 1 - scene.visibility
 draw.table({"object": words, "share of its box": fill,
             "hidden": hidden}, digits=".0%")
@@ -187,11 +188,14 @@ assert record["bbox"] == [x0, y0, x1 - x0, y1 - y0]
 
 # %%
 caption = {"id": 1, "image_id": 1,
-           "caption": "Two cats and a dog by a bicycle on the grass."}
-face = {"id": 9, "image_id": 1, "category_id": 17, "num_keypoints": 3,
-        "keypoints": [103, 127, 2, 134, 136, 2, 116, 142, 2, 0, 0, 0]}
+           "caption": "Two cats, a dog and a bicycle on grass."}
+face = {"id": 9, "image_id": 1, "category_id": 17,
+        "num_keypoints": 3,
+        "keypoints": [103, 127, 2, 134, 136, 2, 116, 142, 2,
+                      0, 0, 0]}
 draw.table([{"file": file, "key": key, "value": str(value)}
-            for file, entry in (("captions", caption), ("keypoints", face))
+            for file, entry in [("captions", caption),
+                                ("keypoints", face)]
             for key, value in entry.items()])
 
 # %% [markdown]
@@ -274,9 +278,10 @@ calls = {
     "getImgIds(imgIds=[99])": coco.getImgIds(imgIds=[99]),
 }
 there = {"Cat": coco.cats, "Img": coco.imgs, "Ann": coco.anns}
-draw.table([{"call": call, "finds": len(answer),
-             "of": len(next(v for k, v in there.items() if k in call))}
-            for call, answer in calls.items()])
+draw.table([
+    {"call": call, "finds": len(answer),
+     "of": next(len(v) for k, v in there.items() if k in call)}
+    for call, answer in calls.items()])
 
 # %% tags=["author"]
 everything = len(coco.anns)
@@ -297,8 +302,8 @@ else:
 # %% tags=["fold"]
 # Draw the scene's records, with the library, and a face of ours
 coco.cats[17]["skeleton"] = [[1, 3], [2, 3]]  # lines, from 1
-np.random.seed(4)  # noqa: NPY002, showAnns draws its colours from it
-ax = show(scene.image, title="pycocotools draws masks, boxes, keypoints")
+np.random.seed(4)  # noqa: NPY002, showAnns takes colours from it
+show(scene.image, title="Masks, boxes, keypoints by pycocotools")
 first = coco.loadAnns(coco.getAnnIds(imgIds=1))
 coco.showAnns(first, draw_bbox=True)
 coco.showAnns([face])
@@ -315,10 +320,10 @@ from contourpy import contour_generator
 from cvlab.coco.polygons import polygons_to_mask
 
 def along_edges(mask, tolerance=0):
-    """Polygons from edge to edge: the pad is -1, the centre +0.5."""
-    lines = contour_generator(z=np.pad(mask, 1)).lines(0.5)  # x, y
-    corners = [cv2.approxPolyDP(np.float32(line - 0.5), tolerance, True)
-               for line in lines]
+    """Polygons at pixels' edges: the pad is -1, the centre +0.5."""
+    lines = contour_generator(z=np.pad(mask, 1)).lines(0.5)
+    corners = [cv2.approxPolyDP(np.float32(xy - 0.5), tolerance, True)
+               for xy in lines]
     return [c.ravel().tolist() for c in corners if len(c) > 2]
 
 def through_centres(mask):
@@ -350,12 +355,13 @@ draw.table(rows, digits={"common": ".1%"})
 # What each outline loses (blue) and adds (red)
 ends = [slice(85, 160), slice(85, 160)]
 wheel = [slice(105, 150), slice(48, 93)]
+last = (2, 3, 4)
 axes = show_many(
-    [pictures[i][*(wheel if i == 4 else ends)] for i in (2, 3, 4)],
+    [pictures[i][tuple(wheel if i == 4 else ends)] for i in last],
     signed=True, cols=3, limits=(-1.5, 1.5),
     titles=["Few corners cut corners", "Centres: one rim is lost",
             "No polygon has a hole"])
-for ax, i in zip(axes, (2, 3, 4), strict=True):
+for ax, i in zip(axes, last, strict=True):
     rows_, cols_ = wheel if i == 4 else ends
     mask = (bicycle if i == 4 else cat)[rows_, cols_]
     ax.contour(mask, [0.5], colors="#777", linewidths=0.8)
@@ -389,24 +395,25 @@ from itertools import groupby
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.6),
                             layout="constrained")
-for ax, order, name in zip(axes, "FC", ("Columns, COCO's", "Rows"),
-                           strict=True):
+orders = {"F": "Columns, COCO's", "C": "Rows"}
+for ax, (order, name) in zip(axes, orders.items(), strict=True):
     places = np.arange(12).reshape(3, 4, order=order)
     runs = [len(list(run)) for _, run
             in groupby(paper.ravel(order=order).tolist())]
     show(np.where(paper, 0.8, 0.25), ax=ax, limits=(0, 1),
          title=f"{name}: {' '.join(map(str, runs))}")
     for (row, col), place in np.ndenumerate(places):
-        ax.text(col, row, place, ha="center", va="center", size=15,
-                color="black" if paper[row, col] else "white")
-    ax.plot(*np.unravel_index(np.arange(12), (3, 4), order=order)[::-1],
-            color=draw.PALETTE[1], alpha=0.6, linewidth=2)
-draw.describe(axes[0], "A mask of 3 x 4 pixels, light is on. Down the "
-    "columns its runs are 3 4 1 1 2 1, along the rows 1 2 2 1 3 3.")
+        ax.text(col, row, place, ha="center", va="center",
+                color="black" if paper[row, col] else "white", size=15)
+    y, x = np.unravel_index(np.arange(12), (3, 4), order=order)
+    ax.plot(x, y, color=draw.PALETTE[1], alpha=0.6, linewidth=2)
+draw.describe(axes[0], "A mask of 3 x 4 pixels, light is on. Its runs "
+    "down the columns: 3 4 1 1 2 1; along the rows: 1 2 2 1 3 3.")
 
 # %% [markdown]
 # Follow the columns' line with a finger: three off, then *four* on, because pixel 6 goes on from pixel 5. Along the rows the same mask has other runs.
-#
+
+# %% [markdown]
 # **Exercise.** Write `rle_encode(mask)`: `mask` is `(H, W)` bool, the result is a list of run lengths in COCO's order, `[3, 4, 1, 1, 2, 1]` for the one on paper. NumPy's
 # `ravel(order="F")` goes down the columns, `np.diff` tells where something changes.
 
@@ -448,12 +455,14 @@ def library_rle(mask):  # it wants bytes, in column order
 
 dice, same = np.random.default_rng(0), 0
 for _ in range(4000):
-    mask = dice.random(dice.integers(1, 25, 2)) < dice.random() * 1.1
+    share, size = dice.random() * 1.1, dice.integers(1, 25, 2)
+    mask = dice.random(size) < share
     theirs, counts = library_rle(mask), rle_encode(mask)
     ours = library.frPyObjects(
         {"size": [*mask.shape], "counts": counts}, *mask.shape)
     back = rle_decode(counts, *mask.shape)
-    same += ours == theirs and (back == library.decode(theirs)).all()
+    same += ours == theirs
+    same -= (back != library.decode(theirs)).any()
 print(f"{same} of 4000 masks: the same bytes, the same pixels")
 
 # %% tags=["author"]
@@ -482,15 +491,15 @@ assert (coco.annToMask(crowd) == both).all()
 square, wide = scene.masks[3], scene.masks[3][70:]
 seen = []
 for mask in (square, wide):
-    slip = rle_encode(mask.T)  # what ravel() without order="F" reads
+    slip = rle_encode(mask.T)  # as ravel() without order="F"
     seen += [mask, rle_decode(slip, *mask.shape)]
 
 # %% tags=["fold"]
 # What was written, and what is read
-axes = show_many([seen[i] for i in (0, 1, 2, 3)], cols=4,
-    titles=["square", "read: mirrored", "wide", "read: in shreds"])
-draw.describe(axes[0], "A square mask written along the rows is read "
-    "mirrored at its diagonal; a wide one falls into stripes.")
+axes = show_many(seen, cols=4,
+    titles=["square", "read: mirrored", "wide", "read: shreds"])
+draw.describe(axes[0], "A square mask written along the rows is "
+    "read mirrored at its diagonal; a wide one falls into stripes.")
 
 # %% tags=["author"]
 assert (seen[1] == square.T).all() and seen[3].sum() == wide.sum()
@@ -538,9 +547,11 @@ draw.table(rows)
 from cvlab.coco.rle import text_to_counts
 
 texts = [r["segmentation"]["counts"] for r in coco.anns.values()]
-same = [read_letters(t) == text_to_counts(t).tolist() for t in texts]
-print(f"{sum(same)} of {len(texts)} masks of the file; the front cat: "
-      f"{len(texts[3])} letters for {len(read_letters(texts[3]))} counts")
+same = [read_letters(t) == text_to_counts(t).tolist()
+        for t in texts]
+print(f"{sum(same)} of {len(texts)} masks of the file")
+print(f"front cat: {len(read_letters(texts[3]))} counts "
+      f"in {len(texts[3])} letters")
 
 # %% tags=["author"]
 assert word == "341M10" and all(same)
@@ -560,36 +571,41 @@ from cvlab import photo
 PHOTO = "coins"
 picture = photo(PHOTO)
 gray = picture.mean(axis=2)
-brighter = gray - cv2.GaussianBlur(gray, (0, 0), 40)  # than around it
+brighter = gray - cv2.GaussianBlur(gray, (0, 0), 40)  # than around
 filled = ndimage.binary_fill_holes(brighter > 10)
 patches, count = ndimage.label(filled)
 sizes = np.bincount(patches.ravel(), minlength=count + 1)
-coins = [patches == k for k in range(1, count + 1) if sizes[k] > 300]
+large = [k for k in range(1, count + 1) if sizes[k] > 300]
+coins = [patches == k for k in large]
 print(f"{len(coins)} patches of more than 300 pixels")
 
 # %%
 def as_record(number, mask):
     rle = library_rle(mask)
     return {
-        "id": number, "image_id": 1, "category_id": 1, "iscrowd": 0,
-        "bbox": library.toBbox(rle).tolist(), "area": int(mask.sum()),
+        "id": number, "image_id": 1, "category_id": 1,
+        "bbox": library.toBbox(rle).tolist(), "iscrowd": 0,
+        "area": int(mask.sum()),
         "segmentation": along_edges(mask, 1)}
 
 height, width, _ = picture.shape
 data = {
     "images": [{"id": 1, "file_name": "coins.png",
                 "height": height, "width": width}],
-    "categories": [{"id": 1, "name": "coin", "supercategory": "thing"}],
-    "annotations": [as_record(*pair) for pair in enumerate(coins, 1)]}
+    "categories": [{"id": 1, "name": "coin",
+                    "supercategory": "thing"}],
+    "annotations": [as_record(k, mask)
+                    for k, mask in enumerate(coins, start=1)]}
 path = folder / "coins.json"
 path.write_text(json.dumps(data))
 mine = opened(path)
-found = mine.loadAnns(mine.getAnnIds(catIds=mine.getCatIds(["coin"])))
+coin = mine.getCatIds(catNms=["coin"])
+found = mine.loadAnns(mine.getAnnIds(catIds=coin))
 print(len(found), "coins loaded")
 
 # %% tags=["fold"]
 # Draw what was loaded
-np.random.seed(0)  # noqa: NPY002, showAnns draws its colours from it
+np.random.seed(0)  # noqa: NPY002, showAnns takes colours from it
 ax = show(picture, title=f"{len(found)} coins, read from a file")
 mine.showAnns(found, draw_bbox=True)
 
@@ -606,7 +622,8 @@ def bytes_of(mask):
     _, png = cv2.imencode(".png", mask.astype(np.uint8) * 255)
     return {"one bit a pixel": mask.size // 8, "PNG": len(png),
             "polygon": len(json.dumps(along_edges(mask))),
-            "polygon, tolerance 1": len(json.dumps(along_edges(mask, 1))),
+            "polygon, tolerance 1":
+                len(json.dumps(along_edges(mask, 1))),
             "run lengths": len(json.dumps(rle_encode(mask))),
             "packed word": len(library_rle(mask)["counts"])}
 
@@ -654,7 +671,8 @@ def asked(reader, *arguments):
 def by_library(record):
     return library.decode(library.frPyObjects(record, 3, 4))
 
-draw.table([{"record": name, "pycocotools": asked(by_library, record),
+draw.table([{"record": name,
+             "pycocotools": asked(by_library, record),
              "cvlab": asked(segmentation_to_mask, record, 3, 4)}
             for name, record in wrong.items()])
 

@@ -50,8 +50,8 @@ print(words, panoptic.shape)
 # - **Detection**: a class and a box for each object.
 # - **Semantic** segmentation: a class for each *pixel*.
 # - **Instance** segmentation: a class and a mask for each *object*.
-# - **Panoptic** segmentation: a class *and* an object's number for each pixel. *Things*, such as cats, can be counted and get a number. *Stuff*, such as
-#   grass or sky, gets a class only. Here all stuff is one class, "background".
+# - **Panoptic** segmentation: a class *and* an object's number for each pixel. *Things*, such as cats, can be counted and get a number. *Stuff*, such
+#   as grass or sky, gets a class only. Here all stuff is one class, "background".
 
 # %%
 largest = scene.masks.sum(axis=(1, 2)).argmax()
@@ -146,8 +146,8 @@ assert (again == scene.masks).all()
 # %% [markdown]
 # ## 2 · A mask in a file *(22 min)*
 #
-# How do such answers get into a file that everybody can read? Most write COCO's, after the data set *Common Objects in Context*: one JSON file with three
-# lists that point at each other by number. Here is the scene in it: the picture's record, the front cat's, and that of its class.
+# How do such answers get into a file that everybody can read? Most write COCO's, after the data set *Common Objects in Context*: one JSON file with
+# three lists that point at each other by number. Here is the scene in it: the picture's record, the front cat's, and that of its class.
 
 # %%
 from cvlab.coco.write import save, to_coco
@@ -183,8 +183,9 @@ x0, y0, x1, y1 = scene.boxes[3].tolist()
 assert record["bbox"] == [x0, y0, x1 - x0, y1 - y0]
 
 # %% [markdown]
-# Two other kinds of COCO file keep the frame and change the annotation. **Captions**: a sentence instead of a mask, five a picture. **Keypoints**: three numbers a
-# point, `x, y, v`; `v` is 0 not labelled, 1 labelled but hidden, 2 seen. In COCO only persons have them, 17 each. Both records are made up: four points for the front cat, two eyes, the nose, and a tail that nobody sees.
+# Two other kinds of COCO file keep the frame and change the annotation. **Captions**: a sentence instead of a mask, five a picture. **Keypoints**:
+# three numbers a point, `x, y, v`; `v` is 0 not labelled, 1 labelled but hidden, 2 seen. In COCO only persons have them, 17 each. Both records are made
+# up: four points for the front cat, two eyes, the nose, and a tail that nobody sees.
 
 # %%
 caption = {"id": 1, "image_id": 1,
@@ -199,8 +200,8 @@ draw.table([{"file": file, "key": key, "value": str(value)}
             for key, value in entry.items()])
 
 # %% [markdown]
-# **Trap: the number is not the place.** COCO has 80 categories, and their numbers go up to 90. **Predict:** what do you get when you take category 17, cat, as the
-# seventeenth of the list?
+# **Trap: the number is not the place.** COCO has 80 categories, and their numbers go up to 90. **Predict:** what do you get when you take category 17,
+# cat, as the seventeenth of the list?
 
 # %%
 from cvlab.coco.categories import CATEGORIES
@@ -223,8 +224,8 @@ assert len(used) == 80 and len(unused) == 10 and len(groups) == 12
 assert CATEGORIES[17 - 1]["name"] == "dog"
 
 # %% [markdown]
-# A dog. Look numbers up by `id`, never by place. And **there is no category 0**: background is not written at all, it is what no annotation covers. A network that
-# says 0 for background has numbers of its own, to be translated.
+# A dog. Look numbers up by `id`, never by place. And **there is no category 0**: background is not written at all, it is what no annotation covers. A
+# network that says 0 for background has numbers of its own, to be translated.
 #
 # ### The library
 #
@@ -259,7 +260,8 @@ assert cat == [17] and images[0] == 1 and found == [2, 4]
 assert (masks[1] == scene.masks[3]).all()
 
 # %% [markdown]
-# Each call takes numbers and gives numbers, until `loadAnns` gives records. `annToMask` gives 0 and 1 as bytes, not `bool`: write `> 0` before you index with it.
+# Each call takes numbers and gives numbers, until `loadAnns` gives records. `annToMask` gives 0 and 1 as bytes, not `bool`: write `> 0` before you
+# index with it.
 #
 # **Trap: nobody there, so everybody.** There is no class "people", COCO says "person". **Predict** how many annotations this chain finds:
 # `getAnnIds(catIds=getCatIds(catNms=["people"]))`.
@@ -294,8 +296,9 @@ else:
     raise AssertionError("an unknown annotation is a KeyError")
 
 # %% [markdown]
-# All of them. An unknown *name* finds nothing and raises no error; and for the next call an empty list means *no filter*. An unknown *number* finds nothing, as it
-# should, but for the last row: `getImgIds` gives 99 back unlooked. So compare: `len(getCatIds(catNms=names)) == len(names)`. Only `loadAnns` complains, by a `KeyError`.
+# All of them. An unknown *name* finds nothing and raises no error; and for the next call an empty list means *no filter*. An unknown *number* finds
+# nothing, as it should, but for the last row: `getImgIds` gives 99 back unlooked. So compare: `len(getCatIds(catNms=names)) == len(names)`. Only
+# `loadAnns` complains, by a `KeyError`.
 #
 # `showAnns` draws records over the current picture, masks and keypoints, in colours by lot.
 
@@ -311,8 +314,8 @@ coco.showAnns([face])
 # %% [markdown]
 # ### Outlines
 #
-# Most masks of COCO's own files are **polygons**, clicked by people: a list of outlines, each `x0, y0, x1, y1, …`, because an object that something crosses has several
-# parts. `x = 0` is the left *edge* of the first pixel. Take the outline from the mask and draw it again: what is lost?
+# Most masks of COCO's own files are **polygons**, clicked by people: a list of outlines, each `x0, y0, x1, y1, …`, because an object that something
+# crosses has several parts. `x = 0` is the left *edge* of the first pixel. Take the outline from the mask and draw it again: what is lost?
 
 # %%
 import cv2
@@ -372,15 +375,17 @@ assert common["cat, edges"] == 1 and common["cat, edges, tolerance 1"] > 0.98
 assert 0.94 < common["cat, centres"] < 0.97 and common["bicycle, edges"] < 0.9
 
 # %% [markdown]
-# An outline along the pixels' edges loses nothing, and with a tolerance of one pixel a fifth of the corners will do. **Trap:** OpenCV's `findContours` goes through the *centres* of the
-# outermost pixels. Read as edges, that is half a pixel too far left and up: the right and the lower rim are lost. And a hole can't be said: all polygons of a record are
-# filled, the gaps between the spokes too. Crowds, full of holes, are therefore stored in another way.
+# An outline along the pixels' edges loses nothing, and with a tolerance of one pixel a fifth of the corners will do. **Trap:** OpenCV's `findContours`
+# goes through the *centres* of the outermost pixels. Read as edges, that is half a pixel too far left and up: the right and the lower rim are lost. And
+# a hole can't be said: all polygons of a record are filled, the gaps between the spokes too. Crowds, full of holes, are therefore stored in another
+# way.
 
 # %% [markdown]
 # ### Run lengths
 #
-# **RLE**, run-length encoding, makes one long line of all pixels and writes how many are off, then on, then off, … Three rules make it COCO's: the line goes *down the columns*,
-# the first run is of pixels that are *off* (0 long where the first one is on), and a run goes on from the foot of a column to the head of the next.
+# **RLE**, run-length encoding, makes one long line of all pixels and writes how many are off, then on, then off, … Three rules make it COCO's: the line
+# goes *down the columns*, the first run is of pixels that are *off* (0 long where the first one is on), and a run goes on from the foot of a column to
+# the head of the next.
 #
 # On paper, 3 rows and 4 columns:
 
@@ -414,8 +419,8 @@ draw.describe(axes[0], "A mask of 3 x 4 pixels, light is on. Its runs "
 # Follow the columns' line with a finger: three off, then *four* on, because pixel 6 goes on from pixel 5. Along the rows the same mask has other runs.
 
 # %% [markdown]
-# **Exercise.** Write `rle_encode(mask)`: `mask` is `(H, W)` bool, the result is a list of run lengths in COCO's order, `[3, 4, 1, 1, 2, 1]` for the one on paper. NumPy's
-# `ravel(order="F")` goes down the columns, `np.diff` tells where something changes.
+# **Exercise.** Write `rle_encode(mask)`: `mask` is `(H, W)` bool, the result is a list of run lengths in COCO's order, `[3, 4, 1, 1, 2, 1]` for the one
+# on paper. NumPy's `ravel(order="F")` goes down the columns, `np.diff` tells where something changes.
 
 # %% tags=["exercise"]
 def rle_encode(mask):
@@ -443,8 +448,8 @@ def rle_decode(counts, height, width):
 check(rle_decode)
 
 # %% [markdown]
-# Is that the library's format? Four thousand random masks, of 1 x 1 to 24 x 24 pixels, empty to full: its bytes and ours, its mask and ours. (From here on `rle_encode` is the package's
-# copy, so that the lesson goes on without your answer.)
+# Is that the library's format? Four thousand random masks, of 1 x 1 to 24 x 24 pixels, empty to full: its bytes and ours, its mask and ours. (From here
+# on `rle_encode` is the package's copy, so that the lesson goes on without your answer.)
 
 # %%
 from cvlab.segmentation.run_lengths import rle_decode, rle_encode
@@ -470,7 +475,8 @@ assert same == 4000
 assert rle_encode(paper) == [3, 4, 1, 1, 2, 1]
 
 # %% [markdown]
-# That list, unpacked, is how COCO's own files store a **crowd**: `iscrowd` 1, and one mask for all, holes and all. Here the two cats as one:
+# That list, unpacked, is how COCO's own files store a **crowd**: `iscrowd` 1, and one mask for all, gaps left out. What a detector finds in there is
+# not counted (lesson 07). Here the two cats as one:
 
 # %%
 both = scene.masks[1] | scene.masks[3]
@@ -484,8 +490,8 @@ print((coco.annToMask(crowd) == both).all(),
 assert (coco.annToMask(crowd) == both).all()
 
 # %% [markdown]
-# **Trap: rows for columns.** NumPy's own order is along the rows. Forget `order="F"` when you write, and the counts still add up: no reader complains. **Predict** what it sees, of a
-# square picture and of one that is wider than high.
+# **Trap: rows for columns.** NumPy's own order is along the rows. Forget `order="F"` when you write, and the counts still add up: no reader complains.
+# **Predict** what it sees, of a square picture and of one that is wider than high.
 
 # %%
 square, wide = scene.masks[3], scene.masks[3][70:]
@@ -505,10 +511,13 @@ draw.describe(axes[0], "A square mask written along the rows is "
 assert (seen[1] == square.T).all() and seen[3].sum() == wide.sum()
 
 # %% [markdown]
+# A square mask comes back mirrored, which is easily missed when things are round; a wide one falls into shreds.
+#
 # ### Five bits a letter
 #
-# In the file the counts are one word. From the fourth on only the *change* is written, against the run two before, because neighbouring columns are alike. Each number is cut into
-# pieces of five bits, the lowest first, a sixth bit says "more follows", and 48 is added: all letters can be printed.
+# In the file the counts are one word. From the fourth on only the *change* is written, against the run two before, which in most masks is the same run
+# one column earlier. Each number is cut into pieces of five bits, the lowest first, a sixth bit says "more follows", and 48 is added: all letters can
+# be printed.
 
 # %%
 def read_letters(text):
@@ -543,26 +552,41 @@ for i, (letter, count) in enumerate(
                  if i > 2 else str(count)})
 draw.table(rows)
 
+# %% [markdown]
+# `M` is 29, its sign bit is set: 29 − 32 = −3, and the run two before was 4. The package's `text_to_counts` reads whole arrays at once. What does it
+# save to write changes, and is it because neighbouring columns are alike? Then shuffled columns must save less.
+
 # %%
-from cvlab.coco.rle import text_to_counts
+from cvlab.coco.rle import counts_to_text, text_to_counts
 
 texts = [r["segmentation"]["counts"] for r in coco.anns.values()]
 same = [read_letters(t) == text_to_counts(t).tolist()
         for t in texts]
-print(f"{sum(same)} of {len(texts)} masks of the file")
-print(f"front cat: {len(read_letters(texts[3]))} counts "
-      f"in {len(texts[3])} letters")
+print(f"{sum(same)} of {len(texts)} masks of the file: equal counts")
+
+# %%
+shuffled = dice.permutation(square, axis=1)  # columns in any order
+draw.table([
+    {"front cat": name, "counts": len(rle_encode(mask)),
+     "letters": len(library_rle(mask)["counts"]),
+     "letters, no changes": sum(len(counts_to_text([count]))
+                                for count in rle_encode(mask))}
+    for name, mask in (("as it is", square),
+                       ("columns shuffled", shuffled))])
 
 # %% tags=["author"]
 assert word == "341M10" and all(same)
+plain = [sum(len(counts_to_text([c])) for c in rle_encode(m)) for m in (square, shuffled)]
+saved = [p - len(library_rle(m)["counts"]) for p, m in zip(plain, (square, shuffled), strict=True)]
+assert plain[0] > 1.8 * len(library_rle(square)["counts"]) and saved[1] < saved[0] / 2
 
 # %% [markdown]
-# `M` is 29, its sign bit is set: 29 − 32 = −3, and the run two before was 4. The package's `text_to_counts` does the same for whole arrays.
+# Changes halve the word, and less than half of that saving is left when the columns are shuffled.
 #
 # ### A file of your own
 #
-# Now make one. Coins are brighter than their surroundings, so a threshold finds them, and connected patches are the instances. Put the path of a photo of yours into `PHOTO`, and
-# tune the threshold.
+# Now make one. Coins are brighter than their surroundings, so a threshold finds them, and connected patches are the instances. Put the path of a photo
+# of yours into `PHOTO`, and tune the threshold.
 
 # %%
 import json
@@ -642,8 +666,8 @@ assert costs["bicycle"]["packed word"] > 2 * costs["front cat"]["packed word"]
 assert scene.masks[0].sum() < scene.masks[3].sum() / 6
 
 # %% [markdown]
-# The packed word is the shortest each time. It pays for *edges*, not for pixels: the bicycle has a seventh of the front cat's pixels and needs more than twice its letters. Polygons
-# can be corrected by hand, which is why people draw them; machines answer in run lengths.
+# The packed word is the shortest each time. It pays for *edges*, not for pixels: the bicycle has a seventh of the front cat's pixels and needs more
+# than twice its letters. Polygons can be corrected by hand, which is why people draw them; machines answer in run lengths.
 #
 # ### What the library lets through
 #
@@ -681,7 +705,8 @@ assert all(asked(by_library, record) == "no error" for record in wrong.values())
 assert all(asked(segmentation_to_mask, record, 3, 4) != "no error" for record in wrong.values())
 
 # %% [markdown]
-# Nothing: it draws what it can. Read strangers' files with something that complains: `cvlab.coco.read.read_truth(path, kind="segm")` looks at every mask and names the record.
+# Nothing: it draws what it can. Read strangers' files with something that complains: `cvlab.coco.read.read_truth(path, kind="segm")` looks at every
+# mask and names the record.
 
 # %% [markdown]
 # ## 3 · Three ways to answer for every pixel *(18 min)*

@@ -1,7 +1,13 @@
 """The exercises of lesson 05, in the order of the notebook."""
 
+from cvlab.checks.segmentation.growing import UPSAMPLE_BILINEAR
+from cvlab.checks.segmentation.unpooling import MAX_UNPOOL2D
+
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
 TITLE = "Segmentation"
 QUESTION = "In your own pictures, which pixels would two people label differently, and what would your metric make of them?"
-EXERCISES = []
+EXERCISES = [
+    UPSAMPLE_BILINEAR,
+    MAX_UNPOOL2D,
+]

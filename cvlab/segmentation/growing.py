@@ -29,12 +29,13 @@ def _corners_have_a_mode(mode, align_corners, **_) -> None:
 
 
 @_validate.arguments(mode=_mode)
-def tap_weights(distance: np.ndarray, mode: str) -> np.ndarray:
+def tap_weights(distance: np.ndarray, mode: str, a: float = -0.75) -> np.ndarray:
     """How much an old pixel counts at some distance from a new one, before the border is considered.
 
     Args:
         distance: in old pixels, of any shape and sign.
         mode: "bicubic" reaches over 2 pixels, the others over 1.
+        a: the slope of the bicubic curve at distance 1; torch and OpenCV take -0.75, Pillow -0.5.
 
     Returns:
         Weights of the same shape, 1 at distance 0; bicubic ones are negative between 1 and 2.
@@ -43,14 +44,13 @@ def tap_weights(distance: np.ndarray, mode: str) -> np.ndarray:
         >>> tap_weights([0, 0.25, 1.25], "bilinear"), tap_weights([0, 0.25, 1.25], "bicubic").round(3)
         (array([1.  , 0.75, 0.  ]), array([ 1.   ,  0.879, -0.105]))
 
-    Source: R. Keys, Cubic Convolution Interpolation for Digital Image Processing, 1981; with a = -0.75 as in
-        torch and OpenCV.
+    Source: R. Keys, Cubic Convolution Interpolation for Digital Image Processing, 1981.
     """
     t = np.abs(distance)
     if mode != "bicubic":
         return np.maximum(0, 1 - t)
-    near = 1.25 * t**3 - 2.25 * t**2 + 1
-    far = -0.75 * (t**3 - 5 * t**2 + 8 * t - 4)
+    near = (a + 2) * t**3 - (a + 3) * t**2 + 1
+    far = a * (t**3 - 5 * t**2 + 8 * t - 4)
     return np.where(t < 1, near, np.where(t < 2, far, 0))
 
 

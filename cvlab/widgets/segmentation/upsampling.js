@@ -1,5 +1,5 @@
 // The upsampling explorer: Python sends both maps and, for every row and column, its place, taps and weights; pointing happens here.
-const TOP = 26, LEFT = 6, GAP = 30, CELL = 44, GROWN = 300, BIG = 40, MOST = 6, WIDTH = 660;
+const TOP = 26, LEFT = 6, GAP = 30, CELL = 44, GROWN = 320, BIG = 40, MOST = 6, WIDTH = 660;
 const RIGHT = LEFT + MOST * CELL + GAP, BELOW = TOP + GROWN + 34;
 const sides = (s) => [s.data.grown.length, s.data.grown[0].length];
 const cellOf = (s) => Math.floor(GROWN / Math.max(...sides(s)));

@@ -11,7 +11,7 @@ from cvlab.widgets._engine.sheet import DIM, HERE, INK, Sheet
 
 __all__ = ["UpsamplingExplorer"]
 
-TOP, LEFT, GAP, CELL, GROWN, BIG, MOST, WIDTH = 26, 6, 30, 44, 300, 40, 6, 660  # as in upsampling.js
+TOP, LEFT, GAP, CELL, GROWN, BIG, MOST, WIDTH = 26, 6, 30, 44, 320, 40, 6, 660  # as in upsampling.js
 REACH = {"bilinear": (0, 1), "bicubic": (-1, 0, 1, 2)}  # the nearest modes: (0,)
 
 

@@ -152,7 +152,7 @@ check(upsample_bilinear)
 # ### Four neighbours along each axis
 #
 # **Bicubic** weighs 4 x 4 old pixels by lesson 01's curve of the distance `t`. Its free number `a` is -0.75 in torch and OpenCV, -0.5 in Pillow.
-# Between 1 and 2 the weights are negative: that is how an edge gets sharper, and how a value can leave the old range.
+# Between 1 and 2 the weights are negative: that is how a value can leave the old range, as -0.42 did.
 
 # %% tags=["core"]
 def tap_weights(distance, mode, a=-0.75):
@@ -426,9 +426,9 @@ hues = np.array([[255, 255, 255], *(
     for n in NAMES[1:])], np.uint8)
 truth = truths[7]
 maps = [grow(truth[2::4, 2::4]) for grow in ways.values()]
-titles = [f"{name}: {len(np.unique(m)) - 1}" for name, m in zip(
-    ("Truth, classes", "Nearest", "Bilinear, numbers",
-     "Bilinear, scores"), [truth, *maps], strict=True)]
+count = [len(np.unique(m)) - 1 for m in (truth, *maps)]
+titles = [f"Truth: {count[0]} classes", f"Nearest: {count[1]}",
+          f"Numbers mixed: {count[2]}", f"Scores mixed: {count[3]}"]
 axes = show_many([hues[m] for m in (truth, *maps)], titles=titles)
 draw.describe(axes[0], "A label map and three that grew from a "
               "quarter of its side: steps; rims of other colours "

@@ -1,6 +1,8 @@
 """The exercises of lesson 05, in the order of the notebook."""
 
+from cvlab.checks.segmentation.growing import UPSAMPLE_BILINEAR
 from cvlab.checks.segmentation.run_lengths import RLE_DECODE, RLE_ENCODE
+from cvlab.checks.segmentation.unpooling import MAX_UNPOOL2D
 
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
@@ -9,4 +11,6 @@ QUESTION = "In your own pictures, which pixels would two people label differentl
 EXERCISES = [
     RLE_ENCODE,
     RLE_DECODE,
+    UPSAMPLE_BILINEAR,
+    MAX_UNPOOL2D,
 ]

@@ -2,6 +2,7 @@
 
 from cvlab.checks.segmentation.growing import UPSAMPLE_BILINEAR
 from cvlab.checks.segmentation.run_lengths import RLE_DECODE, RLE_ENCODE
+from cvlab.checks.segmentation.transposed import CONV_TRANSPOSE2D
 from cvlab.checks.segmentation.unpooling import MAX_UNPOOL2D
 
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
@@ -13,4 +14,5 @@ EXERCISES = [
     RLE_DECODE,
     UPSAMPLE_BILINEAR,
     MAX_UNPOOL2D,
+    CONV_TRANSPOSE2D,
 ]

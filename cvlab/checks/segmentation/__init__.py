@@ -1,7 +1,13 @@
 """The exercises of lesson 05, in the order of the notebook."""
 
+from cvlab.checks.segmentation.dice_loss import DICE_LOSS
+from cvlab.checks.segmentation.mean_iou import MEAN_IOU
+
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
 TITLE = "Segmentation"
 QUESTION = "In your own pictures, which pixels would two people label differently, and what would your metric make of them?"
-EXERCISES = []
+EXERCISES = [
+    MEAN_IOU,
+    DICE_LOSS,
+]

@@ -92,7 +92,7 @@ DICE_LOSS = Exercise(
     any_float=True,
     mistakes=[
         Mistake("no sigmoid", _made(p=_as_is), "You take the logits as they are. Probabilities are wanted: `logits.sigmoid()` first."),
-        Mistake("sigmoid twice", _made(p=lambda z: z.sigmoid().sigmoid()), "The sigmoid came twice: all shares lie between 0.5 and 0.73 then, and no mask is ever sharp."),
+        Mistake("sigmoid twice", _made(p=lambda z: z.sigmoid().sigmoid()), "The sigmoid came twice: all shares lie between `0.5` and `0.73` then, and no mask is ever sharp."),
         Mistake("softmax", _made(p=lambda z: z.flatten(1).softmax(1).view_as(z)), "You let the pixels of a picture compete for one sum of 1. Each pixel has its own answer: `sigmoid`."),
         Mistake("hard masks", _made(p=lambda z: (z > 0).float()), "You cut at a threshold: a small step of a weight then changes nothing, and no gradient flows. Keep the shares soft."),
         Mistake("whole batch at once", _made(dims=0), "You add up the pixels of all pictures, so that large things decide for small ones. One Dice for each picture, then the mean: `flatten(1)`."),
@@ -101,7 +101,7 @@ DICE_LOSS = Exercise(
         Mistake("no eps", _made(above=0, below=0), "Without eps an empty picture comes near to 0 / 0. Add eps above and below."),
         Mistake("always eps 1", _eps_one, "eps is an argument: use the one that was given."),
         Mistake("twice eps above", _made(above=2), "Your 2 multiplies eps too: a picture rightly left empty gets Dice 2. Double the overlap only."),
-        Mistake("2 forgotten", _made(two=1), "The 2 before the overlap is missing: a perfect mask would get about 0.5, because pixels of both are counted twice below."),
+        Mistake("2 forgotten", _made(two=1), "The 2 before the overlap is missing: a perfect mask would get about half, because pixels of both are counted twice below."),
         Mistake("1 minus forgotten", _made(end=lambda dice: dice.mean()), "That is Dice itself, which is to grow. A loss is to shrink: 1 minus it."),
         Mistake("minus Dice", _made(end=lambda dice: -dice.mean()), "You return minus Dice: the same slopes, but no loss of 0 for a perfect mask. Add 1."),
         Mistake("log of Dice", _made(end=lambda dice: -dice.log().mean()), "You take the logarithm of Dice. Here the loss is 1 minus it."),

@@ -65,7 +65,7 @@ from cvlab.world.scenes import make_scene, make_scenes
 
 # %%
 scenes = make_scenes(100, split="val")
-truth = np.stack([label_map(scene) for scene in scenes])  # (100, 96, 96)
+truth = np.stack([label_map(s) for s in scenes])  # (100, 96, 96)
 nothing = np.zeros_like(truth)
 right = (nothing == truth).mean(axis=(1, 2))  # of each picture
 print(f"{100 * right.mean():.0f} % of all pixels are right, "
@@ -100,11 +100,14 @@ def confusion(predicted, truth, n_classes, ignore=255):
 real = np.array([0, 0, 0, 1, 1, 2])
 called = np.array([0, 0, 1, 1, 1, 0])
 table = confusion(called, real, 3)
-hits, union = np.diag(table), table.sum(0) + table.sum(1) - np.diag(table)
+hits = np.diag(table)
+union = table.sum(0) + table.sum(1) - hits
 words = ["background", "cat", "dog"]
 draw.table([{"it is": words[k]}
-            | {f"called {w}": table[k, j] for j, w in enumerate(words)}
-            | {"IoU": hits[k] / union[k]} for k in range(3)], digits=2)
+            | {f"called {w}": n
+               for w, n in zip(words, table[k], strict=True)}
+            | {"IoU": hits[k] / union[k]} for k in range(3)],
+           digits=2)
 
 # %% tags=["author"]
 assert table.tolist() == [[2, 1, 0], [0, 2, 0], [1, 0, 0]] and np.allclose(hits / union, [0.5, 2 / 3, 0])
@@ -151,7 +154,8 @@ ax.set(ylabel="IoU over 100 scenes", ylim=(0, 1))
 accuracy = (answer == truth).mean()
 ax.set_title(f"{100 * accuracy:.0f} % of the pixels are right, "
              f"and the mean of the classes is {ious.mean():.2f}")
-draw.describe(ax, "Bars: the IoU of 18 classes, the background's far above all others.")
+draw.describe(ax, "Bars: the IoU of 18 classes, the background's "
+    "far above all others.")
 
 # %% tags=["author"]
 assert 0.85 < accuracy < 0.95 and 0.55 < ious.mean() < 0.75 and np.argmax(ious) == 0
@@ -318,8 +322,9 @@ plain, rims = (np.array([f(*pair)
 # Draw both scores of every thing against its size
 size = masks.sum(axis=(1, 2))
 figure, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
-for scores, color, name in ((plain, draw.PALETTE[0], "IoU"),
-                            (rims, draw.PALETTE[1], "boundary IoU")):
+both = {"IoU": plain, "boundary IoU": rims}
+for (name, scores), color in zip(both.items(), draw.PALETTE,
+                                 strict=False):
     ax.scatter(size, scores, s=12, color=color)
     ax.text(size.max() * 1.05, scores[size > 1200].mean(), name,
             color=draw.readable(color), va="center")
@@ -327,7 +332,8 @@ ax.set(xscale="log", ylim=(0, 1), xlabel="pixels of the thing")
 ax.set_xlim(right=size.max() * 1.6)
 ax.set_title("One pixel too fat: a large thing hides it from IoU, "
              "not from boundary IoU")
-draw.describe(ax, "Scatter: IoU rises with size, boundary IoU does not.")
+draw.describe(ax, "Scatter: IoU rises with size, "
+    "boundary IoU does not.")
 
 # %% tags=["author"]
 assert np.array_equal(ours, scipys) and np.array_equal(ours, cv2s)
@@ -356,7 +362,8 @@ from cvlab.coco.write import to_coco
 from cvlab.map.evaluate import evaluate
 
 def dilated(masks, steps):
-    return [ndimage.binary_dilation(m, square, steps) for m in masks]
+    return [ndimage.binary_dilation(mask, square, steps)
+            for mask in masks]
 
 def upper_half(masks):
     middles = [int(np.argwhere(m)[:, 0].mean()) for m in masks]
@@ -376,13 +383,13 @@ for name, change in answers.items():
     results = []
     for number, scene in enumerate(scenes, start=1):
         changed = change(scene.masks)
-        labels = scene.labels[::2] if "other" in name else scene.labels
+        labels = scene.labels[:: 2 if "other" in name else 1]
         ids = [category_id(NAMES[k + 1]) for k in labels]
         results += to_results(number, ids, [0.9] * len(ids),
                               masks=changed)
-    judged = evaluate(to_coco(scenes), results, kind="segm").numbers
+    judged = evaluate(to_coco(scenes), results, kind="segm")
     rows.append({"answer": name} | {
-        key: judged[key] for key in ("AP", "AP50", "AP75")})
+        key: judged.numbers[key] for key in ("AP", "AP50", "AP75")})
 draw.table(rows, digits=2)
 
 # %% tags=["author"]
@@ -402,8 +409,8 @@ assert 0.4 < ap["one pixel too fat"] < 0.55 < ap["every other thing"] and fifty[
 # cross-entropy**, for each pixel minus the logarithm of the probability that the net gave to the truth.
 
 # %%
-t = torch.tensor([[1.0, 0.0], [1.0, 1.0]])  # 1: the thing is there
-p = torch.tensor([[0.9, 0.2], [0.6, 0.1]])  # how likely, says the net
+t = torch.tensor([[1.0, 0.0], [1.0, 1.0]])  # 1: the thing
+p = torch.tensor([[0.9, 0.2], [0.6, 0.1]])  # the net's answer
 each = -(t * p.log() + (1 - t) * (1 - p).log())
 show_many([t.numpy(), p.numpy(), each.numpy().round(2)],
           titles=["truth", "the net's answer", "surprise"],
@@ -460,17 +467,18 @@ def dice_with(above, below):
 
 empty, thing = torch.zeros(2, 30, 30)
 thing[10:15, 10:14] = 1
-said = {"nothing": torch.full((30, 30), -9.0), "it": 18 * thing - 9}
+said = {"nothing": 18 * empty - 9, "it": 18 * thing - 9}  # logits
 draw.table([
     {"eps": name,
      "empty, says nothing": loss(said["nothing"], empty),
      "empty, invents it": loss(said["it"], empty),
      "thing, says nothing": loss(said["nothing"], thing),
      "thing, says it": loss(said["it"], thing)}
-    for name, loss in (("1 above and below", dice_with(1, 1)),
-                       ("1 above only", dice_with(1, 0)),
-                       ("1 below only", dice_with(0, 1)),
-                       ("200 above and below", dice_with(200, 200)))],
+    for name, loss in {
+        "1 above and below": dice_with(1, 1),
+        "1 above only": dice_with(1, 0),
+        "1 below only": dice_with(0, 1),
+        "200 above and below": dice_with(200, 200)}.items()],
     digits=2)
 
 # %% tags=["author"]
@@ -487,9 +495,10 @@ assert dice_with(1, 1)(said["nothing"], empty) < 0.15 < 0.9 < dice_with(1, 1)(sa
 # %%
 dice = torch.Generator().manual_seed(0)
 size = (1, 30, 30)
-targets = {"randint(1, …)": torch.randint(1, size, generator=dice),
-           "randint(2, …)": torch.randint(2, size, generator=dice),
-           "randn(…)": torch.randn(size, generator=dice)}
+targets = {
+    "randint(1, …)": torch.randint(1, size, generator=dice),
+    "randint(2, …)": torch.randint(2, size, generator=dice),
+    "randn(…)": torch.randn(size, generator=dice)}
 rows = []
 for name, target in targets.items():
     target = target.float()
@@ -576,20 +585,20 @@ for row, words in enumerate(("what it adds to the loss",
                              "its pull: the slope by its logit")):
     for col in range(2):
         ax = axes[row, col]
-        for name, color in zip(compared, draw.PALETTE, strict=False):
+        for i, name in enumerate(compared):
             values = seen[name, col == 0][:, row]
             values = values - values.min() * (row == 0)
-            ax.plot(ps, values, color=color, label=name, lw=2)
+            ax.plot(ps, values, color=f"C{i}", label=name, lw=2)
         ax.set_title(titles[row, col])
-        ax.set_ylim((0, 9) if row == 0 else ((-2.4, 0.3), (-0.3, 2.4))[col])
-        ax.set_xlim(0, 1.2)
-        ax.set_xticks([0, 0.5, 1])
+        pull = ((-2.4, 0.3), (-0.3, 2.4))[col]
+        ax.set(ylim=pull if row else (0, 9), xlim=(0, 1.2),
+               xticks=[0, 0.5, 1])
         draw.label_lines(ax)
     axes[row, 0].set_ylabel(words)
 for ax in axes[1]:
     ax.set_xlabel("its answer")
-draw.describe(axes[0, 0], "Losses and slopes of BCE, focal and Dice for a pixel "
-    "of the thing and of the background.")
+draw.describe(axes[0, 0], "Losses and slopes of BCE, focal and Dice "
+    "for a pixel of the thing and of the background.")
 
 # %% tags=["author"]
 pull = {key: np.abs(values[:, 1]) for key, values in seen.items()}
@@ -608,16 +617,18 @@ def pulls(n_thing, missed, alarms):
                     0.9 if alarms else 0.1)
     p[0, 0, 0] = 0.3
     logits = p.logit().requires_grad_()
-    return {name: abs(torch.autograd.grad(
-        400 * compared[name](logits, target), logits)[0][0, 0, 0].item())
-        for name in ("BCE", "Dice")}
+    slopes = {name: torch.autograd.grad(
+                  400 * compared[name](logits, target), logits)[0]
+              for name in ("BCE", "Dice")}
+    return {name: abs(s[0, 0, 0].item()) for name, s in slopes.items()}
 
 draw.table([{"the other pixels": words} | pulls(*case)
     for words, case in (
         ("a thing of 20, right", (20, False, False)),
         ("a thing of 20, missed", (20, True, False)),
-        ("a thing of 20, false alarms everywhere", (20, False, True)),
-        ("a thing of 200, right", (200, False, False)))], digits=2)
+        ("a thing of 20, the rest false alarms", (20, False, True)),
+        ("a thing of 200, right", (200, False, False)))],
+    digits=2)
 
 # %% tags=["author"]
 cases = [pulls(20, False, False), pulls(20, True, False), pulls(20, False, True), pulls(200, False, False)]
@@ -656,7 +667,8 @@ for name, loss in trained.items():
     optimizer = torch.optim.Adam(net.parameters(), 0.01)
     curves[name] = []
     for epoch in range(6):
-        train_epoch(net, optimizer, loss, pictures, masks, seed=epoch)
+        train_epoch(net, optimizer, loss, pictures, masks,
+                    seed=epoch)
         with torch.no_grad():
             answers[name] = net.eval()(new).sigmoid()
         curves[name].append(iou_at(answers[name], 0.5))
@@ -671,9 +683,10 @@ for (name, curve), color in zip(curves.items(), draw.PALETTE,
 ax.set(xlabel="rounds", ylabel="IoU of new scenes, cut at 0.5",
        xlim=(0.8, 7.2), ylim=(-0.02, 0.7), xticks=range(1, 7))
 draw.label_lines(ax)
-ax.set_title(f"After six rounds BCE's IoU is {curves['BCE'][-1]:.2f}, "
-             f"Dice + BCE's {curves['Dice + BCE'][-1]:.2f}")
-draw.describe(ax, "Lines: the IoU after each round for five losses.")
+ends = [curves[name][-1] for name in ("BCE", "Dice + BCE")]
+ax.set_title("After six rounds BCE's IoU is {:.2f}, "
+             "Dice + BCE's {:.2f}".format(*ends))
+draw.describe(ax, "Lines: IoU after each round, for five losses.")
 
 # %% tags=["author"]
 assert 0.02 < masks.mean() < 0.05
@@ -695,7 +708,8 @@ for name, p in answers.items():
         "loss": name, "IoU at 0.5": iou_at(p, 0.5),
         "precision": hits / max(called.sum().item(), 1),
         "recall": hits / real.sum().item(),
-        "best cut": best[name], "IoU there": iou_at(p, best[name])})
+        "best cut": best[name],
+        "IoU there": iou_at(p, best[name])})
 draw.table(rows, digits=2)
 
 # %% tags=["author"]
@@ -726,7 +740,8 @@ for ax, (words, cuts) in zip(axes, panels.items(), strict=True):
            xlabel="pixels of the thing, % of the picture")
     draw.label_lines(ax)
 axes[0].set_ylabel("mean IoU of 20 new scenes")
-draw.describe(axes[0], "Lines: IoU against the share of the thing, for five losses, at two cuts.")
+draw.describe(axes[0], "Lines: IoU against the share of the thing, "
+    "for five losses, at two cuts.")
 
 # %% [markdown]
 # They are not blind: at a lower cut much of what they know appears. After few rounds **the loss decides how soon a net dares, and where its cut must be**: the best cuts lie far apart. Weighted BCE finds the most and pays with

@@ -2996,13 +2996,41 @@ for ax, panel in zip(axes[1:], panels, strict=True):
 # %% [markdown]
 # ## Recap
 #
-# - One line for each thing that stays.
+# - A mask in a file is an outline or run lengths *down the columns*. There is no category 0, and an empty filter finds everything.
+# - Networks shrink to see wide and cheaply. Labels grow back by nearest, scores bilinearly *before* the `argmax`.
+# - A transposed convolution stamps its kernel; it is the transpose of a convolution, not its inverse.
+# - Pixel accuracy lies. Say which mIoU you mean: over which classes, over the set or by picture. The loss decides where to cut.
+# - Skips bring back outlines, pretrained levels bring back meaning, dilation sees wide without shrinking.
 #
-# **In the library.** To come.
+# **In one line:** shrink to know *what*, grow back and borrow from the early levels to know *where*; then count pixels so that background cannot win.
 #
-# **Where it breaks.** To come.
+# **In the library.** `pycocotools` for files, `F.interpolate`, `nn.MaxUnpool2d` and `nn.ConvTranspose2d` to grow, `torchvision.models.segmentation` for networks. Packages such as
+# `segmentation_models_pytorch` put a U-Net's decoder on hundreds of encoders.
 #
-# **Sources.** COCO Consortium, [COCO: data format](https://cocodataset.org/#format-data), 2014.
+# **Where it breaks.** Painted scenes have exact edges; in photos people disagree about a pixel or two, and so should your bar. Semantic maps cannot count things that touch. An unseen style
+# costs more than any decoder brings. What is 3 pixels wide is lost at stride 8, whatever follows.
+
+# %% [markdown]
+# **Sources: networks.** Long, Shelhamer, Darrell,
+# [Fully Convolutional Networks for Semantic Segmentation](https://arxiv.org/abs/1411.4038), 2015 · Ronneberger, Fischer, Brox,
+# [U-Net: Convolutional Networks for Biomedical Image Segmentation](https://arxiv.org/abs/1505.04597), 2015 · Badrinarayanan, Kendall, Cipolla,
+# [SegNet: A Deep Convolutional Encoder-Decoder Architecture for Image Segmentation](https://arxiv.org/abs/1511.00561), 2015 · Yu, Koltun,
+# [Multi-Scale Context Aggregation by Dilated Convolutions](https://arxiv.org/abs/1511.07122), 2016 · He, Zhang, Ren, Sun,
+# [Spatial Pyramid Pooling in Deep Convolutional Networks for Visual Recognition](https://arxiv.org/abs/1406.4729), 2014 · Chen, Papandreou, Schroff, Adam,
+# [Rethinking Atrous Convolution for Semantic Image Segmentation](https://arxiv.org/abs/1706.05587), 2017 · Chen, Zhu, Papandreou, Schroff, Adam,
+# [Encoder-Decoder with Atrous Separable Convolution for Semantic Image Segmentation](https://arxiv.org/abs/1802.02611), 2018 · Hinton, Salakhutdinov,
+# [Reducing the Dimensionality of Data with Neural Networks](https://doi.org/10.1126/science.1127647), 2006.
+
+# %% [markdown]
+# **Sources: masks, growing, scores.** Lin and others, [Microsoft COCO: Common Objects in Context](https://arxiv.org/abs/1405.0312), 2014, and its
+# [data format](https://cocodataset.org/#format-data) · Kirillov, He, Girshick, Rother, Dollár,
+# [Panoptic Segmentation](https://arxiv.org/abs/1801.00868), 2019 · Dumoulin, Visin,
+# [A Guide to Convolution Arithmetic for Deep Learning](https://arxiv.org/abs/1603.07285), 2016 · Odena, Dumoulin, Olah,
+# [Deconvolution and Checkerboard Artifacts](https://distill.pub/2016/deconv-checkerboard/), 2016 · Keys,
+# [Cubic Convolution Interpolation for Digital Image Processing](https://doi.org/10.1109/TASSP.1981.1163711), 1981 · Milletari, Navab, Ahmadi,
+# [V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation](https://arxiv.org/abs/1606.04797), 2016 · Lin, Goyal, Girshick, He, Dollár,
+# [Focal Loss for Dense Object Detection](https://arxiv.org/abs/1708.02002), 2017 · Cheng, Girshick, Dollár, Berg, Kirillov,
+# [Boundary IoU: Improving Object-Centric Image Segmentation Evaluation](https://arxiv.org/abs/2103.16562), 2021.
 
 # %%
 progress("05")

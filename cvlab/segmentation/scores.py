@@ -4,6 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from cvlab.segmentation.metrics import confusion
 from cvlab.segmentation.targets import GROUP_OF, GROUPS, NAMES
 
 __all__ = ["grouped", "judged_maps", "mean_iou_of", "probabilities"]
@@ -46,7 +47,7 @@ def mean_iou_of(found: np.ndarray, truth: np.ndarray, classes: int) -> float:
         >>> mean_iou_of(np.array([0, 1, 1]), np.array([0, 0, 1]), 2)
         0.5
     """
-    table = np.bincount((truth * classes + found).ravel(), minlength=classes**2).reshape(classes, classes)
+    table = confusion(found, truth, classes)
     both = table.diagonal()
     return round(float((both / np.maximum(table.sum(0) + table.sum(1) - both, 1))[1:].mean()), 4)
 

@@ -149,6 +149,10 @@ UNET = Exercise(
     apply=_apply,
     tolerance=1e-4,
     any_float=True,
+    equivalent={
+        "finer, coarser = (widths[:-1], widths[1:]) before super().__init__()": "neither needs the other",
+        "self.join = nn.ModuleList((double_conv(2 * f, f) for f in finer)) before self.up = nn.ModuleList((nn.ConvTranspose2d(c, f, 2, 2) for f, c in zip(finer, coarser, strict=True)))": "all numbers are written afterwards; the order of the blocks counts for a file of weights only by their names",
+    },
     mistakes=[
         Mistake("no skips", _net(skip=lambda skips, level, up: torch.zeros_like(up)), "What the way down kept is never joined: zeros stand in its place. `torch.cat([skips[level], up], dim=1)`."),
         Mistake("way up twice", _net(skip=lambda skips, level, up: up), "The enlarged map is joined with itself. Its partner is what the way down kept at that level."),

@@ -5,6 +5,7 @@ from cvlab.checks.segmentation.growing import UPSAMPLE_BILINEAR
 from cvlab.checks.segmentation.mean_iou import MEAN_IOU
 from cvlab.checks.segmentation.run_lengths import RLE_DECODE, RLE_ENCODE
 from cvlab.checks.segmentation.transposed import CONV_TRANSPOSE2D
+from cvlab.checks.segmentation.unet import UNET
 from cvlab.checks.segmentation.unpooling import MAX_UNPOOL2D
 
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
@@ -19,4 +20,5 @@ EXERCISES = [
     CONV_TRANSPOSE2D,
     MEAN_IOU,
     DICE_LOSS,
+    UNET,
 ]

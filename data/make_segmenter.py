@@ -9,7 +9,6 @@ FOLDER keeps the state of the training and, every `EVERY` steps, what would be s
 
 import json
 import math
-import platform
 import sys
 import tempfile
 import time
@@ -21,8 +20,6 @@ import torch.nn.functional as F
 
 from cvlab.segmentation.segmenter import Segmenter, label_scores
 from cvlab.segmentation.targets import GROUP_OF, label_map
-from cvlab.store.files import write_whole
-from cvlab.transfer_learning.backbone import prepare
 from cvlab.world.scenes import make_scene, make_scenes
 
 FOLDER, SEED, BATCH, EVERY, SAVE = Path(__file__).parent, 20, 16, 250, 50
@@ -44,7 +41,9 @@ def colours(n: int, strength: float, rng: torch.Generator) -> tuple[torch.Tensor
     cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
     flat = torch.eye(3) - grey  # the plane of colours without light
     turned = torch.cos(angle)[:, None, None] * flat + torch.sin(angle)[:, None, None] * cross
-    return (grey + fade[:, None, None] * turned) * light[:, None, None], strength * draw(-0.2, 0.2)[:, None].repeat(1, 3)
+    return (grey + fade[:, None, None] * turned) * light[:, None, None], strength * draw(-0.2, 0.2)[
+        :, None
+    ].repeat(1, 3)
 
 
 def batch_of(step: int, side: int, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -67,7 +66,9 @@ def batch_of(step: int, side: int, rng: torch.Generator) -> tuple[torch.Tensor, 
     cos, sin = torch.cos(angle) * size, torch.sin(angle) * size
     rows = torch.stack([cos * mirror, -sin, move[:, 0], sin * mirror, cos, move[:, 1]], 1).view(BATCH, 2, 3)
     options = {"align_corners": False, "padding_mode": "reflection"}
-    x = F.grid_sample(x.clamp(-1, 1), F.affine_grid(rows, [BATCH, 3, side, side], align_corners=False), **options)
+    x = F.grid_sample(
+        x.clamp(-1, 1), F.affine_grid(rows, [BATCH, 3, side, side], align_corners=False), **options
+    )
     grid = F.affine_grid(rows, [BATCH, 1, 96, 96], align_corners=False)
     labels = F.grid_sample(labels[:, None].float(), grid, mode="nearest", **options)[:, 0].long()
     x = x + torch.rand(BATCH, 1, 1, 1, generator=rng) * 0.1 * torch.randn(x.shape, generator=rng)
@@ -97,7 +98,9 @@ def judged(net, n: int | None = None, flips: bool = True) -> dict:
         record[style] = {"classes": mean_iou(p.argmax(1).numpy(), truth, 18)}
         grouped = torch.zeros(len(p), 5, 96, 96).index_add_(1, torch.from_numpy(GROUP_OF), p)
         record[style]["groups"] = mean_iou(grouped.argmax(1).numpy(), GROUP_OF[truth], 5)
-        record[style]["things"] = mean_iou(1 - p[:, 0].numpy().round().astype(int), (truth > 0).astype(int), 2)
+        record[style]["things"] = mean_iou(
+            1 - p[:, 0].numpy().round().astype(int), (truth > 0).astype(int), 2
+        )
     return record
 
 
@@ -155,7 +158,11 @@ def train(folder: Path) -> dict:
                 record["curve"].append({"step": step, "seconds": record["seconds"], **scores})
                 print(record["curve"][-1], flush=True)
                 averaged.save(folder / "segmenter_scenes.safetensors")
-            saved = {"net": net.state_dict(), "averaged": averaged.state_dict(), "optimizer": optimizer.state_dict()}
+            saved = {
+                "net": net.state_dict(),
+                "averaged": averaged.state_dict(),
+                "optimizer": optimizer.state_dict(),
+            }
             saved |= {"rng": rng.get_state(), "record": json.dumps(record), "step": step}
             torch.save(saved, folder / "state.new"), (folder / "state.new").replace(state)
             begin = time.process_time()

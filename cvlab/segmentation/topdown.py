@@ -11,7 +11,12 @@ from cvlab.transfer_learning.backbone import backbone, prepare
 __all__ = ["SIDE", "WIDTHS", "TopDown", "enlarged", "four_levels", "maps_of"]
 
 SIDE = 128  # what the encoder is shown: a scene of 96 pixels, enlarged
-WIDTHS = (24, 40, 112, 320)  # channels of blocks 1, 2, 4 and 6: a 4th, 8th, 16th and 32nd of the picture's side
+WIDTHS = (
+    24,
+    40,
+    112,
+    320,
+)  # channels of blocks 1, 2, 4 and 6: a 4th, 8th, 16th and 32nd of the picture's side
 
 
 def enlarged(images: np.ndarray, side: int = SIDE) -> torch.Tensor:

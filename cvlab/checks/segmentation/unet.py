@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.segmentation import unet
@@ -53,7 +52,16 @@ class _Other(unet.UNet):
         return self.join[level](torch.cat((x, self.up[level](inner)), 1))
 
 
-def _net(*, shrink=lambda x: F.max_pool2d(x, 2), keep=None, skip=None, joined=None, order=reversed, end=None, start=None):
+def _net(
+    *,
+    shrink=lambda x: F.max_pool2d(x, 2),
+    keep=None,
+    skip=None,
+    joined=None,
+    order=reversed,
+    end=None,
+    start=None,
+):
     """Return a U-Net with another way through the same blocks."""
 
     class UNet(unet.UNet):

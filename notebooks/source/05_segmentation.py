@@ -2110,7 +2110,8 @@ assert (means[:, 3] > 0.8).all() and (means[:, 2] < 0.2).all() and 0.2 < means[1
 # %% [markdown]
 # From 0.13 to 0.92 for one and the same answer; and counting absent classes as 1 makes even "nothing" look fine. In this course mIoU counts **over the set**, and **classes that occur**, in
 # the truth or in the answer.
-#
+
+# %% [markdown]
 # **Exercise.** Write `mean_iou(predicted, truth, n_classes, ignore=255)`: for each class its pixels of both over its pixels of either, counted over all pictures
 # together; then the mean over the classes that occur. Pixels whose truth is `ignore` count for nothing: at the edges even people do not agree, and data sets mark them so.
 #
@@ -2358,7 +2359,8 @@ assert torch.allclose(ours, theirs) and torch.allclose(each.mean(), F.binary_cro
 # %% [markdown]
 # **Soft Dice** is last section's Dice without a cut: the overlap is `p * t`, the sizes are sums. Of those four pixels: overlap 0.9 + 0.6 + 0.1 = 1.6, sizes 1.8 and 3, Dice 2 · 1.6 / 4.8 = 0.67. It
 # has a slope everywhere, and *background that is rightly left out does not appear in it*.
-#
+
+# %% [markdown]
 # **Exercise.** Write `dice_loss(logits, target, eps=1.0)`: sigmoid first; then, for each picture on its own, twice the overlap plus `eps`, over the sum of the two sizes plus `eps`; return 1 minus that, averaged over
 # the pictures. Both tensors are (N, H, W) or (N, 1, H, W); the result is a tensor with one number.
 

@@ -2724,7 +2724,7 @@ def psnr(found, wanted):
 torch.manual_seed(0)
 net = Autoencoder(16)
 optimizer = torch.optim.Adam(net.parameters(), 3e-3)
-for step in range(120):
+for _ in range(120):
     some = train[torch.randint(len(train), (50,))]
     loss = F.mse_loss(net(some), some)
     optimizer.zero_grad()

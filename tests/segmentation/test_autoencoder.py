@@ -54,7 +54,7 @@ def test_weights_are_small():
     [
         (lambda: small_stickers(0), "n must be at least 1; got 0"),
         (lambda: small_stickers(2, "vla"), "split must be one of .*got 'vla'. Did you mean 'val'"),
-        (lambda: trained("32"), "name must be one of 16, 64, denoise; got '32'"),
+        (lambda: trained("32"), "name must be one of '16', '64', 'denoise'; got '32'"),
     ],
 )
 def test_bad_input_is_told(call, words):

@@ -13,7 +13,7 @@ quick: lint
 	@$(PYTEST) -q -m "not slow and not exhaustive" $$(.venv/bin/python tests/support/changed.py) $(ARGS)
 
 test: setup
-	@$(PYTEST) -m "not exhaustive" $(ARGS)
+	@$(PYTEST) -m "not exhaustive" --durations 30 $(ARGS)
 
 test-all: setup
 	@$(PYTEST) $(ARGS)

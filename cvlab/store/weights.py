@@ -1,6 +1,7 @@
 """Pretrained weights, verified before use; EfficientNet-Lite0 with its real ImageNet weights; archives unpacked safely."""
 
 import re
+import sys
 import warnings
 from functools import lru_cache
 from pathlib import Path
@@ -123,9 +124,9 @@ def efficientnet_lite0(num_classes: int = 1000):
 
     Source: Tan and Le, EfficientNet, ICML 2019; the Lite variant is by the TensorFlow authors (2020).
     """
-    import timm
     import torch
 
+    timm = _timm()
     stored = load("efficientnet_lite0")
     with torch.random.fork_rng(
         devices=[]
@@ -135,6 +136,19 @@ def efficientnet_lite0(num_classes: int = 1000):
     if num_classes != 1000:
         model.reset_classifier(num_classes)
     return model.eval()
+
+
+def _timm():
+    """Import timm, but not wandb along with it: a logger that only timm's own training asks for, 3 seconds and 26 MB."""
+    spared = "timm" not in sys.modules and "wandb" not in sys.modules
+    if spared:
+        sys.modules["wandb"] = None  # to Python that is a package which is not installed
+    try:
+        import timm
+    finally:
+        if spared:
+            del sys.modules["wandb"]
+    return timm
 
 
 def _in_order(stored: dict, wanted: dict) -> dict:

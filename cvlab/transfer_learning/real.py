@@ -8,10 +8,11 @@ import torch.nn.functional as F
 
 from cvlab import _validate, settings
 from cvlab.store import weights
+from cvlab.store.checkpoint import load_weights
 from cvlab.store.download import PATIENT, DownloadError, Limits, sha256_of
 from cvlab.store.registry import SWITCH
 
-__all__ = ["at_224", "cifar10", "fill", "from_hub", "maxvit_top5", "resnet18", "train"]
+__all__ = ["at_224", "cifar10", "from_hub", "maxvit_top5", "resnet18", "train"]
 
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, by channel
 
@@ -41,30 +42,9 @@ def resnet18(*, limits: Limits = PATIENT):
     with torch.random.fork_rng(devices=[]):  # so that what comes next draws the same numbers on- and offline
         torch.manual_seed(0)
         net = models.resnet18(weights=None)
-    return (fill(net, path) if path else net).eval()
-
-
-def fill(net, path: Path):
-    """Give `net` the tensors of a file; their names and shapes must be its own, all of them.
-
-    Raises:
-        ValueError: names are missing, unexpected, or of another shape.
-    """
-    tensors, own = weights.load(path), net.state_dict()
-    wrong = {
-        "missing": [name for name in own if name not in tensors],
-        "not expected": [name for name in tensors if name not in own],
-        "of another shape": [
-            name for name in own if name in tensors and own[name].shape != tensors[name].shape
-        ],
-    }
-    said = [f"{len(names)} {how} (first {names[0]})" for how, names in wrong.items() if names]
-    if said:
-        raise ValueError(
-            f"{path.name} must hold the {len(own)} tensors of {type(net).__name__}; got {len(tensors)}: {', '.join(said)}"
-        )
-    net.load_state_dict(tensors)
-    return net
+    if path:
+        load_weights(path, net)
+    return net.eval()
 
 
 def at_224(images: np.ndarray) -> torch.Tensor:
@@ -175,9 +155,8 @@ def maxvit_top5(photo: np.ndarray, name: str = "maxvit_tiny_tf_224.in1k", *, end
         print(f"Real: skipped, {name} is not part of the course and the course is offline. {SWITCH}")
         return None
     try:
-        net = fill(
-            timm.create_model(name), from_hub(timm.get_pretrained_cfg(name).hf_hub_id, endpoint=endpoint)
-        ).eval()
+        net = timm.create_model(name).eval()
+        load_weights(from_hub(timm.get_pretrained_cfg(name).hf_hub_id, endpoint=endpoint), net)
     except (weights.DataUnavailable, ValueError) as error:
         print(f"Real: skipped. {error}")
         return None

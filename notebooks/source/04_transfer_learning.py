@@ -390,12 +390,17 @@ for cfg in (*recipes.values(), older):
 # %% tags=["fold"]
 # Draw what each network is shown, all in one scale
 sizes = [photo.shape[1], *(kept.width for kept in seen.values())]
-figure, axes = plt.subplots(1, 4, figsize=(9, 2.9),
+figure, axes = plt.subplots(1, 4, figsize=(9, 3.2),
     width_ratios=sizes, layout="constrained")
-titles = ["The photo", "Lite0", "ResNet-18", "MaxViT: squashed"]
+titles = ["The photo", "Lite0", "ResNet-18", "MaxViT"]
 pictures = [photo, *map(np.array, seen.values())]
 for ax, picture, title in zip(axes, pictures, titles, strict=True):
     show(picture, title=title, ax=ax)
+figure.suptitle("Two recipes cut the motorcycle, the third squashes "
+                "it", x=0, ha="left")
+draw.describe(axes[0], "A motorcycle's photo and what three networks "
+              "get of it: two squares without its two ends, and a "
+              "larger square with all of it, made narrow.");
 
 # %% [markdown]
 # `center` cuts off the tail light and about half of the front wheel, `squash` keeps all and makes the motorcycle narrow. Neither is wrong: each is what those weights have learnt from. In
@@ -545,7 +550,8 @@ def draw_top5(scores, title):
     figure.suptitle(title)
     return axes
 
-draw_top5(good, "Cat, coffee, rocket, moped, palace; a dahlia has no class");
+draw_top5(good, "Tiger cat, espresso, missile, moped, palace; the "
+          "dahlia, a daisy");
 
 # %% tags=["author"]
 likeliest = [weights.top5(scores)[0][0] for scores in good]
@@ -661,9 +667,9 @@ load_into(net, path, rules)  # fits: it says nothing
 assert torch.equal(chances(net), good)
 
 # %% tags=["fold"]
-# Let some 150 MB of copies go
-del net, forgetful, exchanged, stored, wanted, pairs
-del renamed, mixed, state, back, other
+# Let some 190 MB of copies go
+del net, forgetful, exchanged, tried, stored, wanted, pairs
+del renamed, mixed, state, back, other, parts, part
 
 # %% [markdown]
 # **In one line:** a file of weights is tensors by name; make the names fit, let nothing be missing, and try it on a picture you know.
@@ -913,7 +919,21 @@ ax.set(xlabel="the head's lead over block 6, in points",
        title="The last level catches up as pictures grow; "
              "standardised, it breaks");
 
+# %% tags=["fold"]
+# The two levels themselves: mean of three draws and three splits
+def of_all(case, level):
+    size, n, scaling = case
+    return np.mean([*record[size][n][scaling][level].values()])
+
+draw.table([
+    {"pictures": size, "a class": n, "scaling": scaling,
+     "block 6": of_all((size, n, scaling), "block 6"),
+     "head": of_all((size, n, scaling), "head")}
+    for size, n, scaling in cases
+], digits={"block 6": ".1%", "head": ".1%"})
+
 # %% tags=["author"]
+assert all(set(record[a][b][c]["head"]) == {"seen", "val", "test"} for a, b, c in cases)
 gaps = {case: [100 * np.subtract(record[case[0]][case[1]][case[2]]["head"][split],
                                  record[case[0]][case[1]][case[2]]["block 6"][split]).mean()
                for split in ("seen", "val", "test")] for case in cases}
@@ -1049,17 +1069,22 @@ for k in (1, 3, 5):
     best_two = votes.topk(2).values  # (300, 2)
     tied = (best_two[:, 0] == best_two[:, 1]).numpy()
     differ = (ours != theirs).numpy()
+    hits = [(s == labels["test"])[differ].sum().item()
+            for s in (ours, theirs)]
     rows.append({"k": k, "right": (ours == labels["test"]).float().mean().item(),
                  "ties": tied.sum(), "we differ": differ.sum(),
-                 "without a tie": (differ & ~tied).sum()})
+                 "without a tie": (differ & ~tied).sum(),
+                 "then we are right": hits[0], "then argmax": hits[1]})
 draw.table(rows, digits={"right": ".0%"})
 
 # %% tags=["author"]
 assert all(row["without a tie"] == 0 for row in rows) and rows[0]["ties"] == 0
 assert rows[1]["we differ"] > 0 and min(row["right"] for row in rows) > 0.4
+assert sum(row["then we are right"] for row in rows) > sum(row["then argmax"] for row in rows)
 
 # %% [markdown]
-# They differ at ties and nowhere else. **Trap: two rules for ties.** The number of the class is no reason at all; the nearest picture is one.
+# They differ at ties and nowhere else. **Trap: two rules for ties.** The number of the class is no reason at all; the nearest picture is one, if a weak one: where the two differ, ours is right a few times more.
+# An odd `k` does not help with ten classes: 2, 2, 1 is a tie of five.
 #
 # What no other classifier of this course offers: it can *show* why. Each answer is five pictures.
 
@@ -1081,12 +1106,14 @@ queries = surest_two(True) + surest_two(False)
 
 # %% tags=["fold"]
 # Show four queries, each with its five nearest
-figure, axes = plt.subplots(4, 6, figsize=(7.6, 5.6),
+figure, axes = plt.subplots(4, 6, figsize=(8, 6.6),
                             layout="constrained")
 for line, i in zip(axes, queries, strict=True):
     name = CLASSES[labels["test"][i]]
     show(data["test"].images[i], ax=line[0])
-    line[0].set_title(f"query: {name}", size=11, weight="bold")
+    line[0].set_title(f"query: {name}\nsaid: {CLASSES[said[i]]}",
+                      size=11, weight="bold", color=draw.readable(
+                          draw.TRUTH if right[i] else draw.ERROR))
     for ax, j in zip(line[1:], nearest.indices[i], strict=True):
         show(data["train"].images[j], ax=ax)
         ok = truth[j] == labels["test"][i]
@@ -1095,8 +1122,21 @@ for line, i in zip(axes, queries, strict=True):
 figure.suptitle("Two right, two wrong, and each time you see why",
                 x=0, ha="left")
 draw.describe(axes[0, 0], "Four pictures, each with the five that "
-              "lie nearest: two rows of the query's own class, two "
-              "rows of other classes that look alike.");
+              "lie nearest. Two rows of the query's own class. A "
+              "deer among horse, cat, dogs and bird, said to be a "
+              "dog. A cat, with two cats and two horses, the nearest "
+              "a horse, said to be a horse.");
+
+# %% tags=["author"]
+votes = [[CLASSES[truth[j]] for j in nearest.indices[i]] for i in queries]
+assert [CLASSES[said[i]] for i in queries] == ["airplane", "cat", "dog", "horse"]
+assert votes[2].count("dog") == 2 and len(set(votes[2])) == 4 and CLASSES[labels["test"][queries[2]]] == "deer"
+assert votes[3].count("cat") == votes[3].count("horse") == 2 and votes[3][0] == "horse"
+assert CLASSES[labels["test"][queries[3]]] == "cat"
+
+# %% [markdown]
+# Rows 3 and 4 are wrong, and you see how. **Row 3:** a deer's head, and not one deer among the five; two dogs outvote three single voices. **Row 4:** a whole cat. Two cats
+# and two horses vote: a tie. The nearest is a horse, as small and as whole as the cat is, so the answer is *horse*. Here the other rule would have been right, since `cat` has the smaller number, by mere luck.
 
 # %% [markdown]
 # ### Against the probe
@@ -1137,8 +1177,8 @@ for ax, (split, title) in zip(axes, panels.items(), strict=True):
     ax.minorticks_off()
     draw.label_lines(ax)
 axes[0].set(ylabel="right, in %", ylim=0)
-figure.suptitle("With one picture a class nobody leads; then the "
-                "probe does", x=0, ha="left");
+figure.suptitle("With one or two pictures a class hardly anybody "
+                "leads; then the probe does", x=0, ha="left");
 
 # %%
 def mean(way, split, n):
@@ -1156,6 +1196,7 @@ draw.table([
 # %% tags=["author"]
 for split in ("seen", "test"):
     assert abs(mean("probe", split, 1) - mean("k-NN", split, 1)) < 0.03
+    assert abs(mean("probe", split, 2) - mean("k-NN", split, 2)) < 0.05
     assert mean("probe", split, 8) > mean("k-NN", split, 8) + 0.03
     assert mean("probe", split, 32) > mean("k-NN", split, 32) + 0.05
 assert mean("probe", "seen", 4) > mean("k-NN", "seen", 4) + 0.05
@@ -1198,11 +1239,42 @@ draw.table(rows)
 assert [row["the last"] for row in rows] == ["classifier", "fc", "classifier.3"]
 
 # %% [markdown]
-# For one network you write it out. For a ResNet: `fc` is an attribute, put another layer there. For any network of timm there is `reset_classifier`; with 0 classes it
-# takes the head off, and the network answers with features.
+# timm keeps the name beside the weights, in `pretrained_cfg["classifier"]`, and its `get_classifier()` returns the layer itself:
 
 # %%
 lite, resnet, _ = nets.values()
+print(lite.pretrained_cfg["classifier"], lite.get_classifier())
+draw.table([
+    {"timm's": name, "its head":
+     timm.get_pretrained_cfg(name).classifier}
+    for name in ("tf_efficientnet_lite0", "resnet18",
+                 "vit_tiny_patch16_224", "maxvit_large_tf_384")])
+
+# %% tags=["author"]
+assert lite.get_classifier() is lite.classifier
+assert timm.get_pretrained_cfg("maxvit_large_tf_384").classifier == "head.fc"
+
+# %% [markdown]
+# Now by hand. The new head gives 10 answers; but how many numbers does it *get*? Somebody took the 1000 of the old one's answers. **Predict** what torch says of two pictures.
+
+# %%
+lite.classifier = nn.Linear(1000, 10)
+try:
+    lite(torch.zeros(2, 3, 64, 64))
+except RuntimeError as error:
+    told = str(error)
+print(told)
+
+# %% tags=["author"]
+assert "2x1280 and 1000x10" in told
+
+# %% [markdown]
+# Both numbers stand in it: `2x1280` is what came, two pictures of 1280 numbers; `1000x10` is the head, which wants 1000. Take the 1280 from the old layer's `in_features`, never from memory.
+#
+# For one network you write it out. For a ResNet: `fc` is an attribute, put another layer there. For any network of timm there is `reset_classifier`, which knows the width; with 0 classes it
+# takes the head off, and the network answers with features.
+
+# %%
 resnet.fc = nn.Linear(resnet.fc.in_features, 10)
 lite.reset_classifier(10)
 x, rows = torch.zeros(2, 3, 64, 64), []
@@ -1239,6 +1311,43 @@ check(replace_head)
 # %% [markdown]
 # The lesson goes on with the package's copy.
 #
+# **Trap: the optimizer came first.** It got `net.parameters()`, and after that the head was replaced. No error comes. A small net of two layers, 100 steps; **predict** how far its new head moves.
+
+# %%
+from cvlab.transfer_learning import heads
+
+def trained(first):
+    """Train 100 steps; `first` is made first."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 9))
+    held = list(net.parameters())  # the old head's among them
+    head = net.get_submodule(heads.replace_head(net, 3))
+    if first == "the new head":
+        held = net.parameters()
+    optimizer = torch.optim.SGD(held, lr=0.1)
+    x, y = torch.randn(30, 4), torch.arange(30) % 3
+    before, losses = head.weight.clone(), []
+    for _ in range(100):
+        loss = F.cross_entropy(net(x), y)
+        net.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    moved = (head.weight - before).abs().max().item()
+    return {"made first": first, "new head moved": moved,
+            "loss, first": losses[0], "loss, last": losses[-1]}
+
+# %%
+late = [trained(f) for f in ("the optimizer", "the new head")]
+draw.table(late, digits=3)
+
+# %% tags=["author"]
+assert late[0]["new head moved"] == 0 < 0.1 < late[1]["new head moved"]
+assert late[1]["loss, last"] < late[0]["loss, last"] < late[0]["loss, first"] - 0.01
+
+# %% [markdown]
+# By exactly nothing: the optimizer still holds the old head, which nobody asks any more. Yet the loss falls, because the layer before the head learns to suit a random head. So no curve gives it away. **First the new head, then the optimizer.**
+#
 # ### What may learn
 #
 # `requires_grad` is a parameter's switch: off, and `backward` leaves it out. Switch off all of a network but its new head, and 3.4 million numbers stay as ImageNet
@@ -1266,7 +1375,6 @@ check(freeze)
 
 # %%
 from cvlab.store import weights
-from cvlab.transfer_learning import heads
 
 torch.manual_seed(0)
 net = weights.efficientnet_lite0()
@@ -1381,11 +1489,12 @@ def shown_batches(switch):
                if not torch.equal(t, before[n])]
     answers = head(features(net, small("seen"))).argmax(dim=1)
     right = answers.numpy() == data["seen"].labels
-    return {"weights changed":
-                sum("weight" in n or "bias" in n for n in changed),
-            "running means, variances changed":
-                sum("running" in n for n in changed),
-            "right": right.mean()}
+    return net, {
+        "weights changed":
+            sum("weight" in n or "bias" in n for n in changed),
+        "running means, variances changed":
+            sum("running" in n for n in changed),
+        "right": right.mean()}
 
 # %% tags=["core"]
 def training_mode(net):
@@ -1400,8 +1509,8 @@ def training_mode(net):
 modes = {"net.eval()": nn.Module.eval,
          "net.train()": nn.Module.train,
          "training_mode(net)": training_mode}
-results = [{"mode": name} | shown_batches(mode)
-           for name, mode in modes.items()]
+found = {name: shown_batches(mode) for name, mode in modes.items()}
+results = [{"mode": n} | row for n, (_, row) in found.items()]
 draw.table(results, digits={"right": ".0%"})
 
 # %% tags=["author"]
@@ -1414,6 +1523,29 @@ assert drifted["right"] < kept["right"] - 0.1
 # Not one weight has changed. But each of the 49 BatchNorms keeps a running mean and a running variance, and these are not parameters: `train()` alone lets them drift
 # from ImageNet's photos towards your pictures. So the features changed, and the head, trained on the old ones, no longer fits. `training_mode` keeps them still: call
 # it at the start of each epoch, where you called `net.train()`.
+#
+# The old head no longer fits. **Predict:** would a *new* one, trained on the features as they are now, win it all back?
+
+# %% tags=["nbval-ignore-output"]
+net, row = found["net.train()"]
+torch.manual_seed(0)
+new_head = nn.Linear(1280, 10)
+train_head(new_head, features(net, small("train")), y)
+answers = new_head(features(net, small("seen"))).argmax(dim=1)
+again = (answers.numpy() == data["seen"].labels).mean()
+del found, net  # three networks
+draw.table([
+    {"features": "still", "head": "trained on them",
+     "right": results[0]["right"]},
+    {"features": "drifted", "head": "the same", "right": row["right"]},
+    {"features": "drifted", "head": "a new one, trained on them",
+     "right": again}], digits={"right": ".0%"})
+
+# %% tags=["author"]
+assert drifted["right"] + 0.04 < again < (drifted["right"] + kept["right"]) / 2
+
+# %% [markdown]
+# Not all of it: less than half. The features have become worse, not only strange to the old head.
 #
 # Layers that learn along with it can make up for some of the drift; section 8 measures what it costs there. Worst is to have it unknowingly.
 
@@ -1563,7 +1695,8 @@ assert np.allclose(ends["torch"], ends["ours"], atol=1e-6)
 
 # %% [markdown]
 # So Adam lost: momentum's rate was made for this valley. Now measure the same loss in other **units**: 100 times as large, a hundredth. Make the
-# valley steeper. Turn it by 45°. Nobody touches the two rates. **Predict** who arrives where.
+# valley steeper. Turn it by 45°. Nobody touches the two rates. **Predict** who arrives where. Two more columns show what the best of 24 rates, sought anew in each
+# valley, would have reached.
 
 # %%
 turn = np.array([[1, -1], [1, 1]]) / np.sqrt(2)  # by 45 degrees
@@ -1781,7 +1914,7 @@ draw.table({
 assert per_epoch.max() < 0.1 and per_step.max() > 0.99 and per_epoch[-1] == per_epoch.max()
 
 # %% [markdown]
-# Called once an epoch, the cycle never gets going, let alone comes down: the highest rate of all 100 steps is a tenth of the peak at best. Print the rate once in a while,
+# Called once an epoch, the cycle never gets going, let alone comes down: the highest rate of all 100 steps is less than a tenth of the peak. Print the rate once in a while,
 # or draw it.
 
 # %% [markdown]
@@ -1880,6 +2013,8 @@ assert alive[:3].max() < 35 < alive[3:].min()
 # the last block is frozen, so it runs once.
 
 # %%
+from copy import deepcopy
+
 from cvlab.store import weights
 from cvlab.world.single import make_pictures
 
@@ -1892,19 +2027,17 @@ front = nn.Sequential(whole.conv_stem, whole.bn1,
 x, x_val = (features(front, part.images)  # (N, 192, 3, 3)
             for part in (few, val))
 y, y_val = map(torch.tensor, (few.labels, val.labels))
+rest = nn.Sequential(whole.blocks[6], whole.conv_head, whole.bn2,
+                     whole.global_pool)
 del whole, front
 
 def last_block(seed):
-    """Return the rest of the net, its head new."""
-    net = weights.efficientnet_lite0()
+    """Return a copy of the rest of the net, its head new."""
     torch.manual_seed(seed)
-    net.reset_classifier(10)
-    return nn.Sequential(net.blocks[6], net.conv_head, net.bn2,
-                         net.global_pool, net.classifier)
+    net = deepcopy(rest).append(nn.Linear(1280, 10))
+    return net.requires_grad_(True)
 
 # %%
-from copy import deepcopy
-
 def judge(net):
     with torch.no_grad():
         out = net(x_val)
@@ -1935,36 +2068,39 @@ def fit(net, groups, epochs, seed=0):
 # %% tags=["nbval-ignore-output"]
 net = last_block(seed=0)  # BatchNorm stays in evaluation mode
 curve, kept, linked = fit(
-    net, [{"params": net.parameters(), "lr": 0.001}], epochs=25)
+    net, [{"params": net.parameters(), "lr": 0.001}], epochs=20)
 train_loss, val_loss, right = curve.T
 best = int(val_loss.argmin())
 print(f"lowest validation loss {val_loss[best]:.2f} after epoch "
-      f"{best + 1}; after epoch 25 it is {val_loss[-1]:.2f}")
+      f"{best + 1}; after epoch 20 it is {val_loss[-1]:.2f}")
 print(f"right on val: {right[best]:.0%}, then {right[-1]:.0%}")
 
 # %% tags=["fold", "nbval-ignore-output"]
 # Draw both losses and the accuracy, epoch by epoch
 figure, (left, side) = plt.subplots(
     1, 2, figsize=(9, 3.2), layout="constrained")
-epochs = np.arange(1, 26)
+epochs = np.arange(1, 21)
 left.plot(epochs, train_loss, label="training", color=draw.PALETTE[0])
 left.plot(epochs, val_loss, label="validation", color=draw.ERROR)
-left.set(ylim=0, ylabel="loss", title="The validation loss turns early")
+left.set(ylim=(-0.2, 2.6), ylabel="loss",
+         title="The validation loss turns early")
 draw.label_lines(left)
 side.plot(epochs, 100 * right, color=draw.ERROR)
 side.set(ylim=(0, 100), ylabel="right on val (%)",
-         title="The accuracy hardly shows it")
+         title="Accuracy falls, mostly recovers")
 for ax in (left, side):
     ax.axvline(best + 1, color="0.6", lw=1, ls=":")
-    ax.set(xlabel="epoch", xticks=(1, 5, 10, 15, 20, 25));
+    ax.set(xlabel="epoch", xticks=(1, 5, 10, 15, 20));
 
 # %% tags=["author"]
 assert train_loss[-1] < 0.05 and best < 15
 assert val_loss[-1] > val_loss[best] + 0.08
 assert abs(right[-1] - right[best]) < 0.12
+dip = right[best + 1 : best + 4].min()
+assert dip < right[best] and right[best + 1 :].max() > (dip + right[best]) / 2
 
 # %% [markdown]
-# The training loss falls to nearly nothing: learnt by heart. The validation loss turns after a few epochs. **Early stopping**: give up when it has not fallen for some
+# The training loss falls to nearly nothing: learnt by heart. The validation loss turns after a few epochs. **Early stopping**: give up when it has set no new low for some
 # epochs (the *patience*), and take the weights of the best epoch.
 #
 # **Trap: `best = net.state_dict()`.** `fit` kept the best epoch twice, once so and once as a `deepcopy`. **Predict:** load each. Which loss do they have?
@@ -2004,7 +2140,7 @@ assert by_link == last and abs(by_copy - val_loss[best]) < 1e-5 and by_copy < la
 # %% [markdown]
 # `state_dict()` gives references to the weights, and the optimizer changes these in place: "the best" followed to the end. A `deepcopy` stays.
 #
-# And why does the loss rise while the accuracy hardly moves? The last column: by the end the net is surer where it is *wrong*, and cross-entropy makes it pay for that.
+# And why does the loss stay high while the accuracy mostly recovers? The last column: by the end the net is surer where it is *wrong*, and cross-entropy makes it pay for that.
 # So the loss says when sureness turns false: stop by it where the probabilities count. If only right and wrong count, look at the accuracy too.
 #
 # ### Rates by depth
@@ -2033,7 +2169,7 @@ for name, rates in plans.items():
     lowest[name] = []
     for seed in range(3):
         net = last_block(seed)
-        curve = fit(net, by_depth(net, rates), 5, seed)[0]
+        curve = fit(net, by_depth(net, rates), 4, seed)[0]
         best = curve[:, 1].argmin()
         lowest[name].append(curve[best, 1:])
 told = {name: np.array(runs).T for name, runs in lowest.items()}
@@ -2063,7 +2199,8 @@ assert one.mean() < rising.mean() - 0.05
 # | all | ImageNet's weights | everything |
 # | from scratch | random weights | everything |
 #
-# **Predict** the winner with 1, 8 and 128 pictures a class: in drawing styles that it saw in training, and in one that it never saw.
+# The lesson's first widget showed who wins, not why. **Predict:** ten seconds are 152 steps of 16 pictures for the last block. How many are they when all layers learn,
+# and how often does that net see each of its pictures when there are 8 a class, and when there are 128?
 
 # %% tags=["fold"]
 # What this section needs besides
@@ -2095,6 +2232,24 @@ for way in ("last block", "all", "from scratch"):
 del model, parts, learns
 print("measured on", record["machine"], "at 96 x 96 pixels")
 draw.table(rows, units={"a picture": "ms"}, digits=1)
+
+# %%
+took = {k: [run["seconds"] for run in record["runs"]
+            if (run["task"], run["way"], run["k"])
+            == ("ten", "frozen", k)]
+        for k in record["counts"]["ten"]}
+draw.table([{"frozen, pictures a class": k,
+             "seconds, mean of three seeds": np.mean(seconds)}
+            for k, seconds in took.items()],
+           digits={"seconds, mean of three seeds": 1})
+
+# %% tags=["author"]
+assert rows[0]["steps of 16"] == 152 and rows[1]["steps of 16"] == 40
+assert max(took[1] + took[2] + took[4] + took[8]) < 1 and 5 < np.mean(took[128]) < 10
+
+# %% [markdown]
+# All layers get 40 steps: eight passes over 80 pictures, half a pass over 1280. The frozen net needs no ten seconds: its pictures pass once, and then only a linear
+# layer learns.
 
 # %% [markdown]
 # All the lesson in one loop: two rates, for head and body, one cycle, and pictures mirrored and moved a
@@ -2128,7 +2283,6 @@ def fine_tune(net, parts, images, labels, *, rates, steps, seed=0):
 # very function. Is the record honest? One of its points here and now: **frozen**, 8 pictures a class, three seeds.
 
 # %% tags=["nbval-ignore-output"]
-before = perf_counter()
 unseen = make_pictures(400, "test", size=96)
 x_unseen = ways.levels(backbone(), unseen.images)["head"]
 now = []
@@ -2139,7 +2293,6 @@ for seed in range(3):
     head = ways.fit_head(x, few.labels, classes=10, rate=rate)
     right = head(x_unseen).argmax(1).numpy() == unseen.labels
     now.append(right.mean())
-print(f"{perf_counter() - before:.1f} s, painting included")
 at_8 = records.scores("unseen")["frozen"][3]
 draw.table([
     {"seed": seed, "recorded": old, "here and now": new}
@@ -2169,7 +2322,7 @@ del model, parts, x_unseen
 
 # %%
 ahead = bool(tuned > now[-1] + 0.03)
-print("half the seconds already beat the frozen net:", ahead)
+print("24 of the 40 steps already beat the frozen net:", ahead)
 
 # %% tags=["author"]
 assert agree and ahead
@@ -2199,7 +2352,7 @@ for ax, style in zip(axes, ("seen", "unseen"), strict=True):
 draw.label_lines(axes[1])
 axes[0].set_ylabel("right (%), three seeds")
 axes[0].text(1, 4, "guessing", size=10, color="0.35")
-figure.suptitle("A frozen net keeps up where the style is known; "
+figure.suptitle("From 32 on a frozen net leads in a seen style; "
                 "in a new one, all layers win from 8 on", x=0, ha="left");
 
 # %%
@@ -2223,7 +2376,7 @@ seen, new = records.scores("seen"), records.scores("unseen")
 pretrained = [way for way in seen if way != "from scratch"]
 for both in (seen, new):
     first = np.array([both[way][:2] for way in pretrained])  # 1 and 2 a class
-    assert np.ptp(first.mean(2), axis=0).max() < 0.08 and first.min() > 0.2
+    assert np.ptp(first.mean(2), axis=0).max() < 0.06 and first.min() > 0.2
     assert np.ptp(first, axis=2).max() > 0.08
     assert both["from scratch"].max() < 0.2
     assert both["all"][3].min() > max(both[way][3].max() for way in pretrained if way != "all")
@@ -2235,8 +2388,8 @@ for i in (4, 5):
 # %% [markdown]
 # **When each wins**, with ten seconds:
 #
-# - *1 or 2 pictures a class*: the four pretrained ways lie within 8 points of each other, and a seed, that is, *which* pictures, matters as
-#   much. Take the cheapest: frozen.
+# - *1 or 2 pictures a class*: the means of the four pretrained ways lie within 6 points of each other, and a seed, that is, *which* pictures,
+#   moves a single way by more. Take the cheapest: frozen.
 # - *8*: all layers win in both styles, for every seed. In the unseen style they lead the frozen head by 20 points.
 # - *32 and 128, unseen style*: all layers still win, for every seed.
 # - *32 and 128, seen style*: the frozen net with three stages beats all layers, for every seed.
@@ -2306,7 +2459,7 @@ draw.table([
 
 # %% [markdown]
 # Either change lifts it off guessing. **Trap:** the rates were chosen for 40 steps; 12 steps at those rates left all layers no better than guessing. A new
-# budget wants a new search. The frozen net has nothing to spoil: 84 %, after about a second, and no row of *all* is clearly better.
+# budget wants a new search. The frozen net has nothing to spoil: 84 %, and no row of *all* is clearly better.
 
 # %% tags=["author"]
 two = records.scores("unseen", "two")
@@ -2340,7 +2493,7 @@ assert value["all", 3e-4, "the stored"] > value["all", 3e-4, "each batch's"] + 0
 # Two rows say more than the choice of the way does. With three times the best rate, *all* falls from 63 % to guessing. And with each batch's own
 # BatchNorm statistics (16 pictures) it loses 11 points against the stored ones of a million photos.
 #
-# **What it costs, and what would change.** Frozen: below 1 s with 8 pictures a class; the others: ten seconds. Equal *epochs* would give
+# **What it costs, and what would change.** Frozen: below 1 s with 8 pictures a class, 7 s with 128; the others: ten seconds. Equal *epochs* would give
 # *all* four times the seconds of the last block: the table of longer runs shows what they do at 128. The rates were chosen at 8 a class, which
 # may favour that number. And stickers are far from ImageNet's photos. Real photos are nearer, so the frozen net may well begin higher;
 # that was not measured here.
@@ -2445,8 +2598,8 @@ def judge(weight):
 # %% tags=["nbval-ignore-output"]
 torch.manual_seed(0)
 weight, unseen = learn(plain, targets), tests["unseen style"]
-some, names = unseen.images[:100], unseen.labels[:100]
-steady = percent(weight, ready["unseen style"][:100], names)[0]
+some, names = unseen.images[:60], unseen.labels[:60]
+steady = percent(weight, ready["unseen style"][:60], names)[0]
 dice = []
 for _ in range(4):
     x = features(pooled, changed(some, train_change), 20)
@@ -2456,7 +2609,7 @@ print("judged with dice:  ", *np.round(dice).astype(int), "%")
 
 # %% [markdown]
 # Nothing was learnt in between; only the dice fell. The score moves by several points: remember that size when you see the gains. So chance has no place in
-# the judge's pictures. (The other mistake, `judge_change` for learning as well, is no error either: you merely gain nothing.)
+# the judge's pictures. (The other mistake, `judge_change` for learning as well, is no error either: it is the next figure's row *as they are*.)
 
 # %% tags=["author"]
 assert 1 <= np.ptp(dice) < 25
@@ -2478,11 +2631,10 @@ torch.manual_seed(0)
 more = {}
 for name, change in changes.items():
     change = v2.Compose([change, judge_change])
-    times = 2 if name in ("cut", "other light") else 1
-    more[name] = [
-        three(changed(train, change)) for _ in range(times)]
-first = [x for name in list(changes)[:3] for x in more[name]]
-tried = {"as they are": [], **more, "the first three": first}
+    more[name] = three(changed(train, change))
+tried = {name: [x] for name, x in more.items()}
+tried = {"as they are": [], **tried,
+         "the first three": [*more.values()][:3]}
 scores = {}
 for name, extra in tried.items():
     x = torch.cat([plain, *extra], dim=1)  # (3, N, 1280)
@@ -2515,7 +2667,7 @@ figure.suptitle(f"Together {three_gain:+.1f} points, "
                 f"upside down {down_gain:+.1f}", x=0, ha="left");
 
 # %% [markdown]
-# A dot is a seed, the stroke their mean. Mirroring, cutting and light together gain a little; alone, none stands clear of the seeds. Nobody stood these animals and
+# A dot is a seed, the stroke their mean. Mirroring, cutting and light together gain what the title says, the mean of both styles; alone, none stands clear of the seeds. Nobody stood these animals and
 # cars on their heads to be judged, and so turning them upside down gains nothing.
 
 # %% tags=["author"]
@@ -2583,16 +2735,16 @@ torch.manual_seed(0)
 result = {}
 for kind in names:
     rng = np.random.default_rng(1)
-    images, answers = signs(72, kind, rng)
+    images, answers = signs(48, kind, rng)
     fresh, true = signs(60, kind, rng)
     fresh = features(pooled, fresh, 20)
     wanted = torch.eye(len(names[kind]))[answers]
-    wanted = wanted.reshape(3, 24, -1)  # three seeds of 24
+    wanted = wanted.reshape(3, 16, -1)  # three seeds of 16
     result[kind] = {}
     for name, way in ways.items():
         twice = [features(pooled, changed(images, way), 20)
                  for _ in range(2)]
-        x = torch.stack(twice, 1).reshape(3, 48, -1)
+        x = torch.stack(twice, 1).reshape(3, 32, -1)
         weight = learn(x, wanted.repeat_interleave(2, dim=1))
         result[kind][name] = percent(weight, fresh, true).numpy()
 
@@ -2749,12 +2901,16 @@ print("the box's share, mean of 1000: "
 assert 0.45 < np.mean(asked) < 0.55 and 0.6 < np.mean(got) / np.mean(asked) < 0.85
 
 # %% [markdown]
-# Whoever takes `lam` from before the cut pays the pasted class for pixels that nobody sees. `v2.CutMix` counts afterwards, as you do.
+# Whoever takes `lam` from before the cut pays the pasted class for pixels that nobody sees. Even the box that lies inside gets 47 %, not 50: half its side is
+# 33.9 pixels, and `int` makes 33 of it. `v2.CutMix` counts afterwards, as you do.
 #
 # ### Does MixUp help our head?
 #
 # **Predict.** Three mixtures of each picture, in batches of 16, each batch with its own `lam`. The third row keeps the mixed pictures but gives each only the label of the
 # greater share.
+#
+# Two heads learn each time: one from the 1280 numbers of a picture, and one, small on purpose, from **20**: how far the picture lies along each of the 20 directions in which
+# the features differ most.
 
 # %% tags=["nbval-ignore-output"]
 def mixtures(rng):
@@ -2800,7 +2956,7 @@ draw.table(rows, units=dict.fromkeys(heads, "%"),
 
 # %% [markdown]
 # A surprise: MixUp *costs* this head several points. Not the mixed pictures do it: with one label each they cost next to nothing. It is the shares. From 1280 numbers
-# a picture the head learns the shares of 320 pictures almost exactly, by heart. Leave it the 20 numbers in which the pictures differ most: it cannot, and MixUp costs nothing.
+# a picture the head learns the shares of 320 pictures almost exactly, by heart. Leave it the 20: it cannot, and MixUp costs nothing.
 #
 # MixUp and CutMix were made for whole networks that learn long from many pictures. For a linear head at eight a class, here, MixUp is the wrong tool.
 
@@ -3103,6 +3259,8 @@ assert score["right", last]["pointing"] > score["right", centre]["pointing"] + 5
 assert score["wrong", last]["pointing"] < score["wrong", centre]["pointing"] + 5
 assert score["right", last]["times"] > score["wrong", last]["times"] + 0.3
 assert score["right", last]["times"] > 1.4 * score["right", "another class"]["times"]
+assert all(0.6 < score[said, "another class"]["times"] < 1.4 for said in ("right", "wrong"))
+assert 0 < 100 - sum(score[said, "another class"]["maps"] for said in ("right", "wrong")) < 12
 assert score["right", last]["times"] > 1.4 * score["right", "random head"]["times"]
 assert score["right", five]["times"] > 1.3 * score["right", last]["times"]
 assert score["wrong", five]["pointing"] > 1.5 * score["wrong", last]["pointing"]
@@ -3111,6 +3269,7 @@ assert score["wrong", five]["pointing"] > 1.5 * score["wrong", last]["pointing"]
 # - Where the answer is right, the heat lies on the object some three times as much as a flat map's. It beats the spot, too.
 # - Where the answer is wrong, the hottest place is mostly *beside* the object. The maps of
 #   `blocks.5` still point at the object more often than not.
+# - Heat for *another class* lies on the object no more than a flat map's: the map answers the question. A few such maps are empty.
 # - A random head keeps part of the score: the maps themselves are stronger on objects. Only what exceeds it comes from what the head has learnt.
 # - Two levels earlier, at `blocks.5`, the score is better, although the answer is made at the end. Its maps are 7 x 7, too.
 #   So the last map is not simply "where it looked".
@@ -3119,7 +3278,7 @@ assert score["wrong", five]["pointing"] > 1.5 * score["wrong", last]["pointing"]
 # ### Hide it, and see
 #
 # A map of slopes is a guess about causes. **Occlusion** tries it out: lay a grey patch on the picture, ask again, and note how much of the
-# probability is lost. Here 49 places, 49 passes.
+# probability is lost. Here 25 places, 25 passes.
 
 # %% tags=["core"]
 def occlusion(net, x, label, patch=56, stride=28):
@@ -3139,8 +3298,9 @@ def occlusion(net, x, label, patch=56, stride=28):
 # %%
 chosen = [3, 20, 7]
 drops = torch.stack([
-    occlusion(ten, prepare(small.images[i : i + 1])[0], answers[i])
-    for i in chosen])  # (3, 7, 7)
+    occlusion(ten, prepare(small.images[i : i + 1])[0], answers[i],
+              stride=42)
+    for i in chosen])  # (3, 5, 5)
 lost = F.interpolate(drops.relu()[:, None], (224, 224),
                      mode="bilinear")[:, 0]
 
@@ -3183,7 +3343,7 @@ GradCam(ten)
 strange = make_pictures(
     40, "test", classes=("bus", "chair", "person", "bottle"))
 shares = features(ten, strange.images).softmax(dim=1)
-known = features(ten, data["test"].images[:100]).softmax(dim=1)
+known = features(ten, data["test"].images[:60]).softmax(dim=1)
 rows = []
 for k, name in enumerate(strange.classes):
     sure, said = shares[strange.labels == k].max(dim=1)
@@ -3193,7 +3353,7 @@ for k, name in enumerate(strange.classes):
                  "times of 10": int(count.max()),
                  "sure to": 100 * sure.mean().item()})
 mean = 100 * known.max(dim=1).values.mean().item()
-print(f"known classes, 100 pictures: sure to {mean:.0f} %")
+print(f"known classes, 60 pictures: sure to {mean:.0f} %")
 draw.table(rows, units={"sure to": "%"}, digits=0)
 
 # %% tags=["author"]
@@ -3224,7 +3384,7 @@ assert on.mean() > 1.5 * areas.mean()
 # %% [markdown]
 # ### Shape or texture?
 #
-# Take something away from the object, and count again. Turn its hue, take its colour, leave only its outline, or cut its box into tiles and shuffle
+# Take something away from the object, and count again. Turn its hue, take its colour, leave only its silhouette, or cut its box into tiles and shuffle
 # them. **Predict:** which hurts most?
 
 # %% tags=["fold"]
@@ -3252,36 +3412,36 @@ def tiles(images, masks, k):
 
 # %%
 test = data["test"]
-images, inside = test.images[:100], test.masks[:100]
+images, inside = test.images[:60], test.masks[:60]
 gray = images.mean(axis=3, keepdims=True).astype(np.uint8)
 where = inside[..., None]
 versions = {
     "as it is": images,
     "hue turned": turned(images, inside),
     "no colour": np.where(where, gray, images),
-    "outline only": np.where(where, np.uint8(0),
-                             np.full_like(images, 128)),
+    "silhouette": np.where(where, np.uint8(0),
+                           np.full_like(images, 128)),
     "tiles 2 x 2": tiles(images, inside, 2),
     "tiles 4 x 4": tiles(images, inside, 4),
 }
-truth = torch.from_numpy(test.labels[:100])
+truth = torch.from_numpy(test.labels[:60])
 said = {name: features(ten, new).argmax(dim=1)
         for name, new in versions.items()}
 hits = {name: int((s == truth).sum()) for name, s in said.items()}
 
 # %%
-titles = [f"{name}: {hits[name]} of 100" for name in versions]
+titles = [f"{name}\n{hits[name]} of 60" for name in versions]
 show_many([new[7] for new in versions.values()], titles=titles,
           cols=6)
 del versions, images, gray, where;
 
 # %% tags=["author"]
 assert hits["as it is"] > hits["hue turned"] >= hits["no colour"]
-assert hits["outline only"] > 20
+assert 20 < hits["silhouette"] < 28 and 0.1 < 1 - hits["no colour"] / hits["as it is"] < 0.3
 assert hits["as it is"] - 8 > hits["tiles 2 x 2"] > hits["tiles 4 x 4"] + 5
 
 # %% [markdown]
-# Guessing gets 10. An outline alone still gets three times that, so shape is used. Colour is used as well: without it a quarter of the hits is lost.
+# Guessing gets 6. A silhouette alone still gets four times that, so shape is used. Colour is used as well: without it a fifth of the hits is lost.
 # Shuffled tiles keep every colour and every small texture; with 4 x 4 most of the hits are gone. So for *this* net and *these* drawings the
 # arrangement counts. Photos can be another matter: Geirhos et al. found that ImageNet networks go by texture there.
 #
@@ -3390,6 +3550,10 @@ assert [cfg.crop_pct for cfg in known.values()] == [0.95, 1.0]
 # - With 1 or 2 pictures a class take the frozen net. At 8, tuning all of it gently wins; with 32 and more it still does in a style it never saw. From
 #   scratch never did.
 #
+# **In one line:** with eight pictures a class, start from what a million photos taught, and tune all of it gently, at rates chosen for your
+# steps; with one or two, or a few seconds, only a new head.
+
+# %% [markdown]
 # **In the library.** The pipeline is `timm.data.create_transform`, a new head `reset_classifier`, the steps `torch.optim.AdamW` and `OneCycleLR`, the mixing
 # `torchvision.transforms.v2.MixUp` and `CutMix`, the neighbours scikit-learn's `KNeighborsClassifier`.
 
@@ -3428,9 +3592,6 @@ assert [cfg.crop_pct for cfg in known.values()] == [0.95, 1.0]
 # [Sanity Checks for Saliency Maps](https://arxiv.org/abs/1810.03292), 2018 · Geirhos and others,
 # [ImageNet-trained CNNs are Biased towards Texture](https://arxiv.org/abs/1811.12231), 2019 · Chilamkurthy,
 # [Transfer Learning for Computer Vision Tutorial](https://docs.pytorch.org/tutorials/beginner/transfer_learning_tutorial.html).
-#
-# **In one line:** with eight pictures a class, start from what a million photos taught, and tune all of it gently, at rates chosen for your
-# steps; with one or two, or a few seconds, only a new head.
 
 # %%
 progress("04")

@@ -20,13 +20,13 @@ from cvlab.course.build import count
 from cvlab.course.execute import kernel_environment
 
 NAMES = sorted(path.stem for path in (ROOT / "notebooks" / "source").glob("*.py"))
-RECENT = last_changed([f"notebooks/{name}.ipynb" for name in NAMES[1:]], 2)
+RECENT = last_changed([f"notebooks/{name}.ipynb" for name in NAMES[1:]], 1)
 LESSONS = [
     pytest.param(
         name, marks=() if name == NAMES[0] or f"notebooks/{name}.ipynb" in RECENT else pytest.mark.exhaustive
     )
     for name in NAMES
-]  # the first lesson and the two that changed last; the others ran so when they changed
+]  # the first lesson and the one that changed last; the others ran so when they changed
 REQUIREMENTS = ROOT / "tests" / "support" / "colab_requirements.txt"
 LOCK = FileLock(ROOT / ".colab-env.lock")  # two test workers want the same environment at the same time
 UV = [sys.executable, "-m", "uv"]

@@ -1,6 +1,7 @@
 """The ladder of weights, what may be loaded, and EfficientNet-Lite0 on real photographs."""
 
 import hashlib
+import importlib
 import os
 import pickle
 import shutil
@@ -382,6 +383,19 @@ def test_all_247_tensors_are_the_files(model):
     assert len([name for name in mine if not name.endswith("num_batches_tracked")]) == 247
     assert len(stored) == len(mine) == 296
     assert all(torch.equal(a, b) for a, b in zip(stored.values(), mine.values(), strict=True))
+
+
+def test_timm_comes_without_wandb_which_can_be_imported_later(monkeypatch, tmp_path):
+    """Two small packages stand for them: timm takes wandb along where it is installed."""
+    (tmp_path / "timm.py").write_text("try:\n    import wandb\nexcept ImportError:\n    wandb = None\n")
+    (tmp_path / "wandb.py").write_text("here = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("timm", "wandb"):
+        monkeypatch.setitem(sys.modules, name, None)  # so that what is there, or nothing, comes back
+        monkeypatch.delitem(sys.modules, name)
+    assert weights._timm().wandb is None
+    assert importlib.import_module("wandb").here
+    assert weights._timm() is sys.modules["timm"]
 
 
 def test_tensors_that_do_not_fit_are_named(model):

@@ -61,6 +61,7 @@ class Widget:
     format = "jpeg"  # "png" for small pixel art, where every pixel must be exact
     quality = 85  # of the JPEG, whose pixels are half a CSS pixel
     alt = ""  # one sentence: what the picture shows
+    control_width = 340  # CSS pixels of a control; 260 lets three and the button stand in one row
     is_chart = False  # True when no colour in the picture is data: a dark page may invert the static one
     default_task = ""
     learnt = ""  # one sentence, told when `default_task` is done
@@ -191,7 +192,7 @@ class Widget:
         button = ipywidgets.Button(description="Reset", tooltip="Put every control back")
         button.on_click(lambda _: self._try_update(reset=True))
         self._task_view = ipywidgets.HTML(layout=ipywidgets.Layout(display="" if self.task else "none"))
-        controls = arrange(self._controls, button)
+        controls = arrange(self._controls, button, width=self.control_width)
         box = ipywidgets.Layout(
             display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="0 20px"
         )

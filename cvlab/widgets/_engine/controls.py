@@ -48,13 +48,13 @@ def _check_number(name: str, control, value: Any, now: Any) -> None:
         raise ValueError(f"{name} must be {article}{span}; got {value!r}")
 
 
-def arrange(controls: dict[str, Any], *extra) -> ipywidgets.Box:
-    """Put controls in rows that wrap, with descriptions of one width, followed by `extra` buttons."""
+def arrange(controls: dict[str, Any], *extra, width: int) -> ipywidgets.Box:
+    """Put controls, each `width` CSS pixels wide, in rows that wrap, with descriptions of one width, followed by `extra` buttons."""
     shown = [control for control in controls.values() if control.layout.display != "none"]
     beside = [control for control in shown if not isinstance(control, ipywidgets.Checkbox)]
     letters = max((len(control.description) for control in beside), default=0)
     for control in shown:
-        control.layout.width = "340px"
+        control.layout.width = f"{width}px"
         if isinstance(control, ipywidgets.ToggleButtons):
             longest = max(len(str(option)) for option in allowed(control))
             control.style.button_width = f"{max(40, longest * CHARACTER + 24)}px"

@@ -25,17 +25,18 @@ class GradCam(Widget):
             without one, the widget trains its own head.
 
     Example:
-        >>> GradCam(picture=1).readout.splitlines()[0]
+        >>> GradCam(picture=2).readout.splitlines()[0]
         'it is: airplane'
     """
 
+    control_width = 260
     alt = "A small object in a photo, and the same photo in grey under a map of heat"
     default_task = (
         "Find a picture that it names wrong, and a level at which less heat for its first "
         "answer lies on the object than a flat map would put there."
     )
     learnt = "The heat of a wrong answer can lie on the background, and no probability tells you."
-    answer = {"picture": 2, "level": 3}
+    answer = {"picture": 3, "level": 3}
 
     def __init__(self, net=None, **options):
         self.images, self.masks, self.truth, self.classes = _pictures()
@@ -44,23 +45,24 @@ class GradCam(Widget):
 
     def controls(self):
         return {
-            "picture": ipywidgets.IntSlider(0, 0, len(CHOSEN) - 1, description="picture"),
+            "picture": ipywidgets.IntSlider(1, 1, len(CHOSEN), description="picture"),
             "answer": ipywidgets.ToggleButtons(options=list(RANKS), value=RANKS[0], description="its answer"),
             "level": ipywidgets.IntSlider(5, 1, len(LEVELS), description="level"),
         }
 
     def compute(self, picture, answer, level):
-        shares, heats = self.found[picture]
+        index = picture - 1
+        shares, heats = self.found[index]
         order, rank = np.argsort(-shares, kind="stable"), RANKS.index(answer)
         small = heats[rank][level - 1]
-        heat, mask = _enlarged(small), self.masks[picture]
+        heat, mask = _enlarged(small), self.masks[index]
         total = float(heat.sum())
         return {
-            "image": self.images[picture],
+            "image": self.images[index],
             "mask": mask,
             "heat": heat,
             "size": len(small),
-            "truth": self.classes[self.truth[picture]],
+            "truth": self.classes[self.truth[index]],
             "first": self.classes[order[0]],
             "asked": self.classes[order[rank]],
             "rank": rank,

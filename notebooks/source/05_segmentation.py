@@ -1377,6 +1377,8 @@ ways = {
     "bilinear, of numbers":
         lambda small: by_numbers(small, "bilinear"),
     "bilinear, of scores": by_scores}
+
+# %%
 truths = [label_map(s) for s in make_scenes(8, split="val")]
 found = []
 for name, grow in ways.items():
@@ -3564,12 +3566,13 @@ for ax, panel in zip(axes[1:], panels, strict=True):
 # - Skips bring back outlines, pretrained levels bring back meaning, dilation sees wide without shrinking.
 #
 # **In one line:** shrink to know *what*, grow back and borrow from the early levels to know *where*; then count pixels so that background cannot win.
-#
+
+# %% [markdown]
 # **In the library.** `pycocotools` for files, `F.interpolate`, `nn.MaxUnpool2d` and `nn.ConvTranspose2d` to grow, `torchvision.models.segmentation` for networks. Packages such as
 # `segmentation_models_pytorch` put a U-Net's decoder on hundreds of encoders.
 #
 # **Where it breaks.** Painted scenes have exact edges; in photos people disagree about a pixel or two, and so should your bar. Semantic maps cannot count things that touch. An unseen style
-# costs more than any decoder brings. What is 3 pixels wide is lost at stride 8, whatever follows.
+# cost more here than any decoder brought. And at stride 8 even the truth itself is wrong in one of six pixels near an outline.
 
 # %% [markdown]
 # **Sources: networks.** Long, Shelhamer, Darrell,
@@ -3580,7 +3583,9 @@ for ax, panel in zip(axes[1:], panels, strict=True):
 # [Spatial Pyramid Pooling in Deep Convolutional Networks for Visual Recognition](https://arxiv.org/abs/1406.4729), 2014 · Chen, Papandreou, Schroff, Adam,
 # [Rethinking Atrous Convolution for Semantic Image Segmentation](https://arxiv.org/abs/1706.05587), 2017 · Chen, Zhu, Papandreou, Schroff, Adam,
 # [Encoder-Decoder with Atrous Separable Convolution for Semantic Image Segmentation](https://arxiv.org/abs/1802.02611), 2018 · Hinton, Salakhutdinov,
-# [Reducing the Dimensionality of Data with Neural Networks](https://doi.org/10.1126/science.1127647), 2006.
+# [Reducing the Dimensionality of Data with Neural Networks](https://doi.org/10.1126/science.1127647), 2006 · Vincent, Larochelle, Bengio, Manzagol,
+# [Extracting and Composing Robust Features with Denoising Autoencoders](https://doi.org/10.1145/1390156.1390294), 2008 · Sermanet and others,
+# [OverFeat: Integrated Recognition, Localization and Detection using Convolutional Networks](https://arxiv.org/abs/1312.6229), 2013.
 
 # %% [markdown]
 # **Sources: masks, growing, scores.** Lin and others, [Microsoft COCO: Common Objects in Context](https://arxiv.org/abs/1405.0312), 2014, and its
@@ -3591,7 +3596,8 @@ for ax, panel in zip(axes[1:], panels, strict=True):
 # [Cubic Convolution Interpolation for Digital Image Processing](https://doi.org/10.1109/TASSP.1981.1163711), 1981 · Milletari, Navab, Ahmadi,
 # [V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image Segmentation](https://arxiv.org/abs/1606.04797), 2016 · Lin, Goyal, Girshick, He, Dollár,
 # [Focal Loss for Dense Object Detection](https://arxiv.org/abs/1708.02002), 2017 · Cheng, Girshick, Dollár, Berg, Kirillov,
-# [Boundary IoU: Improving Object-Centric Image Segmentation Evaluation](https://arxiv.org/abs/2103.16562), 2021.
+# [Boundary IoU: Improving Object-Centric Image Segmentation Evaluation](https://arxiv.org/abs/2103.16562), 2021 · Everingham and others,
+# [The Pascal Visual Object Classes Challenge: A Retrospective](https://doi.org/10.1007/s11263-014-0733-5), 2015.
 
 # %%
 progress("05")

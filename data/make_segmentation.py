@@ -27,8 +27,17 @@ from cvlab.store.files import write_whole
 from cvlab.world.scenes import make_scene
 
 FOLDER, SEEDS, SECONDS, BATCH = Path(__file__).parent, (0, 1, 2), 60, 16
-SCENES = {"train": ("train", 10, 2000), "seen": ("train", 5, 200), "val": ("val", 1, 200), "unseen": ("test", 1, 300)}
-COST = {"levels": 8.0, "decoder": 2.3, "from scratch": 27.0}  # ms a scene: frozen levels once; a step; a step of all
+SCENES = {
+    "train": ("train", 10, 2000),
+    "seen": ("train", 5, 200),
+    "val": ("val", 1, 200),
+    "unseen": ("test", 1, 300),
+}
+COST = {
+    "levels": 8.0,
+    "decoder": 2.3,
+    "from scratch": 27.0,
+}  # ms a scene: frozen levels once; a step; a step of all
 RATE, DECAY, BACKGROUND, SMOOTH = 4e-3, 0.05, 0.4, 0.05  # background's weight in the loss; of the labels
 SHOWN = 8  # scenes of each style that the widget shows
 
@@ -93,13 +102,15 @@ def decoded(levels: Levels, skips: int, seed: int) -> tuple[TopDown, dict]:
 
     def logits_of(rows, mirrored):
         x = [level[rows].float() for level in maps]
-        return net([level.flip(3) for level in x] if mirrored else x)
+        return net(*([level.flip(3) for level in x] if mirrored else x))
 
     losses = fit(net.parameters(), logits_of, steps, seed)
     record = {"cpu": round(time.process_time() - begin, 1), "steps": steps, "losses": losses}
     found = {which: probabilities(net, levels.of(which)) for which in ("seen", "val", "unseen")}
     record |= {which: judged_maps(p, scenes(which)[1]) for which, p in found.items()}
-    record["maps"] = [found[which][:SHOWN].argmax(1).tolist() for which in ("seen", "unseen")] if seed == 0 else []
+    record["maps"] = (
+        [found[which][:SHOWN].argmax(1).tolist() for which in ("seen", "unseen")] if seed == 0 else []
+    )
     return net, record
 
 
@@ -108,7 +119,9 @@ def from_scratch(seed: int) -> dict:
     import timm
 
     torch.manual_seed(seed)
-    encoder = timm.create_model("tf_efficientnet_lite0", pretrained=False).to(memory_format=torch.channels_last)
+    encoder = timm.create_model("tf_efficientnet_lite0", pretrained=False).to(
+        memory_format=torch.channels_last
+    )
     decoder, images = TopDown(len(NAMES)), scenes("train")[0]
     parameters = [*encoder.blocks.parameters(), *encoder.conv_stem.parameters(), *decoder.parameters()]
     encoder.train()
@@ -116,7 +129,7 @@ def from_scratch(seed: int) -> dict:
 
     def logits_of(rows, mirrored):
         x = enlarged(images[rows.numpy()])
-        return decoder(four_levels(encoder, x.flip(3) if mirrored else x))
+        return decoder(*four_levels(encoder, x.flip(3) if mirrored else x))
 
     losses = fit(parameters, logits_of, steps, seed)
     record = {"cpu": round(time.process_time() - begin, 1), "steps": steps, "losses": losses}
@@ -142,7 +155,9 @@ def main() -> None:
             net, record = decoded(levels, skips, seed)
             if (skips, seed) == (3, 0):
                 torch.save(net.state_dict(), folder / "decoder.pt")
-            path.write_text(json.dumps({"way": "frozen", "skips": skips, "seed": seed, **record}), encoding="utf-8")
+            path.write_text(
+                json.dumps({"way": "frozen", "skips": skips, "seed": seed, **record}), encoding="utf-8"
+            )
         runs.append(json.loads(path.read_text(encoding="utf-8")))
         print({k: v for k, v in runs[-1].items() if k not in ("maps", "losses")}, flush=True)
     for seed in SEEDS[:1]:

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from cvlab.checks._engine.exercise import Case, Exercise, Mistake
 from cvlab.segmentation import unet
@@ -53,7 +52,16 @@ class _Other(unet.UNet):
         return self.join[level](torch.cat((x, self.up[level](inner)), 1))
 
 
-def _net(*, shrink=lambda x: F.max_pool2d(x, 2), keep=None, skip=None, joined=None, order=reversed, end=None, start=None):
+def _net(
+    *,
+    shrink=lambda x: F.max_pool2d(x, 2),
+    keep=None,
+    skip=None,
+    joined=None,
+    order=reversed,
+    end=None,
+    start=None,
+):
     """Return a U-Net with another way through the same blocks."""
 
     class UNet(unet.UNet):
@@ -150,8 +158,8 @@ UNET = Exercise(
     tolerance=1e-4,
     any_float=True,
     equivalent={
-        "finer, coarser = (widths[:-1], widths[1:]) before super().__init__()": "neither needs the other",
-        "self.join = nn.ModuleList((double_conv(2 * f, f) for f in finer)) before self.up = nn.ModuleList((nn.ConvTranspose2d(c, f, 2, 2) for f, c in zip(finer, coarser, strict=True)))": "all numbers are written afterwards; the order of the blocks counts for a file of weights only by their names",
+        "fine, coarse = (widths[:-1], widths[1:]) before super().__init__()": "neither needs the other",
+        "self.join = nn.ModuleList((double_conv(2 * f, f) for f in fine)) before self.up = nn.ModuleList((nn.ConvTranspose2d(c, f, 2, 2) for f, c in zip(fine, coarse, strict=True)))": "the blocks are found by their names",
     },
     mistakes=[
         Mistake("no skips", _net(skip=lambda skips, level, up: torch.zeros_like(up)), "What the way down kept is never joined: zeros stand in its place. `torch.cat([skips[level], up], dim=1)`."),
@@ -179,8 +187,8 @@ UNET = Exercise(
         "On the way down, keep a map before each pooling:\n    skips.append(x)\n    x = down(F.max_pool2d(x, 2))",
         "On the way up the last one kept comes first: `for level in reversed(range(len(skips)))`.",
         "At each level: enlarge, join, convolve.\n"
-        "    x = torch.cat([skips[level], self.up[level](x)], dim=1)\n"
-        "    x = self.join[level](x)\n"
+        "    up = self.up[level](x)\n"
+        "    x = self.join[level](torch.cat([skips[level], up], dim=1))\n"
         "Then `self.out(x)`, and nothing behind it.",
     ],
     note="The way up needs the maps in the opposite order: the last one kept is the first one used.",

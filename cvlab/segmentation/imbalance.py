@@ -35,9 +35,9 @@ def small_things(n: int, *, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         if SHARES[0] < scene.masks[0].mean() < SHARES[1]:
             images.append(scene.image)
             masks.append(scene.masks[0])
-    x = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2) / 127.5 - 1  # (N, 3, 96, 96)
+    x = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()  # (N, 3, 96, 96)
     t = torch.from_numpy(np.stack(masks))[:, None].float()  # (N, 1, 96, 96)
-    return x.contiguous(memory_format=torch.channels_last), t
+    return x.div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last), t
 
 
 def small_net(seed: int = 0) -> nn.Sequential:

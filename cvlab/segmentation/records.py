@@ -9,8 +9,13 @@ from cvlab import settings
 from cvlab.segmentation.targets import label_map
 from cvlab.world.scenes import make_scene
 
-__all__ = ["STYLES", "record", "scores", "shown_maps", "shown_scenes"]
+__all__ = ["STYLES", "WAYS", "record", "scores", "shown_maps", "shown_scenes"]
 
+WAYS = (  # way, skips, and how a table names it
+    ("frozen", 3, "frozen encoder, 3 skips"),
+    ("frozen", 0, "the same without skips"),
+    ("from scratch", 3, "encoder from scratch, 3 skips"),
+)
 STYLES = {"seen": ("train", 5), "unseen": ("test", 1)}  # split and seed of the scenes that judge
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from cvlab._validate import one_of
 from cvlab.coco.categories import CATEGORIES
-from cvlab.world.scenes import Scene
+from cvlab.world.scenes import Scene, check_scene
 from cvlab.world.stickers import COCO_VOC
 
 __all__ = ["GROUPS", "GROUP_OF", "NAMES", "label_map"]
@@ -34,7 +34,7 @@ def label_map(scene: Scene, task: str = "classes") -> np.ndarray:
         (H, W) int64.
 
     Raises:
-        ValueError: the scene has other classes, or the task is another word.
+        ValueError: the scene has other classes, labels beyond them or masks of another size; the task is another word.
 
     Example:
         >>> from cvlab.world.scenes import make_scene
@@ -47,6 +47,7 @@ def label_map(scene: Scene, task: str = "classes") -> np.ndarray:
         raise ValueError(
             f"scene must have the classes {', '.join(NAMES[1:])}; got {', '.join(scene.class_names)}"
         )
+    check_scene(scene)
     found = np.zeros(scene.image.shape[:2], np.int64)
     for mask, label in zip(scene.masks, scene.labels, strict=True):
         found[mask] = label + 1

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cvlab.coco.write import to_coco
 from cvlab.segmentation.targets import GROUP_OF, GROUPS, NAMES, label_map
 from cvlab.world.scenes import make_scene, make_scenes
 
@@ -33,3 +34,19 @@ def test_bad_input_is_told():
         label_map(scene, "things")
     with pytest.raises(ValueError, match="scene must have the classes airplane.*got cat"):
         label_map(replace(scene, class_names=("cat",)))
+
+
+@pytest.mark.parametrize("read", [label_map, to_coco])
+def test_labels_and_masks_that_do_not_fit_are_told(read):
+    scene = make_scene(3)
+    for labels, told in (
+        (scene.labels * 0 + 17, r"scene.labels must be 0 to 16, .*got labels\[0\] = 17. Counted from 1\?"),
+        (scene.labels * 0 - 1, r"got labels\[0\] = -1$"),
+        (scene.labels * 0 + 40, r"got labels\[0\] = 40$"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            read(replace(scene, labels=labels))
+    n = len(scene.labels)
+    for masks in (scene.masks[:, :50], scene.masks[:-1]):
+        with pytest.raises(ValueError, match=rf"scene.masks must have shape \({n}, 96, 96\)"):
+            read(replace(scene, masks=masks))

@@ -9,9 +9,9 @@ from cvlab import settings
 from cvlab.segmentation.targets import label_map
 from cvlab.world.scenes import make_scene
 
-__all__ = ["STYLES", "WAYS", "record", "scores", "shown_maps", "shown_scenes"]
+__all__ = ["STYLES", "record", "scores", "shown_maps", "shown_scenes", "ways"]
 
-WAYS = (  # way, skips, and how a table names it
+_WAYS = (  # way, skips, and how a table names it
     ("frozen", 3, "frozen encoder, 3 skips"),
     ("frozen", 0, "the same without skips"),
     ("from scratch", 3, "encoder from scratch, 3 skips"),
@@ -46,6 +46,16 @@ def scores(way: str, skips: int, style: str, task: str) -> np.ndarray:
     """
     runs = [run for run in record()["runs"] if (run["way"], run["skips"]) == (way, skips)]
     return np.array([run[style][task] for run in runs])
+
+
+def ways() -> list[tuple[str, int, str]]:
+    """Return the recorded ways for a table: way, skips, and how it is named.
+
+    Example:
+        >>> ways()[0]
+        ('frozen', 3, 'frozen encoder, 3 skips')
+    """
+    return [made for made in _WAYS if len(scores(*made[:2], "seen", "classes"))]
 
 
 @functools.cache

@@ -31,7 +31,7 @@ class SkipConnections(Widget):
     """
 
     alt = "A scene, the class that a network names at every pixel, and the pixels where that is wrong"
-    default_task = "Add skips until the outline IoU is at least twice what it is without any."
+    default_task = "Add skips until the outline IoU is at least four times what it is without any."
     learnt = "The deepest map knows what is there; the finer ones, handed across, say where it ends."
     answer = {"skips": 3}
 
@@ -94,7 +94,7 @@ class SkipConnections(Widget):
         )
 
     def goal(self, values):
-        return values["outline"] >= 2 * values["outline without"]
+        return values["outline"] >= 4 * values["outline without"]
 
 
 @functools.cache

@@ -102,7 +102,7 @@ def decoded(levels: Levels, skips: int, seed: int) -> tuple[TopDown, dict]:
 
     def logits_of(rows, mirrored):
         x = [level[rows].float() for level in maps]
-        return net([level.flip(3) for level in x] if mirrored else x)
+        return net(*([level.flip(3) for level in x] if mirrored else x))
 
     losses = fit(net.parameters(), logits_of, steps, seed)
     record = {"cpu": round(time.process_time() - begin, 1), "steps": steps, "losses": losses}
@@ -129,7 +129,7 @@ def from_scratch(seed: int) -> dict:
 
     def logits_of(rows, mirrored):
         x = enlarged(images[rows.numpy()])
-        return decoder(four_levels(encoder, x.flip(3) if mirrored else x))
+        return decoder(*four_levels(encoder, x.flip(3) if mirrored else x))
 
     losses = fit(parameters, logits_of, steps, seed)
     record = {"cpu": round(time.process_time() - begin, 1), "steps": steps, "losses": losses}

@@ -23,7 +23,7 @@ def probabilities(net, maps: list[torch.Tensor], size: int = 96, batch: int = 50
     net.eval()
     parts = []
     for i in range(0, len(maps[0]), batch):
-        logits = net([level[i : i + batch].float() for level in maps])
+        logits = net(*(level[i : i + batch].float() for level in maps))
         logits = F.interpolate(logits, (size, size), mode="bilinear", align_corners=False)
         parts.append(logits.softmax(1))
     return torch.cat(parts)

@@ -8,13 +8,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from cvlab.segmentation.targets import NAMES
-from cvlab.segmentation.topdown import TopDown, four_levels
+from cvlab.segmentation.topdown import TopDown, enlarged, four_levels
 from cvlab.store import weights
-from cvlab.transfer_learning.backbone import prepare
 
-__all__ = ["SIDE", "Segmenter", "label_scores"]
-
-SIDE = 192  # what the encoder is shown: a scene of 96 pixels, enlarged
+__all__ = ["Segmenter", "label_scores"]
 
 
 class Segmenter(nn.Module):
@@ -33,7 +30,7 @@ class Segmenter(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.decoder(four_levels(self.encoder, x))
+        return self.decoder(*four_levels(self.encoder, x))
 
     def save(self, path: Path) -> None:
         """Write all weights in half precision: 6 MB."""
@@ -48,7 +45,7 @@ def label_scores(net, images: np.ndarray, *, flips: bool = False, batch: int = 2
 
     Args:
         net: a `Segmenter`, or a function like one.
-        images: (N, H, W, 3) uint8 RGB; enlarged to `SIDE` for the network.
+        images: (N, H, W, 3) uint8 RGB; enlarged for the network.
         flips: show each picture mirrored too, and take the mean.
         batch: pictures at a time.
 
@@ -59,8 +56,7 @@ def label_scores(net, images: np.ndarray, *, flips: bool = False, batch: int = 2
         net.eval()
     parts = []
     for i in range(0, len(images), batch):
-        x = F.interpolate(prepare(images[i : i + batch]), (SIDE, SIDE), mode="bilinear", align_corners=False)
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = enlarged(images[i : i + batch])
         views = [net(x)] + ([net(x.flip(3)).flip(3)] if flips else [])
         views = [F.interpolate(v, images.shape[1:3], mode="bilinear", align_corners=False) for v in views]
         parts.append(torch.stack([v.softmax(1) for v in views]).mean(0))

@@ -5,10 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cvlab._validate import positive_int
+from cvlab._validate import arguments, positive_int
 from cvlab.transfer_learning.backbone import backbone, prepare
 
-__all__ = ["SIDE", "WIDTHS", "TopDown", "enlarged", "four_levels", "maps_of"]
+__all__ = ["SIDE", "WIDTHS", "TopDown", "enlarged", "four_levels", "maps_of", "mixing"]
 
 SIDE = 128  # what the encoder is shown: a scene of 96 pixels, enlarged
 WIDTHS = (
@@ -66,8 +66,29 @@ def maps_of(images: np.ndarray, batch: int = 50) -> list[torch.Tensor]:
     return [torch.cat(level) for level in zip(*parts, strict=True)]
 
 
+def mixing(width: int) -> nn.Module:
+    """3 x 3 within each channel, then 1 x 1 across them, BatchNorm and ReLU: an eighth of a full convolution's products.
+
+    Example:
+        >>> mixing(8)(torch.zeros(1, 8, 5, 5)).shape
+        torch.Size([1, 8, 5, 5])
+    """
+    return nn.Sequential(
+        nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False),
+        nn.Conv2d(width, width, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+    )
+
+
+def _up_to_three(value, name: str) -> int:
+    if positive_int(value, name, least=0) > 3:
+        raise ValueError(f"{name} must be 0 to 3, the finer levels that are added; got {value}")
+    return value
+
+
 class TopDown(nn.Module):
-    """From four maps to logits (B, classes, H, W) of the finest map's size.
+    """From four maps, the finest first, to logits (B, classes, H, W) of the finest map's size.
 
     Args:
         classes: outputs a pixel, background among them.
@@ -76,40 +97,29 @@ class TopDown(nn.Module):
 
     Example:
         >>> maps = [torch.zeros(1, c, s, s) for c, s in zip(WIDTHS, (16, 8, 4, 2))]
-        >>> TopDown(18)(maps).shape
+        >>> TopDown(18)(*maps).shape
         torch.Size([1, 18, 16, 16])
 
     Source: Lin, Dollar, Girshick, He, Hariharan, Belongie, Feature Pyramid Networks for Object Detection, CVPR 2017.
     """
 
+    @arguments(classes=positive_int, width=positive_int, skips=_up_to_three)
     def __init__(self, classes: int, width: int = 64, skips: int = 3):
         super().__init__()
-        if positive_int(skips, "skips", least=0) > 3:
-            raise ValueError(f"skips must be 0 to 3, the finer levels that are added; got {skips}")
         self.first = 3 - skips  # the finest level in use
         self.side = nn.ModuleList(
             nn.Sequential(nn.Conv2d(c, width, 1, bias=False), nn.BatchNorm2d(width))
             for c in WIDTHS[self.first :]
         )
-        self.mix = nn.ModuleList(_separable(width) for _ in range(3))
-        self.out = nn.Conv2d(width, classes, 1)  # no ReLU: a logit may be negative
-        self.to(memory_format=torch.channels_last)
+        self.mix = nn.ModuleList(mixing(width) for _ in range(3))
+        self.out = nn.Conv2d(width, classes, 1)
 
-    def forward(self, maps: list[torch.Tensor]) -> torch.Tensor:
+    def forward(self, *maps: torch.Tensor) -> torch.Tensor:
         x = F.relu(self.side[-1](maps[3]))
         for k in (2, 1, 0):
-            x = F.interpolate(x, maps[k].shape[-2:], mode="bilinear", align_corners=False)
+            size = maps[k].shape[2:]
+            x = F.interpolate(x, size, mode="bilinear")
             if k >= self.first:
                 x = F.relu(x + self.side[k - self.first](maps[k]))
             x = self.mix[k](x)
         return self.out(x)
-
-
-def _separable(width: int) -> nn.Module:
-    """3 x 3 within each channel, then 1 x 1 across: an eighth of a full convolution's products."""
-    return nn.Sequential(
-        nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False),
-        nn.Conv2d(width, width, 1, bias=False),
-        nn.BatchNorm2d(width),
-        nn.ReLU(),
-    )

@@ -17,18 +17,22 @@ def double_conv(channels_in: int, channels_out: int) -> nn.Module:
         torch.Size([1, 8, 16, 16])
     """
     layers = []
-    for channels in (channels_in, channels_out):
-        layers += [nn.Conv2d(channels, channels_out, 3, padding=1, bias=False)]
-        layers += [nn.BatchNorm2d(channels_out), nn.ReLU()]
+    for c in (channels_in, channels_out):
+        layers += [
+            nn.Conv2d(c, channels_out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels_out),
+            nn.ReLU(),
+        ]
     return nn.Sequential(*layers)
 
 
 class SmallUNet(nn.Module):
-    """Down twice by 4 and up again: a 16th of the side, as the four halvings of the first U-Net make it.
+    """Down twice and up again: by 4 each time, a 16th of the side, as the four halvings of the first U-Net make it.
 
     Args:
         classes: outputs a pixel.
         skips: without, zeros take the place of what the way down kept; the weights stay as many.
+        step: how many times smaller each step makes the map.
 
     Example:
         >>> SmallUNet(2)(torch.zeros(1, 3, 64, 64)).shape
@@ -37,22 +41,25 @@ class SmallUNet(nn.Module):
     Source: Ronneberger, Fischer, Brox, U-Net: Convolutional Networks for Biomedical Image Segmentation, MICCAI 2015.
     """
 
-    def __init__(self, classes: int, skips: bool = True):
+    def __init__(self, classes: int, skips: bool = True, step: int = 4):
         super().__init__()
-        self.skips = float(skips)
-        self.down1, self.down2 = double_conv(3, 8), double_conv(8, 16)
+        self.skips, self.step = float(skips), step
+        self.down1 = double_conv(3, 8)
+        self.down2 = double_conv(8, 16)
         self.bottom = double_conv(16, 32)
-        self.up2, self.up1 = nn.ConvTranspose2d(32, 16, 4, 4), nn.ConvTranspose2d(16, 8, 4, 4)
-        self.join2, self.join1 = double_conv(16 + 16, 16), double_conv(8 + 8, 8)
+        self.up2 = nn.ConvTranspose2d(32, 16, step, step)
+        self.up1 = nn.ConvTranspose2d(16, 8, step, step)
+        self.join2 = double_conv(32, 16)
+        self.join1 = double_conv(16, 8)
         self.out = nn.Conv2d(8, classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         fine = self.down1(x)  # (B, 8, H, W)
-        coarse = self.down2(F.max_pool2d(fine, 4))  # (B, 16, H / 4, W / 4)
-        x = self.up2(self.bottom(F.max_pool2d(coarse, 4)))  # H / 16 and back to H / 4
+        coarse = self.down2(F.max_pool2d(fine, self.step))
+        x = self.up2(self.bottom(F.max_pool2d(coarse, self.step)))
         x = self.join2(torch.cat([self.skips * coarse, x], dim=1))
-        x = self.join1(torch.cat([self.skips * fine, self.up1(x)], dim=1))
-        return self.out(x)
+        kept, x = self.skips * fine, self.up1(x)
+        return self.out(self.join1(torch.cat([kept, x], dim=1)))
 
 
 def _even(self, x: torch.Tensor) -> None:
@@ -92,22 +99,25 @@ class UNet(nn.Module):
     padding, so that no map is cropped, and with BatchNorm.
     """
 
-    def __init__(self, channels_in: int, classes: int, widths: tuple[int, ...] = (8, 16, 32, 64)):
+    def __init__(self, channels_in: int, classes: int, widths: tuple[int, ...] = (8, 16, 32)):
         super().__init__()
-        finer, coarser = widths[:-1], widths[1:]
+        fine, coarse = widths[:-1], widths[1:]
         self.first = double_conv(channels_in, widths[0])
-        self.down = nn.ModuleList(map(double_conv, finer, coarser))
-        self.up = nn.ModuleList(nn.ConvTranspose2d(c, f, 2, 2) for f, c in zip(finer, coarser, strict=True))
-        self.join = nn.ModuleList(double_conv(2 * f, f) for f in finer)
+        self.down = nn.ModuleList(map(double_conv, fine, coarse))
+        self.up = nn.ModuleList(nn.ConvTranspose2d(c, f, 2, 2) for f, c in zip(fine, coarse, strict=True))
+        self.join = nn.ModuleList(double_conv(2 * f, f) for f in fine)
+        self.half = nn.MaxPool2d(2)
         self.out = nn.Conv2d(widths[0], classes, 1)
 
-    @arguments(_even)
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x, skips = self.first(x), []
         for down in self.down:
             skips.append(x)
-            x = down(F.max_pool2d(x, 2))
+            x = down(self.half(x))
         for level in reversed(range(len(skips))):
-            x = torch.cat([skips[level], self.up[level](x)], dim=1)
-            x = self.join[level](x)
+            up = self.up[level](x)
+            x = self.join[level](torch.cat([skips[level], up], dim=1))
         return self.out(x)
+
+
+UNet.forward = arguments(_even)(UNet.forward)  # outside: the class stays as the page has it

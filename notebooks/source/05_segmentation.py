@@ -27,6 +27,15 @@ from cvlab.world.scenes import make_scene, make_scenes
 draw.theme("light")
 
 # %% [markdown]
+# Here are four networks that name the class of every pixel. All of them shrink the scene until a map of 4 x 4 cells knows what is there. They differ in how many
+# **skip connections** hand a finer map across. Add skips, and look at the outlines; then go to another scene, and to a drawing style that no network has seen.
+
+# %%
+from cvlab.widgets import SkipConnections
+
+SkipConnections()
+
+# %% [markdown]
 # ## 1 · One scene, six questions *(8 min)*
 #
 # Two cats, a dog, and a bicycle behind them. The scene is painted, so the truth of every pixel is known, and six tasks can be answered without a
@@ -2921,6 +2930,435 @@ from cvlab.world.scenes import make_scene, make_scenes
 
 # %% [markdown]
 # ## 9 · U-Net *(24 min)*
+#
+# Go down, and you know *what* is there but no longer *where*. Growing back can only guess the outline. The **U-Net** (Ronneberger, Fischer and Brox, 2015) does not guess: on the way
+# down it keeps each map, and on the way up it puts it beside the one that has grown back. The kept maps are its **skip connections**.
+
+# %% tags=["core"]
+def double_conv(channels_in, channels_out):
+    layers = []
+    for c in (channels_in, channels_out):
+        layers += [
+            nn.Conv2d(c, channels_out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels_out),
+            nn.ReLU()]
+    return nn.Sequential(*layers)
+
+# %% tags=["core"]
+class SmallUNet(nn.Module):
+    def __init__(self, classes, skips=True, step=4):
+        super().__init__()
+        self.skips, self.step = float(skips), step
+        self.down1 = double_conv(3, 8)
+        self.down2 = double_conv(8, 16)
+        self.bottom = double_conv(16, 32)
+        self.up2 = nn.ConvTranspose2d(32, 16, step, step)
+        self.up1 = nn.ConvTranspose2d(16, 8, step, step)
+        self.join2 = double_conv(32, 16)
+        self.join1 = double_conv(16, 8)
+        self.out = nn.Conv2d(8, classes, 1)
+
+    def forward(self, x):
+        fine = self.down1(x)  # (B, 8, H, W)
+        coarse = self.down2(F.max_pool2d(fine, self.step))
+        x = self.up2(self.bottom(F.max_pool2d(coarse, self.step)))
+        x = self.join2(torch.cat([self.skips * coarse, x], dim=1))
+        kept, x = self.skips * fine, self.up1(x)
+        return self.out(self.join1(torch.cat([kept, x], dim=1)))
+
+# %%
+net, sizes = SmallUNet(classes=2), []
+
+def note(name, y):
+    sizes.append({"made by": name, "channels": y.shape[1],
+                  "side": y.shape[2], "numbers": y[0].numel()})
+
+for name, part in net.named_children():
+    part.register_forward_hook(lambda _, x, y, n=name: note(n, y))
+net(torch.zeros(1, 3, 64, 64))
+draw.table(sizes)
+
+# %% tags=["author"]
+assert sizes[2] == {"made by": "bottom", "channels": 32, "side": 4, "numbers": 512} and sizes[-1]["numbers"] == 8192
+
+# %% [markdown]
+# 512 numbers at the bottom for an answer of 8,192: it gets a 16th of the side, as in the first U-Net, whose four steps halve. Does the answer need what was kept? Take it away, and nothing
+# else: multiplied by `skips = 0` it is all zeros, while weights and work stay the same. Both learn which pixels belong to *things*, from the same scenes in the same order.
+#
+# **Predict:** what will the masks look like without skips?
+
+# %% tags=["fold"]
+# Scenes of 64 pixels with a truth of things
+from cvlab.segmentation.metrics import boundary_iou, mask_iou
+from cvlab.transfer_learning.backbone import prepare
+
+def things(n, split, seed):
+    made = make_scenes(n, split=split, seed=seed, size=64)
+    truth = np.stack([label_map(s) > 0 for s in made])
+    return np.stack([s.image for s in made]), truth
+
+# %% tags=["fold"]
+# A short training, which returns the loss of every step
+def train(net, x, truth, steps, rate=0.01):
+    dice = torch.Generator().manual_seed(0)
+    optimizer = torch.optim.AdamW(net.parameters(), rate)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, rate, steps)
+    losses = []
+    for i in range(steps):
+        rows = torch.randint(len(truth), (16,), generator=dice)
+        some, y = [maps[rows].float() for maps in x], truth[rows]
+        if i % 2:  # every other batch is mirrored
+            some, y = [maps.flip(3) for maps in some], y.flip(2)
+        loss = F.cross_entropy(net(*some), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        cycle.step()
+        losses.append(loss.item())
+    return losses
+
+# %% tags=["nbval-ignore-output"]
+pictures, truth = things(300, "train", 0)
+x, y = prepare(pictures), torch.from_numpy(truth).long()
+nets, losses = {}, {}
+for step in (4, 2):
+    for skips in (True, False):
+        torch.manual_seed(0)
+        net = SmallUNet(2, skips, step)
+        net.to(memory_format=torch.channels_last)
+        losses[step, skips] = train(net, [x], y, steps=100)
+        nets[step, skips] = net.eval()
+
+# %% tags=["fold"]
+# What each network says of scenes, in a style seen and unseen
+judges = {"seen": things(100, "train", 5),
+          "unseen": things(100, "test", 1)}
+
+def answer(net, pictures):
+    with torch.inference_mode():
+        return net(prepare(pictures)).argmax(1).numpy() == 1
+
+def iou(found, truth):  # counted over all scenes
+    return mask_iou(found.reshape(len(found), -1),
+                    truth.reshape(len(truth), -1))
+
+def rims(found, truth):  # one pixel thick
+    pairs = zip(found, truth, strict=True)
+    return np.nanmean([boundary_iou(a, b, 1) for a, b in pairs])
+
+rows, answers = [], {}
+for (step, skips), net in nets.items():
+    row = {"shrinks to": f"a {step * step}th",
+           "skips": "yes" if skips else "no"}
+    for style, (images, real) in judges.items():
+        found = answers[step, skips, style] = answer(net, images)
+        row[f"IoU {style}"] = 100 * iou(found, real)
+        row[f"outline IoU {style}"] = 100 * rims(found, real)
+    rows.append(row)
+
+# %% tags=["nbval-ignore-output"]
+scored = [name for name in rows[0] if "IoU" in name]
+draw.table(rows, digits=0, units=dict.fromkeys(scored, "%"))
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw the losses of both networks
+figure, ax = plt.subplots(figsize=(9, 3), layout="constrained")
+for skips in (True, False):
+    name = "with skips" if skips else "without"
+    of_nine = np.convolve(losses[4, skips], np.ones(9) / 9, "valid")
+    ax.plot(of_nine, label=name)
+draw.label_lines(ax)
+ax.set(xlabel="step of 16 scenes", ylabel="mean loss of nine steps",
+       ylim=(0, None))
+ax.set_title("Down to a 16th: the same weights, the same work, "
+             "and a lower loss with skips")
+draw.describe(ax, "The loss with skips ends below the loss without")
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw three scenes of the unseen style with both answers
+images, real = judges["unseen"]
+shown = np.argsort(-real.mean((1, 2)))[5:35:10]  # large things
+with_, without = (answers[4, s, "unseen"] for s in (True, False))
+tiles, titles = [], []
+for i in shown:
+    tiles += [images[i], real[i], with_[i], without[i]]
+    titles += ["a scene", "truth", "with skips", "without"]
+axes = show_many(tiles, titles=titles, cols=4)
+draw.describe(axes[0], "Three scenes, the truth and two masks: "
+    "without skips the masks are blobs")
+
+# %% tags=["author"]
+deep, bare, shallow, shallow_bare = rows
+assert deep["IoU seen"] > bare["IoU seen"] + 4 and deep["outline IoU seen"] > 1.3 * bare["outline IoU seen"], rows
+assert deep["outline IoU unseen"] > 1.2 * bare["outline IoU unseen"], rows
+assert abs(shallow["IoU seen"] - shallow_bare["IoU seen"]) < (deep["IoU seen"] - bare["IoU seen"]), rows
+assert np.mean(losses[4, True][-20:]) < np.mean(losses[4, False][-20:])
+
+# %% [markdown]
+# Without skips the blob is in its place, and its outline is not. Is that the squeeze, or do skips always help? The two last rows had to tell: these networks shrink to a 4th only, and there the skips buy far
+# less. **What a skip carries is what the squeeze loses.**
+#
+# ### Sizes that must match
+#
+# **Trap:** 65 is no multiple of 16.
+
+# %% tags=["raises-exception"]
+SmallUNet(2)(torch.zeros(1, 3, 65, 65))
+
+# %% [markdown]
+# Pooling drops the rest: 65 becomes 16, and 16 grows back to 64. The kept map still has 65. The first U-Net cut the larger one (572 pixels went in, 388 came out); most now **pad** the picture first, and cut
+# the answer:
+
+# %%
+def padded(net, x, multiple=16):
+    height, width = x.shape[2:]
+    more = (0, -width % multiple, 0, -height % multiple)
+    whole = F.pad(x, more, mode="reflect")  # right and bottom
+    return net(whole)[..., :height, :width]
+
+print(padded(nets[4, True], torch.zeros(1, 3, 65, 50)).shape)
+
+# %% [markdown]
+# ### No ReLU at the end
+#
+# **Trap:** `double_conv` ends with a ReLU, so why not the whole network? Take a pixel of the background whose two logits happen to be negative.
+
+# %%
+logits = torch.tensor([[-2.0, -1.0]], requires_grad=True)
+rows = []
+ends = {"free": nn.Identity(), "ReLU": nn.ReLU()}
+for name, end in ends.items():
+    logits.grad = None
+    said = end(logits)
+    F.cross_entropy(said, torch.tensor([0])).backward()
+    p = said.softmax(1)[0, 0].item()
+    rows.append({"end": name, "p(background)": p,
+                 "slope 0": logits.grad[0, 0].item(),
+                 "slope 1": logits.grad[0, 1].item()})
+draw.table(rows, digits=2)
+
+# %% tags=["author"]
+assert rows[1]["p(background)"] == 0.5 and rows[1]["slope 0"] == rows[1]["slope 1"] == 0 and rows[0]["slope 0"] < -0.7
+
+# %% [markdown]
+# With the ReLU it says one half, and no slope tells it to change: this pixel learns nothing more. The last layer's output stays free.
+#
+# **Exercise.** Write the way through a `UNet` of any depth; its blocks are given. Begin with `self.first`. On the way down, at each level: keep the map, halve it with
+# `self.half`, and give it to `self.down[level]`. On the way up, the deepest level first: enlarge with `self.up[level]`; join with `torch.cat`, what was kept at that level **first**; give both to
+# `self.join[level]`. Return what `self.out` says.
+
+# %% tags=["exercise"]
+class UNet(nn.Module):
+    """A U-Net with one level for each of `widths`."""
+
+    def __init__(self, channels_in, classes, widths=(8, 16, 32)):
+        super().__init__()
+        fine, coarse = widths[:-1], widths[1:]
+        self.first = double_conv(channels_in, widths[0])
+        self.down = nn.ModuleList(map(double_conv, fine, coarse))
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(c, f, 2, 2)
+            for f, c in zip(fine, coarse, strict=True))
+        self.join = nn.ModuleList(double_conv(2 * f, f) for f in fine)
+        self.half = nn.MaxPool2d(2)
+        self.out = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        ### BEGIN SOLUTION
+        x, skips = self.first(x), []
+        for down in self.down:
+            skips.append(x)
+            x = down(self.half(x))
+        for level in reversed(range(len(skips))):
+            up = self.up[level](x)
+            x = self.join[level](torch.cat([skips[level], up], dim=1))
+        return self.out(x)
+        ### END SOLUTION
+
+# %%
+check(UNet)
+
+# %% [markdown]
+# The course's own copy looks at the sizes first, and says at which level they stop to fit: 66 can be halved, 33 cannot.
+
+# %% tags=["raises-exception"]
+from cvlab.segmentation import unet
+
+unet.UNet(3, classes=2)(torch.zeros(1, 3, 66, 64))
+
+# %% [markdown]
+# ### Lesson 04 goes down, you go up
+#
+# The way down need not learn from nothing. EfficientNet-Lite0 has four levels to keep, a 4th to a 32nd of the side, and stays frozen: its maps are computed once. Only a small **top-down decoder** learns. It *adds* a level where the U-Net
+# puts it beside, after a 1x1 convolution has given both 64 channels.
+
+# %% tags=["core"]
+def mixing(width):
+    return nn.Sequential(
+        nn.Conv2d(
+            width, width, 3, padding=1, groups=width, bias=False),
+        nn.Conv2d(width, width, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU())
+
+# %% tags=["core"]
+class TopDown(nn.Module):
+    def __init__(self, classes, width=64, skips=3):
+        super().__init__()
+        self.first = 3 - skips  # the finest level in use
+        self.side = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(c, width, 1, bias=False),
+                          nn.BatchNorm2d(width))
+            for c in WIDTHS[self.first :])
+        self.mix = nn.ModuleList(mixing(width) for _ in range(3))
+        self.out = nn.Conv2d(width, classes, 1)
+
+    def forward(self, *maps):
+        x = F.relu(self.side[-1](maps[3]))
+        for k in (2, 1, 0):
+            size = maps[k].shape[2:]
+            x = F.interpolate(x, size, mode="bilinear")
+            if k >= self.first:
+                x = F.relu(x + self.side[k - self.first](maps[k]))
+            x = self.mix[k](x)
+        return self.out(x)
+
+# %% tags=["fold"]
+# Frozen levels of 300 scenes, once; scenes to judge by
+from cvlab.segmentation.scores import mean_iou_of, probabilities
+from cvlab.segmentation.targets import GROUPS
+from cvlab.segmentation.topdown import WIDTHS, maps_of
+
+def grouped_scenes(n, split, seed):
+    made = make_scenes(n, split=split, seed=seed)  # 96 x 96
+    truth = np.stack([label_map(s, "groups") for s in made])
+    images = np.stack([s.image for s in made])
+    return images, maps_of(images), truth
+
+# %% tags=["nbval-ignore-output"]
+_, maps, truth = grouped_scenes(300, "train", 0)
+print([tuple(level.shape[1:]) for level in maps])
+y = torch.from_numpy(truth)[:, 1::3, 1::3]  # as fine as level 0
+decoders = {}
+for skips in (3, 0):
+    torch.manual_seed(0)
+    decoders[skips] = TopDown(len(GROUPS), skips=skips)
+    decoders[skips].to(memory_format=torch.channels_last)
+    train(decoders[skips], maps, y, steps=80, rate=0.005)
+maps = None  # 50 MB
+
+# %% tags=["fold", "nbval-ignore-output"]
+# All networks in one table, in both styles
+def described(way, skips, net):
+    learnt = sum(p.numel() for p in net.parameters())
+    return {"way down": way, "skips": skips, "learns": learnt}
+
+rows = [described("from scratch", "2", nets[4, True]),
+        described("from scratch", "0", nets[4, False])]
+rows += [described("pretrained, frozen", str(s), net)
+         for s, net in decoders.items()]
+for style, (split, seed) in {"seen": ("train", 5),
+                             "unseen": ("test", 1)}.items():
+    images, maps, real = grouped_scenes(80, split, seed)
+    for row, s in zip(rows, (True, False), strict=False):
+        row[f"things {style}"] = 100 * iou(
+            answers[4, s, style], judges[style][1])
+        row[f"groups {style}"] = best = None
+    for row, net in zip(rows[2:], decoders.values(), strict=True):
+        said = probabilities(net, maps).argmax(1).numpy()
+        row[f"things {style}"] = 100 * iou(said > 0, real > 0)
+        row[f"groups {style}"] = 100 * mean_iou_of(said, real, 5)
+        best = said if net is decoders[3] else best
+draw.table(rows, digits=0, units={
+    k: "IoU, %" for k in rows[0] if k.endswith("seen")})
+
+# %% tags=["author"]
+scratch, _, frozen, bare = rows
+assert frozen["things seen"] > bare["things seen"] + 8 and frozen["groups unseen"] > bare["groups unseen"] + 3, rows
+assert frozen["things unseen"] > scratch["things unseen"] + 2, rows
+
+# %% [markdown]
+# The pretrained way down wins, most of all in the unseen style, and it knows the groups. Without skips its coarsest map is 4 x 4 for the whole scene.
+#
+# Where does it fail? These are its worst unseen scenes.
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw the unseen scenes with the fewest right pixels on things
+from matplotlib.colors import to_rgb
+
+hues = np.array([to_rgb(c) for c in ("black", *draw.PALETTE[:4])])
+thing = real > 0
+right = ((best == real) & thing).sum((1, 2)) / thing.sum((1, 2))
+large = thing.mean((1, 2)) > 0.08
+worst = np.argsort(np.where(large, right, 1))[:4]
+tiles, titles = [], []
+for i in worst:
+    tiles += [images[i], hues[real[i]], hues[best[i]]]
+    titles += [f"{100 * right[i]:.0f} % right", "truth", "answer"]
+axes = show_many(tiles, titles=titles, cols=6)
+draw.describe(axes[0], "Four scenes with the true groups and the "
+    "answer, a colour a group")
+colors = ["blue", "vermillion", "green", "pink"]
+print(dict(zip(colors, GROUPS[1:], strict=True)))
+
+# %% [markdown]
+# What do they share? Look for thin parts, and for things that lie on each other.
+#
+# ### How well, honestly
+#
+# Four seconds are not much. Beforehand, decoders learnt all 17 classes from 2,000 scenes: levels once, then steps worth 60 seconds of one quiet core, three seeds. The four
+# **groups** are not learnt: a group's probability is the sum of its classes'. mIoU leaves out the background.
+#
+# **Predict:** what is worth more, the skips or the pretrained weights?
+
+# %% tags=["fold"]
+# The recorded trainings in one table
+from cvlab.segmentation import records
+
+GOALS = {("classes", "seen"): 60, ("classes", "unseen"): 45,
+         ("groups", "seen"): 68, ("groups", "unseen"): 55}
+
+def told(values):  # mean, and from the lowest to the highest seed
+    spread = f" ({values.min():.0f} to {values.max():.0f})"
+    return f"{values.mean():.0f}" + spread * (len(values) > 1)
+
+rows = []
+for way, skips, name in records.ways():
+    row = {"60 seconds of training": name}
+    for task, style in GOALS:
+        found = 100 * records.scores(way, skips, style, task)
+        row[f"{task}, {style}"] = told(found)
+    rows.append(row)
+goals = {", ".join(judged): str(goal) for judged, goal in GOALS.items()}
+rows.append({"60 seconds of training": "goal of this course"} | goals)
+draw.table(rows, title="mIoU in percent")
+
+# %% tags=["fold"]
+# Draw what each skip adds, seed 0
+figure, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
+for style in ("seen", "unseen"):
+    line = [100 * records.scores("frozen", skips, style, "classes")[0]
+            for skips in range(4)]
+    ax.plot(range(4), line, "o-", label=f"{style} style")
+draw.label_lines(ax)
+ax.set(xlabel="skips", ylabel="mIoU of 17 classes, %",
+       xticks=range(4), ylim=(0, None))
+ax.set_title(f"Unseen style: {line[0]:.0f} without skips, "
+             f"{line[3]:.0f} with three")
+draw.describe(ax, "mIoU rises with every skip, most with the first")
+
+# %% tags=["author"]
+three, none = (records.scores("frozen", k, "unseen", "classes").mean() for k in (3, 0))
+assert 0.36 < three < 0.45 and none < 0.5 * three and line[0] < line[1] < line[3]
+for (task, style), goal in GOALS.items():
+    assert goal - 10 < 100 * records.scores("frozen", 3, style, task).mean() < goal - 4, (task, style)
+
+# %% [markdown]
+# None of the goals is reached; five to eight points are missing everywhere. Without skips more than half is lost. Groups are easier than classes, seen styles easier than a new one, and that gap is no fault of the
+# decoder: nobody showed it that style.
+#
+# `data/make_segmenter.py` goes on from here: it trains the encoder too, with Dice in the loss and fresh scenes of changed colours. Its goals, 75 and 55, 80 and 70, stay open as well.
 
 # %% [markdown]
 # ## 10 · Seeing wider without shrinking *(18 min)*

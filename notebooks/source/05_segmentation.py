@@ -8,7 +8,7 @@
 # A classifier looks at 224 x 224 pixels and says one word. Here you make a network that says a word for *every* pixel: how masks are stored, how
 # maps grow back, what a U-Net joins, and how such an answer is judged without being fooled.
 #
-# *198 minutes, in four sittings: sections 1 to 3 (48 min), 4 and 5 (48 min), 6 to 8 (52 min), 9 to 11 (50 min). You need lessons 00 to 04.*
+# *200 minutes, in four sittings: sections 1 to 3 (50 min), 4 and 5 (48 min), 6 to 8 (52 min), 9 to 11 (50 min). You need lessons 00 to 04.*
 
 # %% tags=["setup", "fold"]
 
@@ -153,7 +153,7 @@ print((panoptic[..., 0] == semantic).all(),
 assert (again == scene.masks).all()
 
 # %% [markdown]
-# ## 2 · A mask in a file *(22 min)*
+# ## 2 · A mask in a file *(24 min)*
 #
 # How do such answers get into a file that everybody can read? Most write COCO's, after the data set *Common Objects in Context*: one JSON file with
 # three lists that point at each other by number. Here is the scene in it: the picture's record, the front cat's, and that of its class.

@@ -3143,7 +3143,8 @@ assert rows[1]["p(background)"] == 0.5 and rows[1]["slope 0"] == rows[1]["slope 
 
 # %% [markdown]
 # With the ReLU it says one half, and no slope tells it to change: this pixel learns nothing more. The last layer's output stays free.
-#
+
+# %% [markdown]
 # **Exercise.** Write the way through a `UNet` of any depth; its blocks are given. Begin with `self.first`. On the way down, at each level: keep the map, halve it with
 # `self.half`, and give it to `self.down[level]`. On the way up, the deepest level first: enlarge with `self.up[level]`; join with `torch.cat`, what was kept at that level **first**; give both to
 # `self.join[level]`. Return what `self.out` says.

@@ -390,7 +390,7 @@ for cfg in (*recipes.values(), older):
 # %% tags=["fold"]
 # Draw what each network is shown, all in one scale
 sizes = [photo.shape[1], *(kept.width for kept in seen.values())]
-figure, axes = plt.subplots(1, 4, figsize=(9, 3.2),
+figure, axes = plt.subplots(1, 4, figsize=(8.6, 3.1),
     width_ratios=sizes, layout="constrained")
 titles = ["The photo", "Lite0", "ResNet-18", "MaxViT"]
 pictures = [photo, *map(np.array, seen.values())]
@@ -534,7 +534,7 @@ good = chances(net)
 # Draw each photo with its five likeliest classes
 def draw_top5(scores, title):
     rows = len(scores) // 3
-    figure, axes = plt.subplots(2 * rows, 3, figsize=(8, 3.1 * rows),
+    figure, axes = plt.subplots(2 * rows, 3, figsize=(7.6, 2.9 * rows),
         layout="constrained", height_ratios=(1.2, 1) * rows)
     for i, score in enumerate(scores):
         top, bars = axes[i // 3 * 2][i % 3], axes[i // 3 * 2 + 1][i % 3]
@@ -775,7 +775,7 @@ def pca_rgb(maps):
 # %% tags=["fold"]
 # Draw the levels of all three pictures in these colours
 chosen = ("block 0", "block 2", "block 3", "block 4", "block 6")
-figure, axes = plt.subplots(3, 6, figsize=(8, 4.4),
+figure, axes = plt.subplots(3, 6, figsize=(7.6, 4.2),
                             layout="constrained")
 columns = {"picture": pictures} | {
     name: pca_rgb(named[name]).numpy() for name in chosen}
@@ -1106,7 +1106,7 @@ queries = surest_two(True) + surest_two(False)
 
 # %% tags=["fold"]
 # Show four queries, each with its five nearest
-figure, axes = plt.subplots(4, 6, figsize=(8, 6.6),
+figure, axes = plt.subplots(4, 6, figsize=(7.6, 6.3),
                             layout="constrained")
 for line, i in zip(axes, queries, strict=True):
     name = CLASSES[labels["test"][i]]
@@ -2994,6 +2994,8 @@ for name, x in learnt.items():
         rows.append({"learnt with": name, "judged with": other,
                      "unseen style": cost[name, other]})
 draw.table(rows, units={"unseen style": "%"}, digits=0)
+x = ready = None  # let the large arrays go
+del plain, more, tried, learnt, judged, some, soft, hard
 
 # %% [markdown]
 # CIFAR's numbers cost nothing that 200 pictures could show, not even when only the learning was done with them: the contrast is twice as large, and this net bears it. A
@@ -3320,7 +3322,7 @@ for i, loss in zip(chosen, lost, strict=True):
                f"loss: {on[1]:.0f} % on it",
                f"the object: {100 * mask.mean():.0f} %"]
 axes = show_many(shown, titles=titles, cols=4)
-maps = None  # let the large arrays go
+maps = small = None  # let the large arrays go
 del tried, earlier, heat, masks, noise, spot, lost, shown
 draw.describe(axes[0], "Three pictures, each with Grad-CAM's heat, "
               "the loss by occlusion, and the object alone.")
@@ -3433,7 +3435,7 @@ hits = {name: int((s == truth).sum()) for name, s in said.items()}
 titles = [f"{name}\n{hits[name]} of 60" for name in versions]
 show_many([new[7] for new in versions.values()], titles=titles,
           cols=6)
-del versions, images, gray, where;
+del ten, versions, images, gray, where, strange;
 
 # %% tags=["author"]
 assert hits["as it is"] > hits["hue turned"] >= hits["no colour"]

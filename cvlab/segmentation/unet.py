@@ -106,14 +106,14 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(map(double_conv, fine, coarse))
         self.up = nn.ModuleList(nn.ConvTranspose2d(c, f, 2, 2) for f, c in zip(fine, coarse, strict=True))
         self.join = nn.ModuleList(double_conv(2 * f, f) for f in fine)
-        self.half = nn.MaxPool2d(2)
+        self.pool = nn.MaxPool2d(2)
         self.out = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x, skips = self.first(x), []
         for down in self.down:
             skips.append(x)
-            x = down(self.half(x))
+            x = down(self.pool(x))
         for level in reversed(range(len(skips))):
             up = self.up[level](x)
             x = self.join[level](torch.cat([skips[level], up], dim=1))

@@ -3019,7 +3019,7 @@ def train(net, x, truth, steps, rate=0.01):
     return losses
 
 # %% tags=["nbval-ignore-output"]
-pictures, truth = things(300, "train", 0)
+pictures, truth = things(400, "train", 0)
 x, y = prepare(pictures), torch.from_numpy(truth).long()
 nets, losses = {}, {}
 for step in (4, 2):
@@ -3097,7 +3097,23 @@ assert np.mean(losses[4, True][-20:]) < np.mean(losses[4, False][-20:])
 
 # %% [markdown]
 # Without skips the blob is in its place, and its outline is not. Is that the squeeze, or do skips always help? The two last rows had to tell: these networks shrink to a 4th only, and there the skips buy far
-# less. **What a skip carries is what the squeeze loses.**
+# less. **What a skip carries is what the squeeze loses.** Why squeeze at all? Ask which pixels move the middle of the answer.
+
+# %%
+from cvlab.convolutions.receptive import gradient_field
+
+dice = torch.Generator().manual_seed(0)
+noise = torch.randn(4, 3, 160, 160, generator=dice)
+for step in (4, 2):
+    field = gradient_field(nets[step, True], noise) > 0
+    print(f"down to a {step * step}th: it sees {field.any(0).sum()} "
+          f"pixels each way")
+
+# %% tags=["author"]
+assert field.any(0).sum() < 64 < 90 < (gradient_field(nets[4, True], noise) > 0).any(0).sum()
+
+# %% [markdown]
+# Down to a 16th it sees more than a whole scene of 64 pixels, for little work: that tells *what* a thing is.
 #
 # ### Sizes that must match
 #
@@ -3146,13 +3162,12 @@ assert rows[1]["p(background)"] == 0.5 and rows[1]["slope 0"] == rows[1]["slope 
 
 # %% [markdown]
 # **Exercise.** Write the way through a `UNet` of any depth; its blocks are given. Begin with `self.first`. On the way down, at each level: keep the map, halve it with
-# `self.half`, and give it to `self.down[level]`. On the way up, the deepest level first: enlarge with `self.up[level]`; join with `torch.cat`, what was kept at that level **first**; give both to
+# `self.pool`, and give it to `self.down[level]`. On the way up, the deepest level first: enlarge with `self.up[level]`; join with `torch.cat`, what was kept at that level **first**; give both to
 # `self.join[level]`. Return what `self.out` says.
 
 # %% tags=["exercise"]
 class UNet(nn.Module):
     """A U-Net with one level for each of `widths`."""
-
     def __init__(self, channels_in, classes, widths=(8, 16, 32)):
         super().__init__()
         fine, coarse = widths[:-1], widths[1:]
@@ -3162,7 +3177,7 @@ class UNet(nn.Module):
             nn.ConvTranspose2d(c, f, 2, 2)
             for f, c in zip(fine, coarse, strict=True))
         self.join = nn.ModuleList(double_conv(2 * f, f) for f in fine)
-        self.half = nn.MaxPool2d(2)
+        self.pool = nn.MaxPool2d(2)
         self.out = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, x):
@@ -3170,7 +3185,7 @@ class UNet(nn.Module):
         x, skips = self.first(x), []
         for down in self.down:
             skips.append(x)
-            x = down(self.half(x))
+            x = down(self.pool(x))
         for level in reversed(range(len(skips))):
             up = self.up[level](x)
             x = self.join[level](torch.cat([skips[level], up], dim=1))

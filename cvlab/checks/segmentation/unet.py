@@ -171,15 +171,15 @@ UNET = Exercise(
         Mistake("way up twice", _net(skip=lambda skips, level, up: up), "The enlarged map is joined with itself. Its partner is what the way down kept at that level."),
         Mistake("order of the cat", _net(joined=lambda kept, up: torch.cat([up, kept], 1)), "The two are joined the other way round. The task says: what was kept first, then the enlarged map. A trained file fits one order only."),
         Mistake("added", _net(joined=lambda kept, up: torch.cat([kept + up, kept + up], 1)), "The two maps are added. Put them side by side: `torch.cat([...], dim=1)`, and let `join` weigh them."),
-        Mistake("kept after shrinking", _net(keep=lambda before, small, after: F.interpolate(small, before.shape[-2:])), "You keep the map when it is already pooled, so its detail is lost. Keep it before `self.half`."),
+        Mistake("kept after shrinking", _net(keep=lambda before, small, after: F.interpolate(small, before.shape[-2:])), "You keep the map when it is already pooled, so its detail is lost. Keep it before `self.pool`."),
         Mistake("ReLU at the end", _net(end=torch.relu), "A ReLU follows the last convolution, so no class can be voted down. Logits stay free."),
         Mistake("softmax at the end", _net(end=lambda x: x.softmax(1)), "A softmax follows the last convolution. The loss does that itself: return the logits."),
         Mistake("sigmoid at the end", _net(end=torch.sigmoid), "A sigmoid follows the last convolution. The loss does that itself: return the logits."),
         Mistake("argmax at the end", _net(end=lambda x: x.argmax(1, keepdim=True).expand_as(x).float() + 0 * x), "You return the winning class. A loss needs the logits of all of them."),
-        Mistake("average pooling", _net(shrink=lambda x: F.avg_pool2d(x, 2)), "You shrink by the mean. The task asks for the largest of each 2 x 2: `self.half`."),
-        Mistake("every second pixel", _net(shrink=lambda x: x[:, :, ::2, ::2]), "You shrink by dropping every second pixel. The task asks for the largest of each 2 x 2: `self.half`."),
+        Mistake("average pooling", _net(shrink=lambda x: F.avg_pool2d(x, 2)), "You shrink by the mean. The task asks for the largest of each 2 x 2: `self.pool`."),
+        Mistake("every second pixel", _net(shrink=lambda x: x[:, :, ::2, ::2]), "You shrink by dropping every second pixel. The task asks for the largest of each 2 x 2: `self.pool`."),
         Mistake("shrunk at the end", _net(end=lambda x: F.max_pool2d(x, 2)), "The answer is half as large as the picture. Every pixel gets its logits: nothing is pooled on the way up."),
-        Mistake("not shrunk", _net(shrink=lambda x: x, joined=lambda kept, up: torch.cat([kept, F.max_pool2d(up, 2)], 1)), "Nothing is pooled on the way down, so the deep levels see no more than the first. `down[level](self.half(x))`."),
+        Mistake("not shrunk", _net(shrink=lambda x: x, joined=lambda kept, up: torch.cat([kept, F.max_pool2d(up, 2)], 1)), "Nothing is pooled on the way down, so the deep levels see no more than the first. `down[level](self.pool(x))`."),
         Mistake("not joined", _JoinForgotten, "`join` is made but never called: its two convolutions weigh what was kept against what came up."),
         Mistake("not enlarged by up", _UpForgotten, "`up` is made but never called. The way up is learnt: `self.up[level](x)`."),
         Mistake("one level", _OneLevel, "You go down and up once, whatever the depth. There are as many levels as `self.down` is long."),
@@ -189,7 +189,7 @@ UNET = Exercise(
         Mistake("halves mirrored", _net(skip=lambda skips, level, up: skips[level].flip(3)), "What was kept is mirrored. It lies pixel on pixel as it came."),
     ],
     hints=[
-        "On the way down, keep a map before each pooling:\n    skips.append(x)\n    x = down(self.half(x))",
+        "On the way down, keep a map before each pooling:\n    skips.append(x)\n    x = down(self.pool(x))",
         "On the way up the last one kept comes first: `for level in reversed(range(len(skips)))`.",
         "At each level: enlarge, join, convolve.\n"
         "    up = self.up[level](x)\n"

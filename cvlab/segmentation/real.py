@@ -6,9 +6,9 @@ import torch.nn.functional as F
 
 from cvlab import _validate, settings
 from cvlab.store import weights
+from cvlab.store.checkpoint import load_weights
 from cvlab.store.download import PATIENT, Limits, download
 from cvlab.store.registry import SWITCH
-from cvlab.transfer_learning.real import fill
 from cvlab.world import photos
 
 __all__ = ["PHOTO", "VOC", "class_map", "network", "photo"]
@@ -84,7 +84,8 @@ def network(name: str, *, limits: Limits = PATIENT):
         return None
     with torch.random.fork_rng(devices=[]):
         net = getattr(segmentation, name)(weights=None, weights_backbone=None, aux_loss=True)
-    return fill(net, path).eval()
+    load_weights(path, net)
+    return net.eval()
 
 
 @_validate.arguments(photo=lambda value, name: _rgb(value, name), side=_validate.positive_int)

@@ -9,7 +9,7 @@ from cvlab import settings
 from cvlab.segmentation.targets import label_map
 from cvlab.world.scenes import make_scene
 
-__all__ = ["STYLES", "record", "scores", "shown_maps", "shown_scenes", "ways"]
+__all__ = ["STYLES", "long_run", "record", "scores", "shown_maps", "shown_scenes", "ways"]
 
 _WAYS = (  # way, skips, and how a table names it
     ("frozen", 3, "frozen encoder, 3 skips"),
@@ -29,6 +29,17 @@ def record() -> dict:
     """
     path = settings.data_dir() / "training" / "segmentation.json"
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def long_run() -> dict | None:
+    """Return the training of encoder and decoder together that `data/make_segmenter.py` recorded, or None.
+
+    Returns:
+        "steps", "seconds" of one core, "losses", "curve" (scores at some steps), "final" and "without flips".
+    """
+    path = settings.data_dir() / "training" / "segmenter.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def scores(way: str, skips: int, style: str, task: str) -> np.ndarray:

@@ -873,7 +873,7 @@ with torch.inference_mode():
 from cvlab.store.weights import imagenet_classes
 
 chances = scores.softmax(dim=0).numpy()  # (1000, h, w)
-figure, axes = plt.subplots(2, 2, figsize=(9, 4),
+figure, axes = plt.subplots(2, 2, figsize=(8, 3.6),
     layout="constrained")
 axes = axes.ravel()
 show(three, title="One picture, three things", ax=axes[0])
@@ -1019,6 +1019,11 @@ show_many([pixels, *masks], cols=5,
 # for 4 x 4 pixels. The rest of this lesson is about growing back without losing them.
 #
 # **In one line:** convolutions answer for every pixel at once, what an answer sees is the field, and shrinking makes it wide and cheap.
+
+# %% tags=["fold"]
+# Let the large arrays go
+trained = head = windows = x = image = scores = chances = None
+three = new = coins = None
 
 # %% tags=["again", "fold"]
 # Start here again: the second sitting
@@ -1586,6 +1591,10 @@ assert np.array_equal(by_torch, same)
 # %% [markdown]
 # Torch's first pair belongs to the columns. In a batch of (B, C, H, W) two pairs still mean width and height.
 
+# %% tags=["fold"]
+# Let the large arrays go
+halved = gray = edges = None
+
 # %% [markdown]
 # ## 5 · The transposed convolution *(22 min)*
 #
@@ -1841,7 +1850,7 @@ doubled = {name: grow(cat)[0, 0].numpy()
 
 # %% tags=["fold"]
 # Draw each doubled cat above its spectrum
-figure, axes = plt.subplots(2, 3, figsize=(9, 6.2),
+figure, axes = plt.subplots(2, 3, figsize=(7.4, 5.2),
     layout="constrained")
 for (above, under), (name, big) in zip(axes.T, doubled.items(),
                                        strict=True):
@@ -2005,7 +2014,7 @@ print(f"{100 * right.mean():.0f} % of all pixels are right, "
 # %% tags=["fold"]
 # Draw three scenes for which "nothing at all" is a good answer
 best = np.argsort(-right)[:3]
-figure, axes = plt.subplots(1, 3, figsize=(9, 3.3),
+figure, axes = plt.subplots(1, 3, figsize=(7.6, 2.9),
     layout="constrained")
 for ax, i in zip(axes, best, strict=True):
     show(scenes[i].image, ax=ax,
@@ -2335,6 +2344,11 @@ assert 0.4 < ap["one pixel too fat"] < 0.55 < ap["every other thing"] and fifty[
 # %% [markdown]
 # Who overlooks every other thing, and draws the rest perfectly, is put *before* who finds them all, one pixel too fat: that pixel passes the bar of 0.50 and fails the high ones. Half a mask
 # hardly passes the lowest. On things of a few hundred pixels COCO's judge is strict about edges.
+
+# %% tags=["fold"]
+# Let the large arrays go
+scenes = truth = nothing = only = answer = masks = fat = None
+ours = scipys = cv2s = None
 
 # %% [markdown]
 # ## 7 · What to minimise *(19 min)*
@@ -2690,6 +2704,11 @@ assert len(ends) == 5 and all(small < large for small, large in ends)
 #
 # Here Dice + BCE is a sound beginning. Six rounds are few, and this is one seed: train BCE for twelve rounds, and look whether it still says nothing. Whatever you take, choose the cut on pictures kept for it.
 
+# %% tags=["fold"]
+# Let the large arrays go
+pictures = masks = new = new_masks = answers = p = None
+called = real = None
+
 # %% [markdown]
 # ## 8 · Squeeze it and grow it back *(14 min)*
 #
@@ -2918,6 +2937,11 @@ assert nearest["a random code"] < nearest["a sticker not trained on"] + 0.02
 # pictures are near to everything; your eyes do. Nothing in the training asked that every code be a picture; a variational autoencoder and a diffusion model ask for it.
 #
 # **In one line:** what comes through a narrow code is what the pictures have in common. To name every pixel, that is too little: the next section lays cables past the narrow place.
+
+# %% tags=["fold"]
+# Let the large arrays go
+train = val = results = blurs = random = noisy = None
+mixture = halfway = found = cut = None
 
 # %% tags=["again", "fold"]
 # Start here again: the fourth sitting
@@ -3388,6 +3412,11 @@ draw.table([
     for step, seconds, found in points],
     digits=0, title="mIoU in percent")
 
+# %% tags=["fold"]
+# Let the large arrays go
+y = real = said = best = tiles = judges = answers = None
+nets = decoders = maps = images = None
+
 # %% [markdown]
 # ## 10 · Seeing wider without shrinking *(18 min)*
 #
@@ -3845,7 +3874,8 @@ assert bound - max(edge_accuracy(answers[n], truth) for n in nets) > 100 - bound
 
 # %% tags=["fold"]
 # Let the levels go
-learn, judge, one, nets, answers = None, None, None, None, None
+learn = judge = one = nets = answers = limits = None
+seen_truth = one_hot = labels = truth = images = None
 
 # %% [markdown]
 # The two decoders are within a few points of each other: a quarter of the weights was enough here. Over FCN-8s they gain little, for many times its cost; 160 scenes and frozen levels
@@ -4012,7 +4042,7 @@ voc = get_weight(weights).meta["categories"]  # 21 names
 scene = make_scene(26, split="test")
 panels = [(photo, m, voc, n) for n, m in maps.items()] or [
     (scene.image, label_map(scene), NAMES, "Its truth")]
-figure, axes = plt.subplots(1, 1 + len(panels), figsize=(9, 4.4),
+figure, axes = plt.subplots(1, 1 + len(panels), figsize=(7.4, 3.6),
     layout="constrained")
 show(panels[0][0], title="Every pixel gets a class", ax=axes[0])
 for ax, panel in zip(axes[1:], panels, strict=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 from cvlab.coco.categories import CATEGORIES, category_id
 from cvlab.coco.rle import mask_to_rle
 from cvlab.store.files import write_whole
-from cvlab.world.scenes import Scene
+from cvlab.world.scenes import Scene, check_scene
 
 __all__ = ["save", "to_coco", "write_json"]
 
@@ -40,6 +40,7 @@ def to_coco(scenes: Iterable[Scene], *, first_image_id: int = 1) -> dict:
             raise TypeError(f"scenes must be Scene objects; got {type(scene).__name__}")
         if scene.class_names != scenes[0].class_names:
             raise ValueError("scenes must share their class_names; got two different lists")
+        check_scene(scene)
     ids = [category_id(name) for name in scenes[0].class_names] if scenes else []
     images, annotations = [], []
     for image_id, scene in enumerate(scenes, start=first_image_id):

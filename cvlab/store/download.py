@@ -74,14 +74,16 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def download(url: str, path: Path, *, sha256: str, size: int, limits: Limits = PATIENT) -> str | None:
+def download(url: str, path: Path, *, sha256: str | None, size: int, limits: Limits = PATIENT) -> str | None:
     """Download `url` to `path`, unless a file with the right sum is there already.
+
+    Without a known sum any bytes pass: whoever asks for them must look whether they are what was wanted.
 
     Args:
         url: http or https address.
         path: where the file goes; its folder is made. Nothing but the verified file ever has this name.
-        sha256: 64 hex digits that the file must have.
-        size: bytes that the file must have; never more than this is read.
+        sha256: 64 hex digits that the file must have, or None where its sum is not known.
+        size: bytes that the file must have, or may have at most where its sum is not known; never more are read.
         limits: timeouts and tries.
 
     Returns:
@@ -92,7 +94,7 @@ def download(url: str, path: Path, *, sha256: str, size: int, limits: Limits = P
     """
     try:
         with _alone(path, limits.lock):
-            if path.is_file() and sha256_of(path) == sha256:
+            if path.is_file() and sha256 in (None, sha256_of(path)):
                 return None
             return _try_often(url, path, sha256, size, limits)
     except (_Final, _Transient) as failure:
@@ -123,7 +125,7 @@ def _alone(path: Path, seconds: float) -> Iterator[None]:
         lock.release()
 
 
-def _try_often(url: str, path: Path, sha256: str, size: int, limits: Limits) -> str:
+def _try_often(url: str, path: Path, sha256: str | None, size: int, limits: Limits) -> str:
     path.unlink(missing_ok=True)  # a file with the wrong sum
     for attempt in range(1, limits.tries + 1):
         try:
@@ -136,7 +138,7 @@ def _try_often(url: str, path: Path, sha256: str, size: int, limits: Limits) -> 
     raise ValueError(f"limits.tries must be at least 1; got {limits.tries}")
 
 
-def _try_once(url: str, path: Path, sha256: str, size: int, limits: Limits) -> str:
+def _try_once(url: str, path: Path, sha256: str | None, size: int, limits: Limits) -> str:
     if shutil.disk_usage(path.parent).free < size:
         raise OSError(errno.ENOSPC, "no room")
     clear_parts(path)  # of a killed run: the lock is held, so nobody writes them now
@@ -145,11 +147,11 @@ def _try_once(url: str, path: Path, sha256: str, size: int, limits: Limits) -> s
 
         def receive(file: BinaryIO) -> None:
             got = hashlib.sha256()
-            for chunk in _chunks(response, size, limits):
+            for chunk in _chunks(response, size, limits, exact=sha256 is not None):
                 file.write(chunk)
                 got.update(chunk)
                 bar.update(len(chunk))
-            if got.hexdigest() != sha256:
+            if sha256 not in (None, got.hexdigest()):
                 raise _Transient(
                     f"{host} sent other content (sha256 {got.hexdigest()[:12]}..., expected {sha256[:12]}...)"
                 )
@@ -191,12 +193,18 @@ def _checked_status(response, host: str):
     raise (_Transient if again else _Final)(f"{host} answered {response.status_code} {response.reason}")
 
 
-def _chunks(response, size: int, limits: Limits) -> Iterator[bytes]:
-    """Yield the body as it arrives; end with an error unless it has exactly `size` bytes, at a fair speed."""
+def _chunks(response, size: int, limits: Limits, *, exact: bool) -> Iterator[bytes]:
+    """Yield the body as it arrives; end with an error unless it has `size` bytes, or what was offered up to that, at a fair speed."""
     host = urlsplit(response.url).hostname
     offered = response.headers.get("content-length", "")
-    if offered.isdigit() and int(offered) != size and "content-encoding" not in response.headers:
-        raise _Final(f"{host} offers {int(offered):,} bytes, expected {size:,}")
+    if offered.isdigit() and "content-encoding" not in response.headers:
+        if int(offered) > size or (exact and int(offered) < size):
+            raise _Final(
+                f"{host} offers {int(offered):,} bytes, expected {'' if exact else 'at most '}{size:,}"
+            )
+        least = int(offered)
+    else:
+        least = size if exact else 1
     received, mark, since = 0, 0, time.monotonic()
     while True:
         with _network(host, limits):
@@ -211,8 +219,8 @@ def _chunks(response, size: int, limits: Limits) -> Iterator[bytes]:
             if received - mark < limits.slowest * elapsed:
                 raise _Transient(f"{host} is too slow: {received - mark:,} bytes in {limits.window:g} s")
             mark, since = received, time.monotonic()
-    if received < size:
-        raise _Transient(f"the connection to {host} ended after {received:,} of {size:,} bytes")
+    if received < least:
+        raise _Transient(f"the connection to {host} ended after {received:,} of {least:,} bytes")
 
 
 @contextmanager

@@ -88,6 +88,24 @@ REGISTRY = {
         "ImageNet's mean and spread. Output: 1000 ImageNet classes.",
         torchvision="ResNet18_Weights.IMAGENET1K_V1",
     ),
+    "fcn_resnet50": Source(
+        file="fcn_resnet50_coco-1167a1af.pth",
+        sha256="1167a1affa42e1e62858f8d3fac12d109e0108327ffc91c5855a324b11683c36",
+        size=141_567_418,
+        licence="BSD-3-Clause",
+        card="torchvision's FCN-ResNet50 (35.3 million parameters), trained on the photos of COCO that show one of VOC's 20 classes: "
+        "`COCO_WITH_VOC_LABELS_V1`. Input: RGB, shorter side 520, ImageNet's mean and spread. Output: 21 maps of scores.",
+        torchvision="FCN_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1",
+    ),
+    "deeplabv3_resnet50": Source(
+        file="deeplabv3_resnet50_coco-cd0a2569.pth",
+        sha256="cd0a25694c4a0f7106b38f4938bf90a874f2f241cc410b8f63c7024399538f06",
+        size=168_312_152,
+        licence="BSD-3-Clause",
+        card="torchvision's DeepLabv3-ResNet50 (42.0 million parameters), trained on the photos of COCO that show one of VOC's 20 "
+        "classes: `COCO_WITH_VOC_LABELS_V1`. Input: RGB, shorter side 520, ImageNet's mean and spread. Output: 21 maps of scores.",
+        torchvision="DeepLabV3_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1",
+    ),
 }
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from cvlab._validate import one_of, positive_int
 from cvlab.world import paint, stickers
 
-__all__ = ["MIN_VISIBLE", "SPLITS", "Scene", "make_scene", "make_scenes"]
+__all__ = ["MIN_VISIBLE", "SPLITS", "Scene", "check_scene", "make_scene", "make_scenes"]
 
 SPLITS = tuple(paint.SPLITS)
 MIN_VISIBLE = 0.3
@@ -40,6 +40,32 @@ class Scene:
         height, width, _ = self.image.shape
         things = ", ".join(self.class_names[label] for label in self.labels)
         return f"Scene({height} x {width}: {things or 'no objects'})"
+
+
+def check_scene(scene: Scene) -> Scene:
+    """Return a scene whose labels and masks fit it, such as every one that `make_scene` painted.
+
+    Raises:
+        ValueError: the masks have another size than the picture, the labels another number, or one is no class.
+
+    Example:
+        >>> check_scene(make_scene(0, split="test")).masks.shape[1:]
+        (96, 96)
+    """
+    count, size, classes = len(scene.labels), scene.image.shape[:2], len(scene.class_names)
+    if scene.masks.shape != (count, *size):
+        raise ValueError(
+            f"scene.masks must have shape {(count, *size)}, one mask a label, each of the picture's size; "
+            f"got {scene.masks.shape}"
+        )
+    bad = np.flatnonzero((scene.labels < 0) | (scene.labels >= classes))
+    if len(bad):
+        slip = ". Counted from 1?" if scene.labels.max() == classes else ""
+        raise ValueError(
+            f"scene.labels must be 0 to {classes - 1}, places in class_names; "
+            f"got labels[{bad[0]}] = {scene.labels[bad[0]]}{slip}"
+        )
+    return scene
 
 
 def make_scene(

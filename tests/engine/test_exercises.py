@@ -18,6 +18,7 @@ from cvlab.checks._engine.compare import difference
 from cvlab.checks._engine.grade import grade
 from cvlab.checks._engine.table import Table
 from cvlab.convolutions import filters
+from cvlab.segmentation.unet import double_conv
 
 ALL = exercises()
 MISTAKES = [(exercise, mistake) for exercise in ALL for mistake in exercise.mistakes]
@@ -550,6 +551,7 @@ def test_solution_is_code_that_passes(exercise):
         "nn": torch.nn,
         "filters": filters,
         "Dataset": torch.utils.data.Dataset,
+        "double_conv": double_conv,
     }  # what a lesson imports
     exec(source, scope)
     assert check(scope[exercise.name])

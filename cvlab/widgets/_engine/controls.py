@@ -57,7 +57,7 @@ def arrange(controls: dict[str, Any], *extra, width: int) -> ipywidgets.Box:
         control.layout.width = f"{width}px"
         if isinstance(control, ipywidgets.ToggleButtons):
             longest = max(len(str(option)) for option in allowed(control))
-            control.style.button_width = f"{max(40, longest * CHARACTER + 24)}px"
+            control.style.button_width = f"{max(40, longest * CHARACTER + 30)}px"
         control.style.description_width = f"{letters * CHARACTER + 8:.0f}px"
     for button in extra:
         button.layout.width = "90px"

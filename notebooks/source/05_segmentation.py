@@ -73,7 +73,7 @@ answers = {
     "panoptic": panoptic,
 }
 
-# %% tags=["fold"]
+# %% tags=["cover", "fold"]
 # Draw the six answers
 from matplotlib.colors import to_rgb
 

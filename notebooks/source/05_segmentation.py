@@ -3375,23 +3375,10 @@ goals = {", ".join(judged): str(goal) for judged, goal in GOALS.items()}
 rows.append({"60 seconds of training": "goal of this course"} | goals)
 draw.table(rows, title="mIoU in percent")
 
-# %% tags=["fold"]
-# Draw what each skip adds, seed 0
-figure, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
-for style in ("seen", "unseen"):
-    line = [100 * records.scores("frozen", skips, style, "classes")[0]
-            for skips in range(4)]
-    ax.plot(range(4), line, "o-", label=f"{style} style")
-draw.label_lines(ax)
-ax.set(xlabel="skips", ylabel="mIoU of 17 classes, %",
-       xticks=range(4), ylim=(0, None))
-ax.set_title(f"Unseen style: {line[0]:.0f} without skips, "
-             f"{line[3]:.0f} with three")
-draw.describe(ax, "mIoU rises with every skip, most with the first")
-
 # %% tags=["author"]
 three, none = (records.scores("frozen", k, "unseen", "classes").mean() for k in (3, 0))
-assert 0.36 < three < 0.45 and none < 0.5 * three and line[0] < line[1] < line[3]
+assert 0.36 < three < 0.45 and none < 0.5 * three
+assert none < records.scores("frozen", 1, "unseen", "classes")[0] < three
 assert records.scores("from scratch", 3, "unseen", "classes").mean() < 0.5 * none
 for (task, style), goal in GOALS.items():
     assert goal - 10 < 100 * records.scores("frozen", 3, style, task).mean() < goal - 4, (task, style)
@@ -3414,9 +3401,65 @@ draw.table([
     for step, seconds, found in points],
     digits=0, title="mIoU in percent")
 
+# %% [markdown]
+# Its weights come with the course. **Predict:** does it draw the classes best that have the most pixels?
+
+# %%
+from cvlab import settings
+from cvlab.segmentation.metrics import confusion
+from cvlab.segmentation.segmenter import Segmenter, label_scores
+from cvlab.store.checkpoint import load_weights
+
+net = Segmenter()
+load_weights(settings.data_dir() / "weights"
+             / "segmenter_scenes.safetensors", net)
+
+def by_class(split, seed):  # shares of the pixels, IoUs
+    made = make_scenes(100, split=split, seed=seed)
+    truth = np.stack([label_map(s) for s in made])
+    images = np.stack([s.image for s in made])
+    found = label_scores(net.eval(), images).argmax(1).numpy()
+    table = confusion(found, truth, len(NAMES))
+    union = table.sum(0) + table.sum(1) - np.diag(table)
+    return table.sum(1) / table.sum(), np.diag(table) / union
+
+styles = {"Seen": by_class("train", 5),
+          "Unseen": by_class("test", 1)}
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw each class: its share of the pixels and its IoU
+def ranks(values):
+    return values.argsort().argsort()
+
+together = {style: np.corrcoef(ranks(share[1:]), ranks(iou[1:]))[0, 1]
+            for style, (share, iou) in styles.items()}
+figure, axes = plt.subplots(1, 2, figsize=(8, 3.1), sharey=True,
+    layout="constrained")
+for ax, (style, (share, iou)) in zip(axes, styles.items(), strict=True):
+    ax.plot(100 * share[1:], iou[1:], "o", color=draw.PALETTE[0])
+    for k in map(NAMES.index, ("bicycle", "dog", "sheep", "tv")):
+        ax.annotate(NAMES[k], (100 * share[k], iou[k]),
+                    xytext=(0, -17), textcoords="offset points",
+                    ha="center")
+    ax.set(xlabel="share of all pixels, %", ylim=(0, 1),
+           xlim=(0.4, 3), title=f"{style}: rank correlation "
+           f"{together[style]:.2f}")
+axes[0].set_ylabel("IoU")
+draw.describe(axes[0], "17 classes: IoU against share of the pixels, "
+    "a rising cloud in the seen style, none in the unseen");
+
+# %% tags=["author"]
+assert together["Seen"] > 0.5 > together["Unseen"] + 0.1
+for share, iou in styles.values():
+    assert share[0] > 0.7 and iou[0] > 0.9 and share[1:].max() < 0.03
+
+# %% [markdown]
+# The background has 77 of 100 pixels and an IoU above 0.9; no class has three. In a seen style the rare classes are drawn worst. Is rarity the cause? A bicycle is rare *because* it is thin, and thin is hard.
+# In an unseen style the share tells little: dogs and sheep have equal shares, and lie far apart.
+
 # %% tags=["fold"]
 # Let the large arrays go
-y = real = said = best = tiles = judges = answers = None
+net = y = real = said = best = tiles = judges = answers = None
 nets = decoders = maps = images = None
 
 # %% [markdown]

@@ -86,7 +86,7 @@ function cvlabMount(scene) {
         if (!scene.tell) return model.save_changes();
         tell();
         clearTimeout(later);
-        later = setTimeout(() => model.save_changes(), 300);
+        later = setTimeout(() => { later = null; model.save_changes(); }, 300);
       };
       const change = (changes) => {
         if (!changes) return;
@@ -124,6 +124,13 @@ function cvlabMount(scene) {
         event.preventDefault();
         event.stopPropagation();
         change(changes);
+      });
+      canvas.addEventListener("blur", () => { // Python hears of it before another control moves: else it would be put back
+        if (frame) { cancelAnimationFrame(frame); step(); }
+        if (later === null) return;
+        clearTimeout(later);
+        later = null;
+        model.save_changes();
       });
       const restyle = () => {
         theme = null;

@@ -89,8 +89,8 @@ class SkipConnections(Widget):
             f"it names: {_names(values['said'])}\n"
             f"IoU of things: {values['iou']:.2f}\n"
             f"outline IoU: {values['outline']:.2f} (without: {values['outline without']:.2f})\n"
-            f"wrong pixels in all {MANY} scenes: {100 * values['all wrong']:.1f} %\n"
-            f"IoU of things in all {MANY} scenes: {values['all']:.2f}"
+            f"all {MANY}, wrong: {100 * values['all wrong']:.1f} %\n"
+            f"all {MANY}, IoU: {values['all']:.2f}"
         )
 
     def goal(self, values):
@@ -104,8 +104,8 @@ def _hues() -> np.ndarray:
 
 
 def _names(labels: np.ndarray, least: int = 60) -> str:
-    """Name the classes of at least `least` pixels, the largest first, four at most."""
+    """Name the classes of at least `least` pixels, the largest first, three at most."""
     counts = np.bincount(labels.ravel(), minlength=len(NAMES))
     counts[0] = 0
     order = [k for k in np.argsort(-counts, kind="stable") if counts[k] >= least]
-    return ", ".join(NAMES[k] for k in order[:4]) or "nothing"
+    return ", ".join(NAMES[k] for k in order[:3]) or "nothing"

@@ -125,7 +125,8 @@ function cvlabMount(scene) {
         event.stopPropagation();
         change(changes);
       });
-      canvas.addEventListener("blur", () => { // Python hears of it before another control moves: else it would be put back
+      canvas.addEventListener("blur", (event) => { // Python hears of it before another control moves: else it would be put back
+        if (el.contains(event.relatedTarget)) return; // a button of the scene's own: the move goes on
         if (frame) { cancelAnimationFrame(frame); step(); }
         if (later === null) return;
         clearTimeout(later);

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from cvlab import _validate, settings
+from cvlab.preprocessing.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from cvlab.store import weights
 from cvlab.store.checkpoint import load_weights
 from cvlab.store.download import PATIENT, Limits, download
@@ -15,8 +16,8 @@ __all__ = ["PHOTO", "VOC", "class_map", "network", "photo"]
 
 PHOTO = "http://images.cocodataset.org/val2017/000000448263.jpg"
 MOST = 2_000_000  # bytes; a photo of COCO has 50,000 to 400,000
-MEAN = torch.tensor([0.485, 0.456, 0.406])[:, None, None]  # ImageNet's, by channel
-SPREAD = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+MEAN = torch.tensor(IMAGENET_MEAN)[:, None, None]
+SPREAD = torch.tensor(IMAGENET_STD)[:, None, None]
 VOC = ("fcn_resnet50", "deeplabv3_resnet50")
 
 
@@ -88,7 +89,15 @@ def network(name: str, *, limits: Limits = PATIENT):
     return net.eval()
 
 
-@_validate.arguments(photo=lambda value, name: _rgb(value, name), side=_validate.positive_int)
+def _rgb(value, name: str) -> np.ndarray:
+    if _validate.image(value, name, channels=(3,)).dtype != np.uint8:
+        raise ValueError(
+            f"{name} must be uint8, 0 to 255; got {value.dtype}. As floats? (255 * {name}).astype(np.uint8)"
+        )
+    return value
+
+
+@_validate.arguments(photo=_rgb, side=_validate.positive_int)
 def class_map(net, photo: np.ndarray, side: int = 520) -> np.ndarray:
     """Return the number of the likeliest class at every pixel of a photo.
 
@@ -116,11 +125,3 @@ def class_map(net, photo: np.ndarray, side: int = 520) -> np.ndarray:
         scores = scores["out"]  # (1, K, h, w)
     scores = F.interpolate(scores, (height, width), mode="bilinear")
     return scores.argmax(dim=1)[0].numpy()
-
-
-def _rgb(value, name: str) -> np.ndarray:
-    if _validate.image(value, name, channels=(3,)).dtype != np.uint8:
-        raise ValueError(
-            f"{name} must be uint8, 0 to 255; got {value.dtype}. As floats? (255 * {name}).astype(np.uint8)"
-        )
-    return value

@@ -9,9 +9,9 @@ from cvlab import settings
 from cvlab.segmentation.targets import label_map
 from cvlab.world.scenes import make_scene
 
-__all__ = ["STYLES", "long_run", "record", "scores", "shown_maps", "shown_scenes", "ways"]
+__all__ = ["STYLES", "WAYS", "long_run", "record", "scores", "shown_maps", "shown_scenes"]
 
-_WAYS = (  # way, skips, and how a table names it
+WAYS = (  # way, skips, and how a table names it
     ("frozen", 3, "frozen encoder, 3 skips"),
     ("frozen", 0, "the same without skips"),
     ("from scratch", 3, "encoder from scratch, 3 skips"),
@@ -32,14 +32,14 @@ def record() -> dict:
 
 
 @functools.cache
-def long_run() -> dict | None:
-    """Return the training of encoder and decoder together that `data/make_segmenter.py` recorded, or None.
+def long_run() -> dict:
+    """Return the training of encoder and decoder together that `data/make_segmenter.py` recorded.
 
     Returns:
         "steps", "seconds" of one core, "losses", "curve" (scores at some steps), "final" and "without flips".
     """
     path = settings.data_dir() / "training" / "segmenter.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def scores(way: str, skips: int, style: str, task: str) -> np.ndarray:
@@ -57,16 +57,6 @@ def scores(way: str, skips: int, style: str, task: str) -> np.ndarray:
     """
     runs = [run for run in record()["runs"] if (run["way"], run["skips"]) == (way, skips)]
     return np.array([run[style][task] for run in runs])
-
-
-def ways() -> list[tuple[str, int, str]]:
-    """Return the recorded ways for a table: way, skips, and how it is named.
-
-    Example:
-        >>> ways()[0]
-        ('frozen', 3, 'frozen encoder, 3 skips')
-    """
-    return [made for made in _WAYS if len(scores(*made[:2], "seen", "classes"))]
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from cvlab import _validate, settings
+from cvlab.preprocessing.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from cvlab.store import weights
 from cvlab.store.checkpoint import load_weights
 from cvlab.store.download import PATIENT, DownloadError, Limits, sha256_of
@@ -14,7 +15,7 @@ from cvlab.store.registry import SWITCH
 
 __all__ = ["at_224", "cifar10", "from_hub", "maxvit_top5", "resnet18", "train"]
 
-MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, by channel
+MEAN, SPREAD = IMAGENET_MEAN, IMAGENET_STD
 
 
 def resnet18(*, limits: Limits = PATIENT):

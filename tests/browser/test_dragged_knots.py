@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.shown import Shown
+from support.shown import Shown, fresh
 
 from cvlab.widgets import ScheduleDesigner
 from cvlab.widgets.transfer_learning.schedule_designer import KNOTS, LEFT, LEVELS, STEPS, TALL, TOP, WIDE
@@ -14,13 +14,7 @@ from cvlab.widgets.transfer_learning.schedule_designer import KNOTS, LEFT, LEVEL
 @pytest.fixture
 def widget(opened):
     notebook = opened("lesson 04.ipynb", ["from cvlab.widgets import ScheduleDesigner\nScheduleDesigner()"])
-    root = notebook.page.locator(".cvlab-ScheduleDesigner").first
-    root.scroll_into_view_if_needed()
-    live = Shown(notebook, root)
-    before = live.look()
-    root.get_by_role("button", name="Reset").press("Enter")
-    live.changed(before, seconds=1)
-    return live
+    return fresh(notebook, "ScheduleDesigner")
 
 
 def place(knot: int, level: float) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.shown import Shown
+from support.shown import Shown, fresh
 
 from cvlab.widgets import PaintMask
 from cvlab.widgets.segmentation.paint_mask import CELL, LEFT, SIDE, TOP
@@ -14,13 +14,7 @@ from cvlab.widgets.segmentation.paint_mask import CELL, LEFT, SIDE, TOP
 @pytest.fixture
 def widget(opened):
     notebook = opened("lesson 05.ipynb", ["from cvlab.widgets import PaintMask\nPaintMask()"])
-    root = notebook.page.locator(".cvlab-PaintMask").first
-    root.scroll_into_view_if_needed()
-    live = Shown(notebook, root)
-    before = live.look()
-    root.get_by_role("button", name="Reset").press("Enter")
-    live.changed(before, seconds=1)
-    return live
+    return fresh(notebook, "PaintMask")
 
 
 def painted(widget: Shown) -> np.ndarray:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support.shown import agrees, shown
+from support.shown import agrees, fresh
 
 from cvlab.widgets import UpsamplingExplorer
 from cvlab.widgets.segmentation.upsampling import CELL, GAP, GROWN, LEFT, MOST, TOP
@@ -15,11 +15,7 @@ RIGHT = LEFT + MOST * CELL + GAP
 @pytest.fixture
 def live(opened):
     notebook = opened("growing.ipynb", ["from cvlab.widgets import UpsamplingExplorer\nUpsamplingExplorer()"])
-    live = shown(notebook, "UpsamplingExplorer")
-    before = live.look()
-    live.root.get_by_role("button", name="Reset").click()
-    live.changed(before, seconds=1)  # until Python has put it back: a click before that would be undone
-    return live
+    return fresh(notebook, "UpsamplingExplorer")
 
 
 def click(live, row: int, col: int, pixels: int) -> None:

@@ -88,6 +88,15 @@ def shown(notebook, name: str) -> Shown:
     return Shown(notebook, root)
 
 
+def fresh(notebook, name: str) -> Shown:
+    """Find a widget and reset it; wait until Python has put it back, because what is done before that would be undone."""
+    live = shown(notebook, name)
+    before = live.look()
+    live.root.get_by_role("button", name="Reset").press("Enter")
+    live.changed(before, seconds=1)
+    return live
+
+
 def agrees(live: Shown, twin, seconds: float = 60) -> None:
     """Wait until the page shows the readout and the very picture that Python makes for the state of the controls.
 

@@ -8,7 +8,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 GROUND = [["_validate", "settings"], ["boxes", "draw", "store"], ["world"], ["coco"]]
-TOPICS = [path.stem[3:] for path in sorted((ROOT / "notebooks" / "source").glob("[0-9][0-9]_*.py"))]
+TOPICS = [
+    path.stem.partition("_")[2] for path in sorted((ROOT / "notebooks" / "source").glob("[0-9][0-9]*_*.py"))
+]
 TOP = [["checks", "widgets"], ["course"]]
 FLOOR = {room: n for n, rooms in enumerate([*GROUND, *([topic] for topic in TOPICS), *TOP]) for room in rooms}
 FILES = {

@@ -30,7 +30,7 @@ def read_lessons(root: Path, numbers: list[str] | None = None) -> list[Lesson]:
     """Read the sources under `root`, all or the numbered ones; no exercise name may come twice."""
     folder = root / "notebooks" / "source"
     shown = folder.relative_to(root)
-    lessons = [read_lesson(path, shown=shown / path.name) for path in sorted(folder.glob("[0-9][0-9]_*.py"))]
+    lessons = [read_lesson(path, shown=shown / path.name) for path in sorted(folder.glob("[0-9][0-9]*_*.py"))]
     if not lessons:
         raise SourceError(shown, 1, "no lesson; expected files called NN_topic.py")
     known = [lesson.number for lesson in lessons]

@@ -30,7 +30,7 @@ def write_skeleton(root: Path, number: str, word: str) -> list[Path]:
 
     Args:
         root: the clone.
-        number: two digits, as in "04".
+        number: two digits, as in "04", and a letter where one lesson is two notebooks, "06a".
         word: the lesson's word, as in "transfer_learning"; it names its folders.
 
     Returns:
@@ -39,8 +39,8 @@ def write_skeleton(root: Path, number: str, word: str) -> list[Path]:
     Raises:
         ValueError: the number or the word cannot be a lesson's, or is taken.
     """
-    if not re.fullmatch(r"\d\d", number, re.ASCII):
-        raise ValueError(f"a lesson's number must be two digits, as in 04; got {number!r}")
+    if not re.fullmatch(r"\d\d[a-z]?", number, re.ASCII):
+        raise ValueError(f"a lesson's number must be two digits, as in 04 or 06a; got {number!r}")
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", word) or keyword.iskeyword(word):
         raise ValueError(f"a lesson's word must be like transfer_learning; got {word!r}")
     for lesson in read_lessons(root):

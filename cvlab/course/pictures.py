@@ -53,7 +53,7 @@ def write_pictures(root: Path, lessons: Sequence[str]) -> list[Path]:
         picture = cover(notebook) if notebook.exists() else None
         if picture is None:
             continue
-        target = root / "docs/pictures" / f"{name[:2]}.png"
+        target = root / "docs/pictures" / f"{name.partition('_')[0]}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         flat = small(picture).quantize(128, dither=Image.Dither.FLOYDSTEINBERG)
         write_whole(target, lambda file, flat=flat: flat.save(file, "png", optimize=True))

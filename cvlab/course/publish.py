@@ -107,7 +107,7 @@ def badge(notebook: str | Path, place: Setting | None = None, *, picture: str = 
 def lessons(root: Path = ROOT) -> list[Lesson]:
     """Read the sources in `root`/notebooks/source, in order; drafts are left out."""
     folder = root / "notebooks/source"
-    paths = sorted(folder.glob("[0-9][0-9]_*.py"))
+    paths = sorted(folder.glob("[0-9][0-9]*_*.py"))
     found = [read_lesson(path, shown=path.relative_to(root)) for path in paths]
     return [lesson for lesson in found if not lesson.draft]
 

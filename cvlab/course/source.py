@@ -50,8 +50,8 @@ class Lesson:
 
     @property
     def number(self) -> str:
-        """The two digits, as in "01"."""
-        return self.name[:2]
+        """Two digits, and a letter where one lesson is two notebooks: "01", "06a"."""
+        return self.name.partition("_")[0]
 
     @property
     def page(self) -> tuple[Cell, ...]:

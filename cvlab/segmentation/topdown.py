@@ -48,19 +48,20 @@ def four_levels(net, x: torch.Tensor) -> list[torch.Tensor]:
 
 
 @torch.no_grad()  # inference tensors could not be trained on
-def maps_of(images: np.ndarray, batch: int = 50) -> list[torch.Tensor]:
+def maps_of(images: np.ndarray, batch: int = 50, side: int = SIDE) -> list[torch.Tensor]:
     """Return the four levels of the frozen, pretrained network, in half precision: computed once, used in every epoch.
 
     Args:
         images: (N, H, W, 3) uint8 RGB.
         batch: pictures at a time.
+        side: what they are enlarged to.
 
     Example:
         >>> [tuple(maps.shape[1:]) for maps in maps_of(np.zeros((1, 96, 96, 3), np.uint8))]
         [(24, 32, 32), (40, 16, 16), (112, 8, 8), (320, 4, 4)]
     """
     parts = [
-        [maps.half() for maps in four_levels(backbone(), enlarged(images[i : i + batch]))]
+        [maps.half() for maps in four_levels(backbone(), enlarged(images[i : i + batch], side))]
         for i in range(0, len(images), batch)
     ]
     return [torch.cat(level) for level in zip(*parts, strict=True)]

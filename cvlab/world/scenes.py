@@ -11,6 +11,7 @@ __all__ = ["MIN_VISIBLE", "SPLITS", "Scene", "check_scene", "make_scene", "make_
 
 SPLITS = tuple(paint.SPLITS)
 MIN_VISIBLE = 0.3
+SIZES = (24, 58)  # percent of the picture's side
 _TRIES = 12  # places tried for one object before it is left out
 
 
@@ -76,6 +77,7 @@ def make_scene(
     size: int = 96,
     objects: tuple[int, int] = (1, 5),
     classes: tuple[str, ...] | None = None,
+    sizes: tuple[int, int] = SIZES,
 ) -> Scene:
     """Paint scene number `index`: stickers on a photo, with exact boxes, masks and depth.
 
@@ -89,6 +91,7 @@ def make_scene(
         size: side of the square picture in pixels, 32 to 256.
         objects: fewest and most objects; one that finds no free place is left out, the first never is.
         classes: names from `cvlab.world.stickers.classes()`; by default the 17 that COCO and VOC share.
+        sizes: least and greatest longer side of an object, in percent of the picture's side, 5 to 90.
 
     Returns:
         A `Scene`; every object shows at least 30 % of its own pixels (those beyond the edge count as hidden).
@@ -106,13 +109,14 @@ def make_scene(
         raise ValueError(f"size must be 32 to 256, so that the photos fill it; got {size}")
     names = _class_names(classes)
     fewest, most = _range(objects)
+    least, greatest = _percent(sizes)
     dice = paint.Dice(seed, number, index, size)
     image = paint.background(dice, split, size)
     things: list[_Thing] = []
     for _ in range(dice.between(fewest, most)):
         label = dice.between(0, len(names) - 1)
         path = dice.choose(paint.files(names[label], split))
-        length = size * dice.between(24, 58) // 100
+        length = size * dice.between(least, greatest) // 100
         drawn = paint.sticker(
             path, length, dice.between(-25, 25), dice.between(0, 1) == 1, dice.between(190, 290)
         )
@@ -215,3 +219,13 @@ def _range(objects) -> tuple[int, int]:
     if fewest > most:
         raise ValueError(f"objects must be fewest, then most; got {objects!r}: swapped?")
     return fewest, most
+
+
+def _percent(sizes) -> tuple[int, int]:
+    try:
+        least, greatest = (positive_int(n, "sizes", least=5) for n in sizes)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sizes must be two whole numbers of percent, 5 to 90; got {sizes!r}") from error
+    if not least <= greatest <= 90:
+        raise ValueError(f"sizes must be least, then greatest, 5 to 90 percent; got {sizes!r}")
+    return least, greatest

@@ -53,7 +53,7 @@ def test_it_writes_the_files_of_a_draft(course, capsys):
 @pytest.mark.parametrize(
     ("number", "word", "message"),
     [
-        ("4", "topic", "number must be two digits, as in 04; got '4'"),
+        ("4", "topic", "number must be two digits, as in 04 or 06a; got '4'"),
         ("", "topic", "number must be two digits"),
         ("07", "topic", "lesson 07 must be new; got that of notebooks/source/07_map.py"),
         ("04", "Topic", "word must be like transfer_learning; got 'Topic'"),

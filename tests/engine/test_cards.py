@@ -22,7 +22,8 @@ from cvlab.checks._engine.versions import bare, beside
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = {
-    path.stem[:2]: path.read_text(encoding="utf-8") for path in (ROOT / "notebooks" / "source").glob("*.py")
+    path.stem.partition("_")[0]: path.read_text(encoding="utf-8")
+    for path in (ROOT / "notebooks" / "source").glob("*.py")
 }
 ALL = exercises()
 SHORTER = [exercise for exercise in ALL if exercise.shorter]

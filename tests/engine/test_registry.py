@@ -11,7 +11,7 @@ from cvlab.checks._engine import registry
 from cvlab.widgets import Widget
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = {path.stem[:2]: path.stem[3:] for path in (ROOT / "notebooks" / "source").glob("[0-9][0-9]_*.py")}
+WORDS = dict(path.stem.split("_", 1) for path in (ROOT / "notebooks" / "source").glob("[0-9][0-9]*_*.py"))
 FORM = 'FIRST = Exercise(\n    name="first",\n    lesson="04",\n)\nSECOND = Exercise(\n    name="second",\n    lesson="04",\n)\n'
 
 

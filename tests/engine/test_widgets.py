@@ -22,7 +22,7 @@ from cvlab.widgets._engine.picture import DENSE, as_photo, board, signed_map, st
 
 NAMES = sorted(cvlab.widgets.__all__)
 RASTER = [name for name in NAMES if not issubclass(getattr(cvlab.widgets, name), cvlab.widgets.PointerWidget)]
-LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
 WIDEST = 690  # CSS pixels: on a page of 800 it is shown at 632, and type of 13 pixels at 12
 LARGEST = 450_000  # bytes of a static picture that a notebook carries
 _made = {}

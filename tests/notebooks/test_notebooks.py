@@ -44,7 +44,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def lesson_of(name):
-    return read_lessons(ROOT, [name[:2]])[0]
+    return read_lessons(ROOT, [name.partition("_")[0]])[0]
 
 
 def committed(name, kind):

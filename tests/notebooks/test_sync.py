@@ -66,14 +66,14 @@ def package_copies(name: str) -> dict[str, str]:
 
 
 CORE = [
-    pytest.param(node, id=f"{lesson.name[:2]}-{name}")
+    pytest.param(node, id=f"{lesson.number}-{name}")
     for lesson in LESSONS
     for cell in lesson.cells
     if "core" in cell.tags
     for name, node in definitions(cell.source).items()
 ]
 SOLVED = [
-    pytest.param(lesson, node, id=f"{lesson.name[:2]}-{name}")
+    pytest.param(lesson, node, id=f"{lesson.number}-{name}")
     for lesson in LESSONS
     for cell in solved(lesson).cells
     if "exercise" in cell.tags
@@ -101,14 +101,14 @@ def test_core_function_is_the_packages(node):
 def test_solution_is_the_checks_reference(lesson, node):
     assert node.name in registry.names(), f"no check knows {node.name}: {REGISTER}"
     exercise = registry.find(node.name)
-    assert exercise.lesson == lesson.name[:2]
+    assert exercise.lesson == lesson.number
     reference = ast.parse(textwrap.dedent(inspect.getsource(exercise.reference))).body[0]
     assert bare(node) == bare(reference)
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 def test_checks_and_lesson_have_the_same_exercises(lesson):
-    known = [name for name in registry.names() if registry.find(name).lesson == lesson.name[:2]]
+    known = [name for name in registry.names() if registry.find(name).lesson == lesson.number]
     assert known == list(lesson.exercises()), REGISTER
 
 

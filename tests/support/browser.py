@@ -65,7 +65,7 @@ show(np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8), title="a pi
 from cvlab.widgets import BrightnessSlider
 BrightnessSlider()
 """
-LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
 OPTIONS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking")
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 

@@ -60,7 +60,9 @@ def chosen(paths: list[str]) -> list[str]:
     """Return what to run after these files have changed; the first lesson that changed, or the shortest one."""
     found = [*ALWAYS, *(place for path in paths for place in places(path))]
     lessons = [
-        match[1] for path in paths if (match := re.search(r"notebooks/.*?(\d\d_\w+)\.(py|ipynb)$", path))
+        match[1]
+        for path in paths
+        if (match := re.search(r"notebooks/.*?(\d\d[a-z]?_\w+)\.(py|ipynb)$", path))
     ]
     kept = [place for place in dict.fromkeys(found) if not place.startswith(NEVER)]
     return [*kept, f"{RUN}[{min(lessons, default='00_start_here')}-solution]"]

@@ -216,6 +216,9 @@ def test_dice_are_even_and_stay_in_range():
         ({"objects": 3}, ValueError, "objects must be two whole numbers"),
         ({"objects": (1, 2, 3)}, ValueError, "objects must be two whole numbers"),
         ({"objects": (-1, 2)}, ValueError, "objects must be two whole numbers"),
+        ({"sizes": 3}, ValueError, "sizes must be two whole numbers of percent"),
+        ({"sizes": (50, 20)}, ValueError, "sizes must be least, then greatest"),
+        ({"sizes": (20, 95)}, ValueError, r"5 to 90 percent; got \(20, 95\)"),
         ({"classes": "cat"}, ValueError, "classes must be a list of names"),
         ({"classes": []}, ValueError, "classes must be a list of names"),
         ({"classes": ["cat", "cat"]}, ValueError, "classes must be different names"),
@@ -230,3 +233,11 @@ def test_errors(options, kind, text):
 def test_repr_is_short():
     assert repr(make_scene(0, objects=(0, 0))) == "Scene(96 x 96: no objects)"
     assert repr(make_scene(0)).startswith("Scene(96 x 96: ")
+
+
+def test_sizes_bound_the_longer_side_of_what_is_not_hidden():
+    for least, greatest in ((6, 10), (40, 60)):
+        for scene in make_scenes(8, size=192, sizes=(least, greatest), objects=(1, 1)):
+            longer = (scene.boxes[:, 2:] - scene.boxes[:, :2]).max()
+            assert longer <= 1.45 * greatest / 100 * 192, "a turned sticker is at most 1.42 times as long"
+            assert longer > 0.3 * least / 100 * 192

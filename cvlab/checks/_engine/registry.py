@@ -26,15 +26,16 @@ __all__ = [
     "words",
 ]
 
-_EXERCISE = re.compile(r'^(\w+) = Exercise\(\s*name="(\w+)",\s*lesson="(\d\d)",', re.MULTILINE)
+_EXERCISE = re.compile(r'^(\w+) = Exercise\(\s*name="(\w+)",\s*lesson="(\d\d[a-z]?)",', re.MULTILINE)
 _FACTS = re.compile(
-    r'^\w+ = Exercise\(\s*name="(\w+)",\s*lesson="\d\d",\s*minutes=(\d+),\s*difficulty="(\w+)",', re.MULTILINE
+    r'^\w+ = Exercise\(\s*name="(\w+)",\s*lesson="\d\d[a-z]?",\s*minutes=(\d+),\s*difficulty="(\w+)",',
+    re.MULTILINE,
 )
 _ORDER = re.compile(r"^EXERCISES = \[(.*?)\]", re.MULTILINE | re.DOTALL)
 
 
 def read_folder(folder: Path) -> tuple[str, tuple[str, ...]]:
-    """Return the lesson of a folder, two digits, and its exercises' names in the order of `EXERCISES`.
+    """Return the lesson of a folder, as in "04" or "06a", and its exercises' names in the order of `EXERCISES`.
 
     Raises:
         ValueError: an exercise is missing from the list or from the files, or belongs to another lesson.

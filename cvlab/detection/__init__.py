@@ -1,0 +1,1 @@
+"""Lesson 06b: anchors, two stages, one stage, and a detector that leaves PyTorch."""

@@ -16,7 +16,7 @@ def _case(boxes, in_fmt, out_fmt, dtype="float32") -> Case:
     more = "" if dtype == "float32" else f", dtype=torch.{dtype}"
     text = f'box_convert(torch.tensor({boxes}{more}), "{in_fmt}", "{out_fmt}")'
     given = torch.tensor(boxes, dtype=getattr(torch, dtype)).reshape(-1, 4)
-    return Case(given, in_fmt, out_fmt).shown_as(text)
+    return Case(boxes=given, in_fmt=in_fmt, out_fmt=out_fmt).shown_as(text)
 
 
 def _cases() -> list[Case]:
@@ -138,7 +138,6 @@ BOX_CONVERT = Exercise(
     other=_other,
     cases=_cases,
     view_allowed=False,
-    apply=lambda function, boxes, in_fmt, out_fmt: function(boxes, in_fmt, out_fmt),
     mistakes=[
         Mistake("nothing done", lambda boxes, in_fmt, out_fmt: boxes * 1, "You return the boxes as they came. The same four numbers mean another box in another custom."),
         Mistake("the other way round", lambda boxes, in_fmt, out_fmt: _made()(boxes, out_fmt, in_fmt), "You turned the journey round: `in_fmt` is how the boxes are written now, `out_fmt` how they are wanted."),

@@ -11,8 +11,8 @@ __all__ = ["BOX_IOU"]
 def _case(a, b, dtype="float32") -> Case:
     more = "" if dtype == "float32" else f", dtype=torch.{dtype}"
     texts = [f"torch.tensor({boxes}{more})" if boxes else "torch.zeros(0, 4)" for boxes in (a, b)]
-    given = [torch.tensor(boxes, dtype=getattr(torch, dtype)).reshape(-1, 4) for boxes in (a, b)]
-    return Case(*given).shown_as(f"box_iou({', '.join(texts)})")
+    first, second = (torch.tensor(boxes, dtype=getattr(torch, dtype)).reshape(-1, 4) for boxes in (a, b))
+    return Case(a=first, b=second).shown_as(f"box_iou({', '.join(texts)})")
 
 
 def _cases() -> list[Case]:

@@ -6,9 +6,7 @@ from cvlab.checks.regions.overlap import BOX_IOU
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
 TITLE = "Detection: regions"
-QUESTION = (
-    "In a picture of yours, how many regions would have to be looked at before nothing in it could be missed?"
-)
+QUESTION = "Where would a window, a proposal and a map each miss something in your own pictures?"
 EXERCISES = [
     BOX_CONVERT,
     BOX_IOU,

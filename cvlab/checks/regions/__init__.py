@@ -2,6 +2,7 @@
 
 from cvlab.checks.regions.convert import BOX_CONVERT
 from cvlab.checks.regions.overlap import BOX_IOU
+from cvlab.checks.regions.suppress import NMS, SOFT_NMS
 
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
@@ -10,4 +11,6 @@ QUESTION = "Where would a window, a proposal and a map each miss something in yo
 EXERCISES = [
     BOX_CONVERT,
     BOX_IOU,
+    NMS,
+    SOFT_NMS,
 ]

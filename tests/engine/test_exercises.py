@@ -18,6 +18,7 @@ from cvlab.checks._engine.compare import difference
 from cvlab.checks._engine.grade import grade
 from cvlab.checks._engine.table import Table
 from cvlab.convolutions import filters
+from cvlab.regions.roi import bilinear_weights
 from cvlab.segmentation.unet import double_conv
 
 ALL = exercises()
@@ -552,6 +553,7 @@ def test_solution_is_code_that_passes(exercise):
         "filters": filters,
         "Dataset": torch.utils.data.Dataset,
         "double_conv": double_conv,
+        "bilinear_weights": bilinear_weights,
     }  # what a lesson imports
     exec(source, scope)
     assert check(scope[exercise.name])

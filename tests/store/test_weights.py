@@ -216,8 +216,8 @@ def test_unknown_names_get_the_nearest():
     ("change", "message"),
     [
         ({"file": "../tiny.bin"}, "file must be a bare file name"),
-        ({"sha256": "abc"}, "sha256 must be 64 lowercase hex digits"),
-        ({"sha256": "A" * 64}, "sha256 must be 64 lowercase hex digits"),
+        ({"sha256": "abc"}, "sha256 must be 8 to 64 lowercase hex digits"),
+        ({"sha256": "A" * 64}, "sha256 must be 8 to 64 lowercase hex digits"),
         ({"package": "os.path"}, "package must be a top-level name"),
     ],
 )

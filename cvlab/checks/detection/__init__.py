@@ -5,7 +5,7 @@ from cvlab.checks.detection.focal import FOCAL_LOSS
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
 TITLE = "Detection: anchors"
-QUESTION = "In your own pictures, how small is the smallest thing that must be found, and how many cells of a detector would ever see its centre?"
+QUESTION = "Which mistake of a detector would cost you most, and which number would show it?"
 EXERCISES = [
     FOCAL_LOSS,
 ]

@@ -1,0 +1,58 @@
+"""A pyramid of features: three levels of one backbone, made equally wide, and meaning handed down from coarse to fine."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cvlab.segmentation.topdown import WIDTHS
+
+__all__ = ["STRIDES", "Pyramid", "places"]
+
+STRIDES = (8, 16, 32)  # pixels of the picture from one cell of a level to the next
+
+
+class Pyramid(nn.Module):
+    """From the four maps of EfficientNet-Lite0 to three of `width` channels, strides 8, 16 and 32.
+
+    Args:
+        width: channels of every level.
+        top_down: hand each coarser level down to the finer one; without it every level stands alone, as in SSD.
+
+    Example:
+        >>> maps = [torch.zeros(1, c, s, s) for c, s in zip(WIDTHS, (16, 8, 4, 2))]
+        >>> [tuple(level.shape) for level in Pyramid()(maps)]
+        [(1, 96, 8, 8), (1, 96, 4, 4), (1, 96, 2, 2)]
+
+    Source: Lin, Dollar, Girshick, He, Hariharan, Belongie, Feature Pyramid Networks for Object Detection, CVPR 2017.
+    """
+
+    def __init__(self, width: int = 96, top_down: bool = True):
+        super().__init__()
+        self.top_down = top_down
+        self.side = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(c, width, 1, bias=False), nn.BatchNorm2d(width)) for c in WIDTHS[1:]
+        )
+
+    def forward(self, maps: list[torch.Tensor]) -> list[torch.Tensor]:
+        levels = [side(level) for side, level in zip(self.side, maps[1:], strict=True)]
+        levels[2] = F.relu(levels[2])
+        for k in (1, 0):
+            if self.top_down:
+                levels[k] = levels[k] + F.interpolate(levels[k + 1], scale_factor=2.0)
+            levels[k] = F.relu(levels[k])
+        return levels
+
+
+def places(side: int, strides: tuple[int, ...] = STRIDES) -> torch.Tensor:
+    """Return where the cells of all levels stand: (P, 3) float32 x, y and stride, in pixels, the finest level first.
+
+    Example:
+        >>> places(64, (32,)).tolist()
+        [[16.0, 16.0, 32.0], [48.0, 16.0, 32.0], [16.0, 48.0, 32.0], [48.0, 48.0, 32.0]]
+    """
+    rows = []
+    for stride in strides:
+        line = (torch.arange(side // stride) + 0.5) * stride
+        y, x = torch.meshgrid(line, line, indexing="ij")
+        rows.append(torch.stack([x, y, torch.full_like(x, stride)], -1).view(-1, 3))
+    return torch.cat(rows)

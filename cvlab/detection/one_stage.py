@@ -63,7 +63,7 @@ class OneStage(nn.Module):
         top_down: as `Pyramid` has it.
 
     Example:
-        >>> maps = [torch.zeros(1, c, s, s) for c, s in zip((24, 40, 112, 320), (16, 8, 4, 2))]
+        >>> maps = [torch.zeros(1, c, s, s) for c, s in zip((40, 112, 320), (8, 4, 2))]
         >>> [tuple(part.shape) for part in OneStage(strides=(8, 16))(maps)]
         [(1, 80, 17), (1, 80, 4)]
     """
@@ -261,7 +261,7 @@ class Detector(nn.Module):
 
     def raw(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return logits and edges, as `OneStage` does, for the loss and for `answers`."""
-        return self.head(four_levels(self.encoder, x))
+        return self.head(four_levels(self.encoder, x)[1:])
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits, edges = self.raw(x)

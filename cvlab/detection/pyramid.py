@@ -13,13 +13,14 @@ STRIDES = (8, 16, 32)  # pixels of the picture from one cell of a level to the n
 
 
 def _levels(value, name: str):
-    """Return the four maps of EfficientNet-Lite0 when each of the last three has half the side of the one before."""
+    """Return the three maps when they have EfficientNet-Lite0's channels, and each half the side of the one before."""
     widths = tuple(int(level.shape[1]) for level in value)
-    if widths != WIDTHS:
+    if widths != WIDTHS[1:]:
+        slip = f". {name}[1:]: the finest is not used" if widths == WIDTHS else ""
         raise ValueError(
-            f"{name} must be the four maps of EfficientNet-Lite0, with {WIDTHS} channels, the finest first; got {widths}"
+            f"{name} must be three, of {WIDTHS[1:]} channels, the finest first; got {widths}{slip}"
         )
-    sides = [tuple(level.shape[2:]) for level in value[1:]]
+    sides = [tuple(level.shape[2:]) for level in value]
     if not all((2 * h, 2 * w) == fine for fine, (h, w) in zip(sides, sides[1:], strict=False)):
         raise ValueError(
             f"{name} must halve from level to level; got {sides}. "
@@ -29,14 +30,14 @@ def _levels(value, name: str):
 
 
 class Pyramid(nn.Module):
-    """From the four maps of EfficientNet-Lite0 to three of `width` channels, strides 8, 16 and 32.
+    """From the maps of EfficientNet-Lite0 with strides 8, 16 and 32 to three of `width` channels.
 
     Args:
         width: channels of every level.
         top_down: hand each coarser level down to the finer one; without it every level stands alone, as in SSD.
 
     Example:
-        >>> maps = [torch.zeros(1, c, s, s) for c, s in zip(WIDTHS, (16, 8, 4, 2))]
+        >>> maps = [torch.zeros(1, c, s, s) for c, s in zip((40, 112, 320), (8, 4, 2))]
         >>> [tuple(level.shape) for level in Pyramid()(maps)]
         [(1, 96, 8, 8), (1, 96, 4, 4), (1, 96, 2, 2)]
 
@@ -48,12 +49,12 @@ class Pyramid(nn.Module):
         super().__init__()
         self.top_down = top_down
         self.side = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(c, width, 1, bias=False), nn.BatchNorm2d(width)) for c in WIDTHS[1:]
+            nn.Sequential(nn.Conv2d(c, width, 1, bias=False), nn.BatchNorm2d(width)) for c in (40, 112, 320)
         )
 
     @arguments(maps=_levels)
     def forward(self, maps: list[torch.Tensor]) -> list[torch.Tensor]:
-        levels = [side(level) for side, level in zip(self.side, maps[1:], strict=True)]
+        levels = [side(level) for side, level in zip(self.side, maps, strict=True)]
         levels[2] = F.relu(levels[2])
         for k in (1, 0):
             if self.top_down:

@@ -149,7 +149,7 @@ def training_regions(
         context: share by which each region is widened before it is cut out.
 
     Returns:
-        features (N, 1280), labels (N,) and shares (N, 4), as `train_rcnn` wants them.
+        features (N, D), labels (N,) and shares (N, 4), as `train_rcnn` wants them.
     """
     parts = []
     for i, scene in enumerate(scenes):

@@ -33,7 +33,7 @@ function aligned(s) {
   return [...Array(n).keys()].map((i) => [...Array(n).keys()].map((j) => {
     let sum = 0;
     for (const a of [0, 1]) for (const b of [0, 1]) sum += at(s.data.map, place(y0, y1, 2 * i + a), place(x0, x1, 2 * j + b));
-    return Math.round((sum / 4) * 10) / 10;
+    return Math.floor(sum / 4 + 0.5);
   }));
 }
 function outlined(ctx, [x0, y0, x1, y1], colour, wide) {

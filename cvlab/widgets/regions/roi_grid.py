@@ -100,7 +100,7 @@ class RoiGrid(PointerWidget):
         for k, (name, grid) in enumerate((("RoI pool", values["pool"]), ("RoI align", values["align"]))):
             top = TOP + k * (GRID + 40)
             sheet.text(RIGHT, top - 8, name)
-            cells(sheet, grid.round(1), RIGHT, top, GRID // values["size"], lambda v: grey(v, 100))
+            cells(sheet, np.floor(grid + 0.5), RIGHT, top, GRID // values["size"], lambda v: grey(v, 100))
         return sheet.pixels
 
     def text(self, values):

@@ -556,8 +556,6 @@ def test_solution_is_code_that_passes(exercise):
         "double_conv": double_conv,
         "bilinear_weights": bilinear_weights,
         "box_iou": box_iou,
-        "box_iou": box_iou,
-        "bilinear_weights": bilinear_weights,
     }  # what a lesson imports
     exec(source, scope)
     assert check(scope[exercise.name])

@@ -26,7 +26,6 @@ from cvlab.detection.overlaps import ciou, giou
 from cvlab.detection.yolo import GridHead
 from cvlab.map.judge import judge
 from cvlab.segmentation.topdown import WIDTHS, maps_of, mixing
-from cvlab.store.files import write_whole
 from cvlab.world.scenes import make_scenes
 
 OUT, SEEDS, SIDE, CELLS, CLASSES = Path(__file__).parent / "training" / "yolo.json", (0, 1, 2), 192, 12, 17

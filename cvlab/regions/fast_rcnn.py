@@ -11,7 +11,7 @@ from torchvision.ops import roi_align as cut_align
 
 from cvlab._validate import arguments
 from cvlab.regions.geometry import box_iou, checked_boxes
-from cvlab.segmentation.topdown import WIDTHS, maps_of
+from cvlab.segmentation.topdown import maps_of
 from cvlab.world.scenes import Scene
 
 __all__ = [
@@ -21,11 +21,12 @@ __all__ = [
     "detect",
     "edge_shares",
     "fast_loss",
-    "jittered",
+    "fit",
     "label_regions",
     "map_of",
     "move_edges",
     "train_head",
+    "training_regions",
 ]
 
 SCALE = 1 / 16  # cells of the map a pixel of the scene
@@ -91,34 +92,34 @@ def map_of(scenes: Sequence[Scene]) -> torch.Tensor:
     return maps_of(images, batch=8, side=images.shape[1])[2].float()
 
 
-def jittered(scene: Scene, *, each: int = 8, others: int = 16, seed: int = 0) -> torch.Tensor:
-    """Return regions to learn from: every object's box, many near it, and some anywhere.
+def training_regions(
+    scene: Scene, proposals: torch.Tensor, *, each: int = 8, some: int = 24, seed: int = 0
+) -> torch.Tensor:
+    """Return regions to learn from: every object's box, boxes near it, and some of the proposals.
 
     Args:
         scene: the scene, H x W pixels.
+        proposals: (N, 4) boxes, for instance of `selective_search`.
         each: boxes near each object; every edge is moved by 15 % of the side (standard deviation).
-        others: boxes anywhere, with sides of 24 to 120 pixels.
+        some: proposals, drawn at random.
         seed: another seed, other boxes.
 
     Returns:
-        (N, 4) x0, y0, x1, y1, within the scene, no side below 8 pixels.
+        (N, 4) x0, y0, x1, y1, within the scene; of those near an object no side is below 8 pixels.
 
     Example:
         >>> from cvlab.world.scenes import make_scene
-        >>> jittered(make_scene(0, size=192), each=0, others=0).shape
-        torch.Size([1, 4])
+        >>> training_regions(make_scene(0, size=192), torch.zeros(3, 4), each=0).shape
+        torch.Size([4, 4])
     """
-    dice, truths = np.random.default_rng(seed), np.asarray(scene.boxes, float)
-    sides = np.tile(truths[:, 2:] - truths[:, :2], 2)
-    near = np.repeat(truths, each, 0) + 0.15 * np.repeat(sides, each, 0) * dice.normal(
-        size=(each * len(truths), 4)
-    )
-    limit = np.tile(scene.image.shape[1::-1], 2)
-    centre, half = dice.uniform(size=(others, 2)) * limit[:2], np.exp(dice.uniform(2.5, 4.1, (others, 2)))
-    boxes = np.concatenate([truths, near, np.hstack([centre - half, centre + half])]).clip(0, limit)
-    kept = (boxes[:, 2:] - boxes[:, :2] >= 8).all(1)
-    kept[: len(truths)] = True
-    return torch.tensor(boxes[kept], dtype=torch.float32)
+    dice = torch.Generator().manual_seed(seed)
+    truths = torch.from_numpy(scene.boxes)
+    limit = torch.tensor(scene.image.shape[1::-1]).repeat(2)
+    near = truths.repeat_interleave(each, 0)
+    near = move_edges(near, 0.15 * torch.randn(near.shape, generator=dice)).clamp(max=limit).clamp(min=0)
+    near = near[(near[:, 2:] - near[:, :2] >= 8).all(1)]
+    drawn = proposals[torch.randperm(len(proposals), generator=dice)[:some]]
+    return torch.cat([truths, near, drawn])
 
 
 def label_regions(
@@ -166,9 +167,9 @@ class FastHead(nn.Module):
     def __init__(self, classes: int = 18, size: int = 5, width: int = 128):
         super().__init__()
         self.body = nn.Sequential(
-            nn.BatchNorm2d(WIDTHS[2]),
+            nn.BatchNorm2d(112),
             nn.Flatten(),
-            nn.Linear(WIDTHS[2] * size * size, width),
+            nn.Linear(112 * size * size, width),
             nn.ReLU(),
             nn.Dropout(0.3),
             nn.Linear(width, width),
@@ -238,8 +239,7 @@ def detect(
     Returns:
         One dict a scene: "boxes" (n, 4), "scores" (n,), "labels" (n,) from 0, the best first, at most 50.
     """
-    size = head.body[2].in_features // WIDTHS[2]
-    side = round(size**0.5)
+    side = round((head.body[2].in_features // maps.shape[1]) ** 0.5)
     found, limit = [], maps.shape[-1] / SCALE
     for one, boxes in zip(maps, regions, strict=True):
         scores, shares = head(cut_grids(one[None], [boxes], size=side, cut=cut))
@@ -269,3 +269,32 @@ def cut_grids(
     """
     more = {"sampling_ratio": 2, "aligned": True} if cut is cut_align else {}
     return cut(maps, regions, size, spatial_scale=SCALE, **more)
+
+
+def fit(
+    scenes: Sequence[Scene],
+    maps: torch.Tensor,
+    proposals: Sequence[torch.Tensor],
+    *,
+    cut=cut_align,
+    seed: int = 0,
+) -> FastHead:
+    """Train Fast R-CNN's head on scenes whose maps and proposals are there.
+
+    Args:
+        scenes: to learn from.
+        maps: (B, 112, H, W), as `map_of` gives them.
+        proposals: for each scene (N, 4) boxes in pixels.
+        cut: torchvision's `roi_align` (aligned, two samples a side) or `roi_pool`.
+        seed: of the regions, the weights and the order.
+
+    Returns:
+        The head, in eval mode.
+    """
+    regions = [
+        training_regions(scene, boxes, seed=1000 * seed + i)
+        for i, (scene, boxes) in enumerate(zip(scenes, proposals, strict=True))
+    ]
+    answers = [label_regions(boxes, scene) for boxes, scene in zip(regions, scenes, strict=True)]
+    labels, shares = (torch.cat(part) for part in zip(*answers, strict=True))
+    return train_head(cut_grids(maps, regions, cut=cut), labels, shares, seed=seed)

@@ -1,7 +1,5 @@
 """Cut regions from a feature map, whatever their size, as grids of one size: RoI pool and RoI align."""
 
-import math
-
 import numpy as np
 import torch
 
@@ -77,7 +75,7 @@ def roi_pool(feature: torch.Tensor, boxes: torch.Tensor, size: int, scale: float
     Source: R. Girshick, Fast R-CNN, ICCV 2015; `torchvision.ops.roi_pool`.
     """
     boxes = boxes * scale  # in cells
-    boxes = (boxes.trunc() + (2 * boxes.frac()).trunc()).long()  # rounded, halves away from 0
+    boxes = (boxes + boxes.frac()).long()  # rounded: halves away from 0
     pooled = feature.new_zeros(len(boxes), len(feature), size, size)
     for k, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
         w, h = x1 - x0 + 1, y1 - y0 + 1  # the last cell counts
@@ -150,7 +148,7 @@ def roi_align(
         weights, counts = [], []
         for start, end, length in ((y0, y1, H), (x0, x1, W)):
             part = (end - start if aligned else max(end - start, 1)) / size
-            n = sampling if sampling > 0 else math.ceil(part)
+            n = sampling if sampling > 0 else int(np.ceil(part))
             places = start + part * (torch.arange(size * n, dtype=feature.dtype) + 0.5) / max(n, 1)
             weights.append(bilinear_weights(places, length))  # (size * n, length)
             counts.append(n)

@@ -308,7 +308,14 @@ def main() -> None:
             runs.append(json.loads(path.read_text()))
             print(runs[-1], flush=True)
     machine = f"{platform.machine()}, torch {torch.__version__}, one thread"
-    record = {"machine": machine, "steps": STEPS, "batch": BATCH, "scenes": SCENES, "mosaics": MOSAICS, "runs": runs}
+    record = {
+        "machine": machine,
+        "steps": STEPS,
+        "batch": BATCH,
+        "scenes": SCENES,
+        "mosaics": MOSAICS,
+        "runs": runs,
+    }
     write_whole(OUT, (json.dumps(record, indent=1) + "\n").encode())
 
 

@@ -26,7 +26,7 @@ from cvlab.store.files import write_whole
 from cvlab.world.scenes import make_scene, make_scenes
 
 FOLDER, SEED, BATCH, EVERY, SAVE, SIDE = Path(__file__).parent, 30, 16, 300, 25, 192
-STEPS, SLOWER = 3600, 1800  # in all; the last of them with falling rates
+STEPS, SLOWER = 3300, 1650  # in all; the last of them with falling rates
 RATES = {"encoder": 5e-4, "head": 2e-3}
 KEEP = 0.99  # of the averaged weights, a step
 JUDGED = {"seen": ("train", 5, 200), "val": ("val", 1, 200), "unseen": ("test", 1, 300)}

@@ -10,7 +10,7 @@ from cvlab.boxes import box_iou
 
 __all__ = ["OUTPUTS", "answers", "detect", "export", "letterbox", "read_onnx", "unletterbox"]
 
-OUTPUTS = ("logits", "boxes")
+OUTPUTS = ("boxes", "scores")
 
 
 def _rgb(value, name: str) -> np.ndarray:
@@ -114,7 +114,7 @@ def answers(
 
 
 def export(net, path: Path, side: int = 192) -> Path:
-    """Write a detector as ONNX: (1, 3, side, side) in, `logits` (1, P, K) and `boxes` (1, P, 4) out.
+    """Write a detector as ONNX: (1, 3, side, side) in, `boxes` (1, P, 4) and `scores` (1, P, K) in [0, 1] out.
 
     Args:
         net: a `torch.nn.Module` with these inputs and outputs.
@@ -170,8 +170,7 @@ def detect(net, image: np.ndarray, side: int = 192) -> dict:
     square, scale, corner = letterbox(image, side)
     blob = cv2.dnn.blobFromImage(square, 1 / 127.5, mean=[127.5] * 3)
     net.setInput(blob)  # (1, 3, side, side), -1 to 1
-    logits, boxes = net.forward(["logits", "boxes"])
-    scores = 0.5 * (1 + np.tanh(logits[0] / 2))  # the sigmoid
-    found = answers(scores, boxes[0])
+    boxes, scores = net.forward(["boxes", "scores"])
+    found = answers(scores[0], boxes[0])
     boxes = unletterbox(found["boxes"], scale, corner, image.shape[:2])
     return found | {"boxes": boxes}

@@ -10,7 +10,7 @@ from cvlab.detection.deploy import answers, detect, export, letterbox, read_onnx
 
 
 class Toy(nn.Module):
-    """One convolution: a logit for each of three classes and a box a cell."""
+    """One convolution: a box and a score for each of three classes a cell."""
 
     def __init__(self):
         super().__init__()
@@ -18,7 +18,7 @@ class Toy(nn.Module):
 
     def forward(self, x):
         y = self.cells(x).flatten(2).transpose(1, 2)
-        return y[..., :3], y[..., 3:].exp().cumsum(-1)
+        return y[..., 3:].exp().cumsum(-1), y[..., :3].sigmoid()
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_opencv_and_onnxruntime_say_what_torch_says(toy):
     there = read_onnx(path)
     there.setInput(x.numpy())
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    for found in (there.forward(["logits", "boxes"]), session.run(["logits", "boxes"], {"image": x.numpy()})):
+    for found in (there.forward(["boxes", "scores"]), session.run(["boxes", "scores"], {"image": x.numpy()})):
         for a, b in zip(found, expected, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-4)
 

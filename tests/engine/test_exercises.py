@@ -18,6 +18,8 @@ from cvlab.checks._engine.compare import difference
 from cvlab.checks._engine.grade import grade
 from cvlab.checks._engine.table import Table
 from cvlab.convolutions import filters
+from cvlab.regions.geometry import box_iou
+from cvlab.regions.roi import bilinear_weights
 from cvlab.segmentation.unet import double_conv
 
 ALL = exercises()
@@ -552,6 +554,8 @@ def test_solution_is_code_that_passes(exercise):
         "filters": filters,
         "Dataset": torch.utils.data.Dataset,
         "double_conv": double_conv,
+        "bilinear_weights": bilinear_weights,
+        "box_iou": box_iou,
     }  # what a lesson imports
     exec(source, scope)
     assert check(scope[exercise.name])

@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 LEAST = 0.02  # of a score that is worth a detection
-RIDGE = 1000.0  # less moved edges a little worse, ten times as much no better
 
 
 def _pairs(boxes, truth) -> None:
@@ -159,7 +158,7 @@ def training_regions(
     return torch.cat(features), torch.cat(labels), torch.cat(shares)
 
 
-def ridge(x: torch.Tensor, y: torch.Tensor, penalty: float = RIDGE) -> torch.Tensor:
+def ridge(x: torch.Tensor, y: torch.Tensor, penalty: float = 1000.0) -> torch.Tensor:
     """Return the weights of the least squares from x to y, held back by the sum of their own squares.
 
     Args:

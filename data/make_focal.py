@@ -29,7 +29,11 @@ from cvlab.store.files import write_whole
 
 OUT = Path(__file__).parent / "training" / "focal.json"
 ANCHORS = make_anchors(CELLS, CELLS, SIDE / CELLS, sizes=[45, 65, 95], ratios=[0.5, 1, 2])
-EACH, PRIOR, SHOWN = 9, 0.01, 16  # anchors a cell; the first answer to everything; scenes of the batch that is kept
+EACH, PRIOR, SHOWN = (
+    9,
+    0.01,
+    16,
+)  # anchors a cell; the first answer to everything; scenes of the batch that is kept
 WAYS = (
     "cross-entropy",
     "cross-entropy, rare at the start",
@@ -90,8 +94,14 @@ def histogram(head, data, matches) -> dict:
     known, targets = matches[rows] != -2, targets_of(data, matches, rows)
     place = (10 * logits[known]).round().long().clamp(-150, 150) + 150
     right = targets[known] == 1
-    counts = {name: torch.bincount(place[which], minlength=301).tolist() for name, which in (("positives", right), ("negatives", ~right))}
-    return counts | {"anchors": int((matches[rows] >= 0).sum()), "background": int((matches[rows] == -1).sum())}
+    counts = {
+        name: torch.bincount(place[which], minlength=301).tolist()
+        for name, which in (("positives", right), ("negatives", ~right))
+    }
+    return counts | {
+        "anchors": int((matches[rows] >= 0).sum()),
+        "background": int((matches[rows] == -1).sum()),
+    }
 
 
 @torch.no_grad()
@@ -136,7 +146,11 @@ def trained(way: str, seed: int, folder: Path) -> dict:
         loss.backward()
         optimizer.step()
         cycle.step()
-    record |= {"cpu": round(time.process_time() - begin, 1), "first loss": round(losses[0], 2), "loss": [round(float(np.mean(part)), 3) for part in np.array_split(losses, 25)]}
+    record |= {
+        "cpu": round(time.process_time() - begin, 1),
+        "first loss": round(losses[0], 2),
+        "loss": [round(float(np.mean(part)), 3) for part in np.array_split(losses, 25)],
+    }
     if seed == 0:
         record["batches"][str(STEPS)] = histogram(head, data, matches)
     for which in ("seen", "unseen"):
@@ -157,7 +171,13 @@ def main() -> None:
                 path.write_text(json.dumps(trained(way, seed, folder)))
             runs.append(json.loads(path.read_text()))
             print({k: v for k, v in runs[-1].items() if k not in ("batches", "loss")}, flush=True)
-    count = {"anchors": len(ANCHORS), "classes": CLASSES, "steps": STEPS, "batch": BATCH, "scenes": len(scenes("seen"))}
+    count = {
+        "anchors": len(ANCHORS),
+        "classes": CLASSES,
+        "steps": STEPS,
+        "batch": BATCH,
+        "scenes": len(scenes("seen")),
+    }
     write_whole(OUT, (json.dumps(count | {"runs": runs}) + "\n").encode())
 
 

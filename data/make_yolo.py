@@ -23,12 +23,14 @@ from torch import nn
 from torchvision.ops import batched_nms, box_iou
 
 from cvlab.detection.overlaps import ciou, giou
+from cvlab.detection.priors import k_means, shape_iou
 from cvlab.detection.yolo import GridHead
 from cvlab.map.judge import judge
 from cvlab.segmentation.topdown import WIDTHS, maps_of, mixing
+from cvlab.store.files import write_whole
 from cvlab.world.scenes import make_scenes
 
-OUT, SEEDS, SIDE, CELLS, CLASSES = Path(__file__).parent / "training" / "yolo.json", (0, 1, 2), 192, 12, 17
+OUT, SEEDS, SIDE, CELLS, CLASSES = Path(__file__).parent / "training" / "yolo.json", (0, 1), 192, 12, 17
 STEPS, BATCH, RATE, DECAY, MOSAICS = 250, 16, 4e-3, 0.05, 400
 SCENES = {"train": ("train", 0, 1000), "seen": ("train", 5, 150), "unseen": ("test", 1, 150)}
 BY_HAND = ((32.0, 32.0), (64.0, 64.0), (128.0, 128.0))
@@ -112,22 +114,6 @@ def frozen(folder: Path, which: str) -> dict:
         torch.save(kept, path.with_suffix(".new"))
         path.with_suffix(".new").replace(path)
     return torch.load(path, weights_only=True)
-
-
-def shape_iou(sizes: torch.Tensor, priors: torch.Tensor) -> torch.Tensor:
-    """Return the IoU of sizes (N, 2) with priors (K, 2), all with one centre."""
-    inter = torch.minimum(sizes[:, None], priors).prod(2)
-    return inter / (sizes.prod(1)[:, None] + priors.prod(1) - inter)
-
-
-def k_means(sizes: torch.Tensor, k: int, rounds: int = 50) -> torch.Tensor:
-    """Return k sizes (k, 2) that the sizes are near to, by 1 - IoU, the smallest first."""
-    order = sizes.prod(1).argsort()
-    priors = sizes[order[torch.linspace(0, len(sizes) - 1, 2 * k + 1).long()[1::2]]]
-    for _ in range(rounds):
-        nearest = shape_iou(sizes, priors).argmax(1)
-        priors = torch.stack([sizes[nearest == j].mean(0) for j in range(k)])
-    return priors[priors.prod(1).argsort()]
 
 
 class Head(nn.Module):

@@ -554,8 +554,8 @@ def test_solution_is_code_that_passes(exercise):
         "filters": filters,
         "Dataset": torch.utils.data.Dataset,
         "double_conv": double_conv,
-        "box_iou": box_iou,
         "bilinear_weights": bilinear_weights,
+        "box_iou": box_iou,
     }  # what a lesson imports
     exec(source, scope)
     assert check(scope[exercise.name])

@@ -949,8 +949,9 @@ draw.describe(axes[0], "The same scene with ever fewer regions, "
 
 # %%
 start = [first_regions(s.image) for s in seen]
-described = [(describe_regions(p, l), neighbours(l), l.size)
-             for p, l in start]
+described = [(describe_regions(small, numbers),
+              neighbours(numbers), numbers.size)
+             for small, numbers in start]
 
 def proposed(parts=PARTS):
     """Boxes (N, 4) a scene, last merge first, none twice."""
@@ -1242,7 +1243,7 @@ few = {row["proposals"]: row["AP50"] for row in rows}
 assert few[10] < few[25] < few[100] and few[50] > 0.8 * few[100]
 
 # %% [markdown]
-# Fifty give nearly all of it, and each further crop is a pass of the network.
+# Fifty give nearly all of it. And each further crop is a pass of the network.
 #
 # ### Does context help?
 #
@@ -1270,8 +1271,12 @@ for share in (0, 0.1, 0.25):
 # %% tags=["nbval-ignore-output"]
 draw.table(rows, digits=".0%")
 
+# %% tags=["author"]
+assert rows[0]["named rightly"] > rows[1]["named rightly"] + 0.05 > rows[2]["named rightly"]
+
 # %% [markdown]
-# CONTEXT
+# Here it costs. Stickers lie anywhere, by construction: what is around one says nothing about it, and a wider crop leaves fewer pixels for the thing
+# itself. Which of the two costs more, this table does not say. On photos, with 227 pixels a crop, the paper gains 3 to 5 points of mAP by context.
 #
 # ### How often is a pixel looked at?
 
@@ -1344,8 +1349,13 @@ for ax, i in zip(axes, three, strict=True):
 draw.describe(axes[0], "The three scenes with the most errors: "
     "wrong boxes are red, with what is wrong about them.")
 
+# %% tags=["author"]
+assert named.counts["classification"] + named.counts["both"] > 0.6 * (named.kinds != "right").sum()
+assert named.counts["localisation"] < named.counts["both"]
+
 # %% [markdown]
-# ERRORS
+# Most errors have to do with the *name*: a piece of something, or a loose box, that the classifier calls something else, and is sure of. It has seen
+# some 300 objects of 17 classes, through a keyhole of 40 pixels. Boxes that are merely loose are rarer.
 #
 # And the growing table. "Selective search, classifier" is the same without moved edges. Time is proposals, crops and answers.
 

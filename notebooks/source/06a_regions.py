@@ -1702,10 +1702,10 @@ assert rows[1]["AP"] > rows[0]["AP"] + 0.02 and 0.3 < rows[1]["AP50"] < 0.8
 # Draw the detections of four scenes with RoI align
 four = [0, 1, 2, 3]
 axes = show_many([judged[i].image for i in four], cols=4,
-    titles=[f"{len(judged[i].labels)} objects" for i in four])
+    titles=[f"in it: {len(judged[i].labels)}" for i in four])
 for ax, i in zip(axes, four, strict=True):
     one = found[ops.roi_align][i]
-    told = one["scores"] > 0.4
+    told = one["scores"] > 0.6
     draw.draw_boxes(judged[i].boxes, color=draw.TRUTH, ax=ax)
     words = [judged[i].class_names[k] for k in one["labels"][told]]
     draw.draw_boxes(one["boxes"][told].numpy(), labels=words,
@@ -1714,7 +1714,7 @@ draw.describe(axes[0], "Four scenes with true boxes in green "
               "and found boxes in blue, with their classes.")
 
 # %% [markdown]
-# Green is the truth, blue what was found with a score above 0.4. And the growing table? The earlier rows were recorded, three seeds each; their times are scaled by what one pass takes here.
+# Green is the truth, blue what was found with a score above 0.6. And the growing table? The earlier rows were recorded, three seeds each; their times are scaled by what one pass takes here.
 
 # %% tags=["nbval-ignore-output"]
 ms = ms_propose + ms_pass + ms_head[ops.roi_align]
@@ -1725,7 +1725,7 @@ draw.table([*records.rows(until="Fast R-CNN", ms=ms_pass), live],
                    "ms a scene": 0, "AP": 2, "AP50": 2})
 
 # %% [markdown]
-# Hundreds of passes have become one. So where does the time go now?
+# About a hundred looks at each scene have become one. So where does the time go now?
 
 # %% tags=["nbval-ignore-output"]
 parts = {"propose regions": ms_propose,
@@ -1743,8 +1743,8 @@ assert ms_propose > 0.25 * ms and ms_head[ops.roi_align] < ms
 maps = regions = judged_maps = found = None
 
 # %% [markdown]
-# The network looks once, and no longer is it the only thing to wait for: a large share goes into *finding* regions, by rules that nobody trained and that never look at the map. The map is there already. Could it
-# propose the regions itself? That is Faster R-CNN, and the next notebook.
+# The network looks once, and now you wait for something else as well: a large share of the time goes into *proposing* regions, by rules that nobody trained
+# and that never see the map. But the map is there already. Could it propose the regions itself? That is Faster R-CNN, in the next notebook.
 
 # %% [markdown]
 # ## Recap

@@ -86,7 +86,7 @@ def fast_loss(scores: torch.Tensor, moves: torch.Tensor, labels: torch.Tensor, s
     return F.cross_entropy(scores, labels) + mean
 
 
-def train_head(grids, labels, shares, *, size: int = 5, epochs: int = 8, seed: int = 0) -> FastHead:
+def train_head(grids, labels, shares, *, size: int = 5, epochs: int = 12, seed: int = 0) -> FastHead:
     """Train a head on grids that were cut once, 128 at a time, with AdamW and one cycle of the rate.
 
     Args:

@@ -2237,7 +2237,8 @@ assert torch.equal(ours, theirs)
 
 # %% [markdown]
 # ### Between the cells
-# RoI align reads a number at any place: it mixes the neighbours, as `bilinear` did in lesson 05. Along one side, a cell's weight is 1 at its centre and falls to 0 at its
+# RoI align reads a number at any place: it mixes the neighbours, as `bilinear` did in lesson 05. Along one side, a cell's weight is 1 at its centre and
+# falls to 0 at its
 # neighbour's. Up to one cell outside the map, the edge's number goes on; farther out is nothing.
 
 # %% tags=["core"]
@@ -2253,7 +2254,8 @@ bilinear_weights(torch.tensor([0.625, 1.625, -0.4, 4.5]), 4)
 # %% [markdown]
 # The first place lies between cells 0 and 1, nearer to 1. The last is outside.
 #
-# Where do the places come from? Cell 0 covers pixels 0 to 16 and its number stands at its *centre*, 8 pixels in. So pixel 10 is at `10 / 16 - 0.5`, which is 0.125:
+# Where do the places come from? Cell 0 covers pixels 0 to 16 and its number stands at its *centre*, 8 pixels in. So pixel 10 is at `10 / 16 - 0.5`,
+# which is 0.125:
 # half a cell comes off (`aligned=True`). The paper box goes from 0.125 to 2.125, each of its two parts is one cell long, and with one sample in the middle of
 # each the places are 0.625 and 1.625. `down @ map @ across.T` then mixes all rows and columns at once:
 
@@ -2268,7 +2270,8 @@ assert torch.allclose(down @ paper[0] @ across.T, hand)
 assert torch.allclose(roi.roi_align(paper, small, 2, 1 / 16, sampling=1)[0, 0], hand)
 
 # %% [markdown]
-# **Exercise.** Write `roi_align`. Per box and side: a part is `(end - start) / size` cells long, its `n` samples divide it evenly, sample `k` (0 to `size * n - 1`)
+# **Exercise.** Write `roi_align`. Per box and side: a part is `(end - start) / size` cells long, its `n` samples divide it evenly, sample `k` (0 to
+# `size * n - 1`)
 # stands at `start + part * (k + 0.5) / n`. The mean of a part's samples is its number. `n` is `sampling`; where that is 0 or less, as many as a part has cells,
 # rounded up. `aligned=False` is the first version: no half cell comes off, and a box is at least one cell wide and high. A flat box without samples gives 0.
 
@@ -2320,7 +2323,8 @@ from cvlab.widgets import RoiGrid
 RoiGrid()
 
 # %% [markdown]
-# **Trap: pixels for cells.** torchvision's `spatial_scale` is 1 unless you say otherwise, and a box in pixels is then read as a box in cells. **Predict:** what comes back
+# **Trap: pixels for cells.** torchvision's `spatial_scale` is 1 unless you say otherwise, and a box in pixels is then read as a box in cells.
+# **Predict:** what comes back
 # for the chair, and is there an error?
 
 # %%
@@ -2336,7 +2340,8 @@ assert forgotten.abs().max() == 0 and right.abs().max() > 0.5
 # No error: cells 57 to 121 of a map with 12 are outside, so all is 0. Worse are boxes near the upper left corner: they give numbers, of the wrong place.
 #
 # ### The whole detector
-# Every region becomes a grid of 5 x 5 cells with 112 channels. Two small layers read it; then one output names the class, with 0 for background, and another moves the four
+# Every region becomes a grid of 5 x 5 cells with 112 channels. Two small layers read it; then one output names the class, with 0 for background, and
+# another moves the four
 # edges by shares of the width and height, as in R-CNN.
 
 # %% tags=["core"]
@@ -2360,7 +2365,8 @@ class FastHead(nn.Module):
         return self.classes(x), self.edges(x)
 
 # %% [markdown]
-# Both answers are learnt together: cross-entropy over all regions, and a Huber loss for the edges of those that hold an object. Background has no edges to move. So one training
+# Both answers are learnt together: cross-entropy over all regions, and a Huber loss for the edges of those that hold an object. Background has no edges
+# to move. So one training
 # with one loss takes the place of R-CNN's separate classifier and regression.
 
 # %% tags=["core"]
@@ -2397,7 +2403,8 @@ proposals, ms_propose = timed(
 judged_maps, ms_pass = timed(lambda: map_of(judged))
 
 # %% [markdown]
-# The head learns from 160 scenes, the same kind of regions as R-CNN. The network is frozen, so the maps are made once and every region is cut once; then an epoch is cheap. Two heads are trained, alike
+# The head learns from 160 scenes, the same kind of regions as R-CNN. The network is frozen, so the maps are made once and every region is cut once;
+# then an epoch is cheap. Two heads are trained, alike
 # in everything but how their grids are cut.
 #
 # **Predict:** how much does the rounding cost, in AP and in AP50?
@@ -2417,17 +2424,18 @@ draw.table(rows, digits=2)
 assert rows[1]["AP"] > rows[0]["AP"] + 0.02 and 0.3 < rows[1]["AP50"] < 0.8
 
 # %% [markdown]
-# Same scenes, same regions, same head, same seed: only the cut differs. RoI align is ahead. Here the stride is 16 and an object about 80 pixels wide, five cells, so half a cell matters; for larger
+# Same scenes, same regions, same head, same seed: only the cut differs. RoI align is ahead. Here the stride is 16 and an object about 80 pixels wide,
+# five cells, so half a cell matters; for larger
 # objects or finer maps it matters less.
 
 # %% tags=["fold", "nbval-ignore-output"]
 # Draw the detections of four scenes with RoI align
 four = [0, 1, 2, 3]
 axes = show_many([judged[i].image for i in four], cols=4,
-    titles=[f"{len(judged[i].labels)} objects" for i in four])
+    titles=[f"in it: {len(judged[i].labels)}" for i in four])
 for ax, i in zip(axes, four, strict=True):
     one = found[ops.roi_align][i]
-    told = one["scores"] > 0.4
+    told = one["scores"] > 0.6
     draw.draw_boxes(judged[i].boxes, color=draw.TRUTH, ax=ax)
     words = [judged[i].class_names[k] for k in one["labels"][told]]
     draw.draw_boxes(one["boxes"][told].numpy(), labels=words,
@@ -2436,7 +2444,8 @@ draw.describe(axes[0], "Four scenes with true boxes in green "
               "and found boxes in blue, with their classes.")
 
 # %% [markdown]
-# Green is the truth, blue what was found with a score above 0.4. And the growing table? The earlier rows were recorded, three seeds each; their times are scaled by what one pass takes here.
+# Green is the truth, blue what was found with a score above 0.6. And the growing table? The earlier rows were recorded, three seeds each; their times
+# are scaled by what one pass takes here.
 
 # %% tags=["nbval-ignore-output"]
 ms = ms_propose + ms_pass + ms_head[ops.roi_align]
@@ -2447,7 +2456,7 @@ draw.table([*records.rows(until="Fast R-CNN", ms=ms_pass), live],
                    "ms a scene": 0, "AP": 2, "AP50": 2})
 
 # %% [markdown]
-# Hundreds of passes have become one. So where does the time go now?
+# About a hundred looks at each scene have become one. So where does the time go now?
 
 # %% tags=["nbval-ignore-output"]
 parts = {"propose regions": ms_propose,
@@ -2465,8 +2474,8 @@ assert ms_propose > 0.25 * ms and ms_head[ops.roi_align] < ms
 maps = regions = judged_maps = found = None
 
 # %% [markdown]
-# The network looks once, and no longer is it the only thing to wait for: a large share goes into *finding* regions, by rules that nobody trained and that never look at the map. The map is there already. Could it
-# propose the regions itself? That is Faster R-CNN, and the next notebook.
+# The network looks once, and now you wait for something else as well: a large share of the time goes into *proposing* regions, by rules that nobody trained
+# and that never see the map. But the map is there already. Could it propose the regions itself? That is Faster R-CNN, in the next notebook.
 
 # %% [markdown]
 # ## Recap

@@ -121,7 +121,7 @@ assert torch.allclose(anchors[9:18] - anchors[0:9], step, atol=1e-4)
 # 1,296 anchors, in the same order. They differ by up to half a pixel: torchvision rounds half the width and half the height to whole pixels, once, when
 # the grid is made. It does no harm, as long as training and use have the same grid.
 #
-# Most of the 1,296 are useless. Here are the nine of one place, and for each object the best of all.
+# A scene has five objects at most, so most of the 1,296 will have nothing to tell. Here are the nine of one place, and for each object the best of all.
 
 # %% tags=["fold"]
 # Draw the nine anchors of a place, and each object's best anchor
@@ -132,7 +132,7 @@ truth = torch.from_numpy(scene.boxes)
 best, place = box_iou(truth, anchors).max(dim=1)
 nine = anchors.view(144, 9, 4)[6 * 12 + 6]
 axes = show_many([scene.image] * 2, cols=2, titles=[
-    "One place of 144 guesses nine boxes",
+    "One of 144 places: nine boxes",
     f"The best of all: IoU {best.min():.2f} to {best.max():.2f}"])
 at = np.arange(0, 192, 16)
 axes[0].scatter(*np.meshgrid(at, at), s=4, c="white")
@@ -143,6 +143,8 @@ draw.describe(axes[0], "A scene with a grid of places, and the "
     "nine anchors of one; then each object with its best anchor.")
 
 # %% [markdown]
+# The bus behind is flat and small, and no anchor comes nearer than 0.45.
+#
 # ### Shapes from the data
 #
 # Who says that 32, 64, 96 and three ratios are good? Let the training boxes say it. YOLOv2 sorted them into `k` groups by **k-means** and took the
@@ -519,13 +521,13 @@ pair = torch.tensor([[24.0, 80, 56, 112], [80, 48, 176, 144]])
 wide_by = pair[:, 2] - pair[:, 0]  # (2,)
 wrong = {"8 pixels off": torch.full((2,), 8.0),
          "0.2 of the width off": 0.2 * wide_by}
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True,
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True,
                          layout="constrained")
 costs = {}
 for ax, (name, by) in zip(axes, wrong.items(), strict=True):
     said = pair + by[:, None] * torch.tensor([1.0, 0, 1, 0])
     costs[name] = box_iou(pair, said).diagonal()
-    ax.set(xlim=(0, 210), ylim=(160, 32), aspect="equal")
+    ax.set(xlim=(0, 210), ylim=(150, 38), aspect="equal")
     draw.draw_boxes(pair, color=draw.TRUTH, ax=ax)
     draw.draw_boxes(said, color=draw.PREDICTION, ax=ax)
     for box, iou in zip(pair, costs[name], strict=True):

@@ -65,14 +65,17 @@ def test_trains_and_answers(pool, each_class):
     maps, nothing = levels(2), torch.zeros(0, 4)
     labels = [torch.tensor([2]), torch.zeros(0, dtype=torch.int64)] if each_class else None
     head, losses = train_masks(maps, [box, nothing], [mask, mask[:0]], labels=labels, pool=pool, steps=12)
-    assert losses.isfinite().all() and losses[-1] < losses[0]
+    assert losses.isfinite().all()
+    assert losses[-1] < losses[0]
     found = [
         {"boxes": box, "scores": torch.tensor([0.9]), "labels": torch.tensor([2])},
         {"boxes": nothing, "scores": torch.zeros(0), "labels": torch.zeros(0, dtype=torch.int64)},
     ]
     one, none = with_masks(head, maps, found, pool=pool)
-    assert one["masks"].shape == (1, 192, 192) and none["masks"].shape == (0, 192, 192)
-    assert not one["masks"][0, :, 101:].any() and one["scores"] is found[0]["scores"]
+    assert one["masks"].shape == (1, 192, 192)
+    assert none["masks"].shape == (0, 192, 192)
+    assert not one["masks"][0, :, 101:].any()
+    assert one["scores"] is found[0]["scores"]
 
 
 def test_a_mask_for_each_class():

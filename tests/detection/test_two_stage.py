@@ -43,7 +43,8 @@ def test_losses_and_slopes_are_finite(nets, anchors, truth):
     maps = torch.randn(2, 8, 12, 12, generator=torch.Generator().manual_seed(0))
     losses = four_losses(*nets, maps, anchors, [truth[0], NONE], [truth[1], NO_LABELS])
     losses.sum().backward()
-    assert losses.shape == (4,) and losses.isfinite().all()
+    assert losses.shape == (4,)
+    assert losses.isfinite().all()
     slopes = [p.grad for net in nets for p in net.parameters()]
     assert all(g.isfinite().all() for g in slopes)
     assert (losses[[1, 3]] > 0).all() == bool(len(truth[0])), (
@@ -71,7 +72,8 @@ def test_perfect_answers_cost_nothing_and_come_back_as_proposals(anchors):
     scores = torch.where(match >= 0, 30.0, -30.0)
     offsets = encode_boxes(ONE.expand(len(anchors), 4), anchors)
     which, far = rpn_losses(scores, offsets, anchors, ONE)
-    assert which < 1e-6 and far < 1e-6
+    assert which < 1e-6
+    assert far < 1e-6
     best = propose(scores, offsets, anchors)
     assert torch.allclose(best, ONE, atol=1e-3), "all anchors point at the object: one proposal stays"
 
@@ -80,22 +82,27 @@ def test_perfect_answers_cost_nothing_and_come_back_as_proposals(anchors):
 def test_sample_keeps_its_share(n, share):
     match = torch.tensor([0] * 10 + [-1] * 20 + [-2] * 5)
     positive, negative = sampled(match, n, share)
-    assert len(positive) == min(10, int(n * share)) and len(positive) + len(negative) <= n
-    assert (match[positive] >= 0).all() and (match[negative] == -1).all()
+    assert len(positive) == min(10, int(n * share))
+    assert len(positive) + len(negative) <= n
+    assert (match[positive] >= 0).all()
+    assert (match[negative] == -1).all()
     assert len(set(positive.tolist())) == len(positive)
 
 
 def test_proposals_lie_in_the_scene_and_none_is_a_sliver(anchors):
     torch.manual_seed(0)
     boxes = propose(torch.randn(len(anchors)), torch.randn(len(anchors), 4), anchors, n=50)
-    assert len(boxes) <= 50 and boxes.min() >= 0 and boxes.max() <= 192
+    assert len(boxes) <= 50
+    assert boxes.min() >= 0
+    assert boxes.max() <= 192
     assert ((boxes[:, 2:] - boxes[:, :2]) > 2).all()
 
 
 def test_regions_get_their_objects_class_plus_one():
     near, far = ONE + 4, torch.tensor([[120.0, 120, 180, 180]])
     regions, classes, goals = head_targets(torch.cat([near, far]), ONE, LABEL, n=4, share=0.5)
-    assert sorted(classes.tolist()) == [0, 4, 4] and len(goals) == 2
+    assert sorted(classes.tolist()) == [0, 4, 4]
+    assert len(goals) == 2
     assert (regions[classes == 0] == far).all()
 
 
@@ -139,7 +146,8 @@ def test_learns_one_scene_by_heart():
     rpn, head, losses = train(maps, [box], [LABEL], steps=25, rate=4e-3, batch=2)
     assert losses[-5:].sum(1).mean() < 0.5 * losses[:3].sum(1).mean()
     (found,) = detect(rpn, head, maps)
-    assert found["labels"][0] == LABEL[0] and (found["boxes"][0] - box[0]).abs().max() < 16
+    assert found["labels"][0] == LABEL[0]
+    assert (found["boxes"][0] - box[0]).abs().max() < 16
     assert (found["scores"][:-1] >= found["scores"][1:]).all()
 
 

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.ops import batched_nms, box_iou
 
+from cvlab.detection.mosaics import mosaic
 from cvlab.detection.overlaps import ciou, giou
 from cvlab.detection.priors import k_means, shape_iou
 from cvlab.detection.yolo import GridHead
@@ -75,36 +76,15 @@ def scenes(which: str):
     return make_scenes(n, split=split, seed=seed, size=SIDE)
 
 
-def mosaics() -> tuple[np.ndarray, list, list]:
-    """Return four training scenes each in one, around a centre that moves; boxes are cut, and dropped under a quarter."""
-    rng, train = np.random.default_rng(0), scenes("train")
-    images, boxes, labels = [], [], []
-    for _ in range(MOSAICS):
-        x, y = rng.integers(SIDE // 3, 2 * SIDE // 3, 2)
-        image, kept, known = np.zeros((SIDE, SIDE, 3), np.uint8), [], []
-        for i, scene in enumerate(train[k] for k in rng.integers(0, len(train), 4)):
-            low = np.array([x * (i % 2), y * (i // 2)])
-            high = np.array([SIDE if i % 2 else x, SIDE if i // 2 else y])
-            corner = rng.integers(0, SIDE - (high - low) + 1)  # of the part that is cut out of the scene
-            part = scene.image[corner[1] :, corner[0] :][: high[1] - low[1], : high[0] - low[0]]
-            image[low[1] : high[1], low[0] : high[0]] = part
-            moved = scene.boxes - np.tile(corner - low, 2)
-            cut = moved.copy().clip(np.tile(low, 2), np.tile(high, 2))
-            left = (cut[:, 2:] - cut[:, :2]).prod(1) / (moved[:, 2:] - moved[:, :2]).prod(1)
-            kept.append(cut[left > 0.25])
-            known.append(scene.labels[left > 0.25])
-        images.append(image)
-        boxes.append(torch.from_numpy(np.concatenate(kept)).float())
-        labels.append(torch.from_numpy(np.concatenate(known)).long())
-    return np.stack(images), boxes, labels
-
-
 def frozen(folder: Path, which: str) -> dict:
     """Return the two coarsest levels, boxes and labels of scenes, kept in a folder."""
     path = folder / f"{which}.pt"
     if not path.exists():
         if which == "mosaic":
-            images, boxes, labels = mosaics()
+            rng = np.random.default_rng(0)
+            made = [mosaic(scenes("train"), rng) for _ in range(MOSAICS)]
+            images = np.stack([image for image, _, _ in made])
+            boxes, labels = ([torch.from_numpy(one[k]) for one in made] for k in (1, 2))
         else:
             images = np.stack([s.image for s in scenes(which)])
             boxes = [torch.from_numpy(s.boxes).float() for s in scenes(which)]

@@ -44,11 +44,13 @@ def overlap_parts(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch
         >>> overlap_parts(torch.tensor([[0.0, 0, 2, 2]]), torch.tensor([[1.0, 0, 4, 2]]))
         (tensor([2.]), tensor([8.]), tensor([[4., 2.]]))
     """
-    inter = torch.min(a[:, 2:], b[:, 2:]) - torch.max(a[:, :2], b[:, :2])  # (N, 2)
-    inter = inter.clamp(min=0).prod(1)  # (N,)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(1) for boxes in (a, b)]
-    hull = torch.max(a[:, 2:], b[:, 2:]) - torch.min(a[:, :2], b[:, :2])
-    return inter, areas[0] + areas[1] - inter, hull
+    low = torch.max(a[:, :2], b[:, :2])
+    high = torch.min(a[:, 2:], b[:, 2:])
+    inter = (high - low).clamp(min=0).prod(1)  # (N,)
+    areas = [(x[:, 2:] - x[:, :2]).prod(1) for x in (a, b)]
+    low = torch.min(a[:, :2], b[:, :2])
+    high = torch.max(a[:, 2:], b[:, 2:])
+    return inter, areas[0] + areas[1] - inter, high - low
 
 
 @_validate.arguments(_pairs)
@@ -90,7 +92,8 @@ def diou(a: torch.Tensor, b: torch.Tensor, eps: float = 1e-7) -> torch.Tensor:
     """
     inter, union, hull = overlap_parts(a, b)
     apart = (a[:, :2] + a[:, 2:] - b[:, :2] - b[:, 2:]) / 2  # (N, 2)
-    return inter / (union + eps) - (apart**2).sum(1) / ((hull**2).sum(1) + eps)
+    apart, hull = (apart**2).sum(1), (hull**2).sum(1)
+    return inter / (union + eps) - apart / (hull + eps)
 
 
 @_validate.arguments(_pairs)
@@ -107,7 +110,8 @@ def ciou(a: torch.Tensor, b: torch.Tensor, eps: float = 1e-7) -> torch.Tensor:
     Source: Zheng et al., Distance-IoU Loss, AAAI 2020.
     """
     inter, union, _ = overlap_parts(a, b)
-    turn = [torch.atan2(x[:, 2] - x[:, 0], x[:, 3] - x[:, 1]) for x in (a, b)]
+    shapes = [x[:, 2:] - x[:, :2] for x in (a, b)]
+    turn = [torch.atan2(*shape.unbind(1)) for shape in shapes]
     v = 4 / torch.pi**2 * (turn[0] - turn[1]) ** 2  # (N,) 0 to 1
     with torch.no_grad():
         weight = v / (1 - inter / (union + eps) + v + eps)

@@ -33,8 +33,9 @@ def shape_iou(sizes: torch.Tensor, priors: torch.Tensor) -> torch.Tensor:
         >>> shape_iou(torch.tensor([[20.0, 40.0]]), torch.tensor([[20.0, 20.0], [40.0, 40.0]]))
         tensor([[0.5000, 0.5000]])
     """
-    inter = torch.minimum(sizes[:, None], priors).prod(2)  # (N, K)
-    return inter / (sizes.prod(1)[:, None] + priors.prod(1) - inter)
+    inter = torch.minimum(sizes[:, None], priors).prod(2)
+    areas = sizes.prod(1)[:, None] + priors.prod(1)
+    return inter / (areas - inter)  # (N, K)
 
 
 @arguments(_enough, k=positive_int, rounds=positive_int)
@@ -60,11 +61,10 @@ def k_means(sizes: torch.Tensor, k: int, rounds: int = 50) -> torch.Tensor:
     Source: Redmon, Farhadi, YOLO9000, CVPR 2017, section 2.
     """
     order = sizes.prod(1).argsort()
-    begin = torch.linspace(0, len(sizes) - 1, 2 * k + 1).long()[1::2]
-    priors = sizes[order[begin]]
+    begin = torch.linspace(0, len(sizes) - 1, 2 * k + 1)[1::2]
+    priors = sizes[order[begin.long()]]
     for _ in range(rounds):
         nearest = shape_iou(sizes, priors).argmax(1)  # (N,)
-        priors = torch.stack(
-            [sizes[nearest == j].mean(0) if (nearest == j).any() else priors[j] for j in range(k)]
-        )
+        groups = [sizes[nearest == j] for j in range(k)]
+        priors = torch.stack([g.mean(0) if len(g) else priors[j] for j, g in enumerate(groups)])
     return priors[priors.prod(1).argsort()]

@@ -88,7 +88,7 @@ def yolo_loss(answer: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """
     p = answer.sigmoid()
     there = target[..., 0] == 1  # (B, cells, cells)
-    found, truth = p[there], target[there]  # (n, 5 + classes), (n, 6)
+    found, truth = p[there], target[there]  # (n, 22), (n, 6)
     where = ((found[:, 1:5] - truth[:, 1:5]) ** 2).sum()
     sure = ((found[:, 0] - 1) ** 2).sum()
     nothing = (p[~there][:, 0] ** 2).sum()

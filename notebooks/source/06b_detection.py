@@ -1084,12 +1084,583 @@ from cvlab.world.scenes import make_scene, make_scenes
 # %% [markdown]
 # ## 5 · One look: from YOLO to YOLOX *(28 min)*
 #
-# To be written.
+# Faster R-CNN looks twice: it proposes, then asks about each proposal. In 2016 one network answered at once. Cut the picture into cells. **The cell
+# that holds an object's centre answers** for the object: something is here, its box, its class. All other cells say nothing. What does that gain,
+# and what can it never say?
+
+# %%
+import torchvision
+from cvlab.detection import pieces
+
+scene = make_scene(8, size=192, objects=(3, 4))
+boxes = torch.from_numpy(scene.boxes)    # (N, 4) in pixels
+labels = torch.from_numpy(scene.labels)  # (N,)
+centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+print((centre / 192 * 6).numpy().round(1))  # in cells, six a side
+
+# %% [markdown]
+# The whole part says which cell, the rest where in it. Five numbers and a class are what that cell is to answer.
+
+# %% tags=["core"]
+def grid_targets(boxes, labels, cells=6, side=192):
+    target = torch.zeros(cells, cells, 6)
+    for box, label in zip(boxes, labels, strict=True):
+        centre = (box[:2] + box[2:]) / 2 / side * cells
+        col, row = centre.long().clamp(max=cells - 1).tolist()
+        size = ((box[2:] - box[:2]) / side).sqrt()
+        target[row, col, 0] = 1
+        target[row, col, 1:3] = centre - torch.tensor([col, row])
+        target[row, col, 3:5] = size
+        target[row, col, 5] = label
+    return target
+
+# %%
+target = grid_targets(boxes, labels)
+rows, cols = torch.nonzero(target[..., 0], as_tuple=True)
+draw.table([{"cell": f"row {r}, column {c}",
+             "x in it": float(target[r, c, 1]),
+             "y in it": float(target[r, c, 2]),
+             "root of w": float(target[r, c, 3]),
+             "root of h": float(target[r, c, 4]),
+             "class": scene.class_names[int(target[r, c, 5])]}
+            for r, c in zip(rows.tolist(), cols.tolist())],
+    digits=2)
+
+# %% tags=["fold"]
+# Draw the scene, its cells, and the cells that answer
+figure, ax = plt.subplots(figsize=(5, 5), layout="constrained")
+show(scene.image, ax=ax, title=f"{len(rows)} cells answer, "
+     f"{36 - len(rows)} say nothing")
+for k in range(1, 6):
+    ax.axhline(32 * k, color="white", lw=0.8)
+    ax.axvline(32 * k, color="white", lw=0.8)
+for r, c in zip(rows.tolist(), cols.tolist()):
+    ax.add_patch(plt.Rectangle((32 * c, 32 * r), 32, 32, lw=3,
+        fc=(0, 0.45, 0.7, 0.35), ec=draw.PREDICTION))
+ax.plot(*centre.T.numpy(), "o", color=draw.TRUTH, ms=7,
+        markeredgecolor="white")
+draw.draw_boxes(scene.boxes, color=draw.TRUTH, ax=ax,
+    labels=[scene.class_names[k] for k in scene.labels])
+draw.describe(ax, "A scene under a grid of 6 by 6 cells; those "
+              "that hold the centre of an object are outlined.")
+
+# %% tags=["author"]
+assert len(rows) == len(boxes) >= 3
+
+# %% [markdown]
+# The roots make an error of four pixels weigh more in a small box than in a large one. The first YOLO's loss is a sum of squares: the box counts
+# five times, the doubt of empty cells a half, because there are so many. (We leave out its second box a cell, and let a sure answer be 1 where it
+# took the IoU.)
+
+# %% tags=["core"]
+def yolo_loss(answer, target):
+    p = answer.sigmoid()
+    there = target[..., 0] == 1  # (B, cells, cells)
+    found, truth = p[there], target[there]  # (n, 22), (n, 6)
+    where = ((found[:, 1:5] - truth[:, 1:5]) ** 2).sum()
+    sure = ((found[:, 0] - 1) ** 2).sum()
+    nothing = (p[~there][:, 0] ** 2).sum()
+    one_hot = F.one_hot(truth[:, 5].long(), p.shape[-1] - 5)
+    what = ((found[:, 5:] - one_hot) ** 2).sum()
+    return (5 * where + sure + 0.5 * nothing + what) / len(p)
+
+# %%
+unsure = torch.zeros(1, 6, 6, 5 + 17)  # every answer is 0.5
+empty = grid_targets(torch.zeros(0, 4), torch.zeros(0))
+print(f"this scene: {yolo_loss(unsure, target[None]):.2f}")
+print(f"without objects: {yolo_loss(unsure, empty[None]):.2f}")
+
+# %% tags=["author"]
+assert yolo_loss(unsure, empty[None]) == 4.5 and yolo_loss(unsure, target[None]) > 12
+
+# %% [markdown]
+# A scene without objects costs 36 doubts, 0.5 times a quarter each: finite, and quite right. But a cell has **one** answer. **Predict:** in how
+# many of 200 scenes do two centres share a cell, with 3, 6, 12 cells a side?
+
+# %%
+many = make_scenes(200, split="train", seed=0, size=192)
+
+def crowded(cells):
+    """Scenes with a shared cell, and objects that are lost."""
+    scenes = lost = 0
+    for s in many:
+        middle = (s.boxes[:, :2] + s.boxes[:, 2:]) / 2
+        cell = (middle / 192 * cells).astype(int)
+        gone = len(cell) - len(np.unique(cell, axis=0))
+        scenes, lost = scenes + (gone > 0), lost + gone
+    return scenes, lost
+
+total = sum(len(s.boxes) for s in many)
+counts = {cells: crowded(cells) for cells in (3, 6, 12)}
+draw.table([{"cells a side": cells, "scenes with a shared cell": n,
+             "objects lost": lost, "of all objects": lost / total}
+            for cells, (n, lost) in counts.items()],
+    digits={"of all objects": ".1%"})
+
+# %% tags=["author"]
+lost = [counts[cells][1] for cells in (3, 6, 12)]
+assert lost[0] > 3 * lost[1] > 3 * lost[2] and lost[0] / total > 0.05
+
+# %% [markdown]
+# No training mends that: the answer has no room for a second object. Finer cells help. So do *several* answers a cell, if each has a job of its
+# own.
+#
+# ### Sizes to begin from (v2)
+#
+# Version 2 gives each cell a few **priors**, boxes to begin from, and measures how well a set of them fits the data: each object's IoU with the
+# best prior, both moved to one centre.
+
+# %%
+everything = torch.from_numpy(np.concatenate(
+    [s.boxes for s in many]))
+sizes = everything[:, 2:] - everything[:, :2]  # (N, 2)
+
+def shape_iou(sizes, priors):
+    inter = torch.minimum(sizes[:, None], priors).prod(2)
+    areas = sizes.prod(1)[:, None] + priors.prod(1)
+    return inter / (areas - inter)  # (N, K)
+
+by_hand = torch.tensor([[32.0, 32], [64, 64], [128, 128]])
+fit = shape_iou(sizes, by_hand).max(1).values.mean()
+print(f"three squares by hand: mean best IoU {fit:.2f}")
+
+# %% [markdown]
+# Who chooses better? **k-means** does: give each size to the prior that it overlaps most, move each prior to the mean of its sizes, repeat.
+# Distance is 1 - IoU. A plain distance in pixels would serve the large boxes alone.
+
+# %% tags=["core"]
+def k_means(sizes, k, rounds=50):
+    order = sizes.prod(1).argsort()
+    begin = torch.linspace(0, len(sizes) - 1, 2 * k + 1)[1::2]
+    priors = sizes[order[begin.long()]]
+    for _ in range(rounds):
+        nearest = shape_iou(sizes, priors).argmax(1)  # (N,)
+        groups = [sizes[nearest == j] for j in range(k)]
+        priors = torch.stack([g.mean(0) if len(g) else priors[j]
+                              for j, g in enumerate(groups)])
+    return priors[priors.prod(1).argsort()]
+
+# %%
+learnt = {k: k_means(sizes, k) for k in (1, 2, 3, 5, 9)}
+fits = {k: shape_iou(sizes, p).max(1).values.mean().item()
+        for k, p in learnt.items()}
+draw.table([{"priors": k, "mean best IoU": fits[k], "sizes":
+             ", ".join(f"{w:.0f} x {h:.0f}" for w, h in p[:3])
+             + (" …" if k > 3 else "")}
+            for k, p in learnt.items()], digits=2)
+
+# %% tags=["author"]
+assert fits[1] < fits[2] < fits[3] < fits[5] < fits[9] and fits[3] > fit + 0.05
+
+# %% [markdown]
+# Two learnt priors already fit better than our three by hand, which is a fact about boxes. Whether a *detector* gets better is another question.
+# Keep it for the table.
+#
+# ### What a sigmoid cannot say (v4, v5)
+#
+# Where in the cell? A sigmoid answers between 0 and 1. **Predict:** which logit says "exactly on the border"? Versions 4 and 5 stretch the answer
+# around its middle, by 1.2 or by 2.
+
+# %%
+def logit_for(place, reach):
+    """What the net must answer for a place in its cell."""
+    return torch.logit(0.5 + (place - 0.5) / reach)
+
+place = torch.tensor([0.5, 0.9, 0.99, 0.999, 1.0])
+draw.table({"place in the cell": place.tolist()} | {
+    f"sigmoid x {reach}": logit_for(place, reach).tolist()
+    for reach in (1.0, 1.2, 2.0)}, digits={"place in the cell": 3,
+    "sigmoid x 1.0": 1, "sigmoid x 1.2": 1, "sigmoid x 2.0": 1})
+
+# %%
+inside = np.concatenate([(s.boxes[:, :2] + s.boxes[:, 2:]) / 2
+                         for s in many]) / 192 * 12 % 1  # (N, 2)
+edge = np.minimum(inside, 1 - inside).min(1)
+for share in (0.01, 0.05, 0.1):
+    print(f"within {share:.0%} of a border:",
+          f"{(edge < share).mean():.0%}")
+
+# %% tags=["author"]
+assert torch.isinf(logit_for(place, 1.0)[-1]) and abs(logit_for(place, 2.0)[-1] - 1.0986) < 1e-3
+assert 0.1 < (edge < 0.05).mean() < 0.35
+
+# %% [markdown]
+# A plain sigmoid needs an infinite logit; stretched by two, 1.1 is enough. About a fifth of all centres lie within a twentieth of a border, on one
+# axis or the other.
+#
+# ### A loss that is the score (v4)
+#
+# Squared errors of x, y, w, h are not what a detector is judged by. IoU is. But apart boxes all have IoU 0. **GIoU** subtracts the empty share of
+# the *hull*, the smallest box around both; **DIoU** the squared distance of the centres, as a share of the hull's squared diagonal; **CIoU** also
+# how far the shapes differ.
+
+# %% tags=["core"]
+def overlap_parts(a, b):
+    low = torch.max(a[:, :2], b[:, :2])
+    high = torch.min(a[:, 2:], b[:, 2:])
+    inter = (high - low).clamp(min=0).prod(1)  # (N,)
+    areas = [(x[:, 2:] - x[:, :2]).prod(1) for x in (a, b)]
+    low = torch.min(a[:, :2], b[:, :2])
+    high = torch.max(a[:, 2:], b[:, 2:])
+    return inter, areas[0] + areas[1] - inter, high - low
+
+def giou(a, b, eps=1e-7):
+    inter, union, hull = overlap_parts(a, b)
+    hull = hull.prod(1)  # (N,)
+    return inter / (union + eps) - (hull - union) / (hull + eps)
+
+# %% tags=["core"]
+def diou(a, b, eps=1e-7):
+    inter, union, hull = overlap_parts(a, b)
+    apart = (a[:, :2] + a[:, 2:] - b[:, :2] - b[:, 2:]) / 2
+    apart, hull = (apart**2).sum(1), (hull**2).sum(1)
+    return inter / (union + eps) - apart / (hull + eps)
+
+def ciou(a, b, eps=1e-7):
+    inter, union, _ = overlap_parts(a, b)
+    shapes = [x[:, 2:] - x[:, :2] for x in (a, b)]
+    turn = [torch.atan2(*shape.unbind(1)) for shape in shapes]
+    v = 4 / torch.pi**2 * (turn[0] - turn[1]) ** 2  # (N,) 0 to 1
+    with torch.no_grad():
+        weight = v / (1 - inter / (union + eps) + v + eps)
+    return diou(a, b, eps) - weight * v
+
+# %%
+truth = torch.tensor([[40.0, 40, 80, 80]])
+guesses = {"near, apart": [90, 40, 130, 80],
+           "far": [150, 40, 190, 80],
+           "inside, the middle": [50, 50, 70, 70],
+           "inside, a corner": [40, 40, 60, 60],
+           "inside, flat": [40, 55, 80, 65]}
+
+def iou(a, b):
+    inter, union, _ = overlap_parts(a, b)
+    return inter / union
+
+kinds = {"IoU": iou, "GIoU": giou, "DIoU": diou, "CIoU": ciou}
+rows = [{"guess": name} | {kind: f(torch.tensor([box]).float(),
+        truth).item() for kind, f in kinds.items()}
+        for name, box in guesses.items()]
+theirs = torchvision.ops.complete_box_iou_loss(
+    torch.tensor([*guesses.values()]).float(), truth.expand(5, 4))
+ours = torch.tensor([row["CIoU"] for row in rows])
+print("torchvision's CIoU is 1 - ours:",
+      torch.allclose(theirs, 1 - ours, atol=1e-6))
+draw.table(rows, digits=2)
+
+# %% tags=["author"]
+by = {row["guess"]: row for row in rows}
+assert torch.allclose(theirs, 1 - ours, atol=1e-6) and by["far"]["IoU"] == by["near, apart"]["IoU"] == 0
+assert by["far"]["GIoU"] < by["near, apart"]["GIoU"] < 0
+assert abs(by["inside, the middle"]["GIoU"] - by["inside, a corner"]["GIoU"]) < 1e-4 < by["inside, the middle"]["DIoU"] - by["inside, a corner"]["DIoU"]
+assert by["inside, flat"]["CIoU"] < by["inside, flat"]["DIoU"] - 0.01 and all(abs(by[k]["CIoU"] - by[k]["DIoU"]) < 1e-4 for k in ("far", "inside, a corner"))
+
+# %% [markdown]
+# Each measure tells apart what the one before cannot. Now go downhill on each: 200 boxes anywhere in the picture, each with a truth elsewhere, only
+# the four numbers learn. **Predict:** what becomes of those that begin apart, under plain IoU?
+
+# %%
+rng = torch.Generator().manual_seed(0)
+at, goal = (192 * torch.rand(200, 2, generator=rng) for _ in "ab")
+size, wish = (30 + 60 * torch.rand(200, 2, generator=rng)
+              for _ in "ab")
+start = torch.cat([at / 50, size.log()], 1)  # centre, log size
+goal = torch.cat([goal - wish / 2, goal + wish / 2], 1)
+
+def descended(measure, steps=200):
+    """Mean IoU with the truth, before each step."""
+    box, path = start.clone().requires_grad_(), []
+    optimizer = torch.optim.Adam([box], lr=0.02)
+    for _ in range(steps):
+        centre, half = 50 * box[:, :2], box[:, 2:].exp() / 2
+        corners = torch.cat([centre - half, centre + half], 1)
+        loss = (1 - measure(corners, goal)).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        path.append(iou(corners, goal).mean().item())
+    return path
+
+paths = {name: descended(f) for name, f in kinds.items()}
+
+# %% tags=["fold"]
+# Draw how well the boxes fit, step by step
+figure, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
+for k, (name, path) in enumerate(paths.items()):
+    ax.plot(path, color=draw.PALETTE[k], label=name, lw=2)
+ax.set(xlabel="step", ylabel="mean IoU with the truth",
+       ylim=(0, 1), title="Plain IoU ends at "
+       f"{paths['IoU'][-1]:.2f}, CIoU at {paths['CIoU'][-1]:.2f}")
+draw.label_lines(ax)
+draw.describe(ax, "Mean IoU of 200 boxes that descend on 1 minus "
+              "IoU, GIoU, DIoU and CIoU, by step.")
+
+# %% tags=["author"]
+ends = {name: path[-1] for name, path in paths.items()}
+assert ends["IoU"] < 0.5 < 0.7 < min(ends["GIoU"], ends["DIoU"], ends["CIoU"])
+
+# %% [markdown]
+# A box that touches nothing gets no slope from plain IoU: it stays. The three others pull it over.
+#
+# ### Each piece alone
+#
+# One piece is of the data: a **mosaic** lays parts of four scenes around a point. More objects a step, some of them cut, and new neighbours.
+
+# %%
+from cvlab.detection.mosaics import mosaic
+
+image, cut, kinds_there = mosaic(many, np.random.default_rng(3))
+ax = show(image, title=f"A mosaic: {len(cut)} objects")
+draw.draw_boxes(cut, color=draw.TRUTH, ax=ax,
+    labels=[scene.class_names[k] for k in kinds_there])
+draw.describe(ax, "Parts of four scenes in one, with boxes.")
+
+# %% [markdown]
+# Does a detector get better by them? Same frozen features, 12 x 12 cells, the same 1,000 scenes, equal steps. The base is the grid that you built,
+# with cross-entropy for confidence and class. Every row changes **one** thing. The trainings are recorded; `data/make_yolo.py` repeats them.
+# **SPP** adds the largest values nearby to the coarse map. With two branches one answers "what", the other "where". **Predict:** which row gains
+# most?
+
+# %%
+record = pieces.yolo_record()
+ways = list(dict.fromkeys(run["way"] for run in record["runs"]))
+base = pieces.scores_of(record, "base", "seen")
+rows = []
+for way in ways:
+    seen = pieces.scores_of(record, way, "seen")
+    unseen = pieces.scores_of(record, way, "unseen")
+    rows.append({"what is changed": way, "AP": seen.mean(),
+        "gain": (seen - base).mean(),
+        "least gain": (seen - base).min(),
+        "most": (seen - base).max(), "AP, unseen": unseen.mean()})
+draw.table(rows, digits={"AP": 3, "gain": "+.3f", "AP, unseen": 3,
+    "least gain": "+.3f", "most": "+.3f"})
+
+# %% [markdown]
+# TEXT5
 
 # %% [markdown]
 # ## 6 · The easy many *(28 min)*
 #
-# To be written.
+# A dense detector answers for every anchor of every cell, nearly always "nothing here". How many answers are that, and what do they do to the loss?
+
+# %%
+from cvlab.detection import pieces
+from cvlab.detection.anchors import make_anchors, match_anchors
+
+anchors = make_anchors(12, 12, 16, sizes=[45, 65, 95],
+                       ratios=[0.5, 1, 2])  # nine a place
+match = torch.stack([
+    match_anchors(anchors, torch.from_numpy(s.boxes), 0.4, 0.5)
+    for s in make_scenes(40, split="train", size=192)])
+found = (match >= 0).sum().item()
+nothing = (match == -1).sum().item()
+print(f"{len(anchors)} anchors a scene;",
+      f"one finds something, {nothing / found:.0f} do not")
+
+# %% tags=["author"]
+assert 15 < nothing / found < 40
+
+# %% [markdown]
+# And each anchor answers for 17 classes, by 17 sigmoids: a positive anchor still says "no" sixteen times. Here is a **real batch**: sixteen scenes,
+# and what a head said of them that was trained with cross-entropy. Logits are kept in tenths, with how often each stood for a "yes" and for a "no"
+# in truth.
+
+# %%
+logits, no, yes = pieces.batch_logits(
+    "weighted cross-entropy, alpha 0.75", 250)
+easy = logits < -2.2  # "no", said with 0.9 and more
+ce_no, ce_yes = F.softplus(logits), F.softplus(-logits)
+
+def shares(on_no, on_yes):
+    """Who carries the loss: easy negatives, others, positives."""
+    total = (no * on_no).sum() + (yes * on_yes).sum()
+    parts = (no * on_no)[easy], (no * on_no)[~easy], yes * on_yes
+    return [(part.sum() / total).item() for part in parts]
+
+print(f"{no.sum() / yes.sum():.0f} negatives for each positive,",
+      f"{no[easy].sum() / no.sum():.1%} of them easy")
+print("of the cross-entropy, easy ones carry {:.0%},".format(
+      shares(ce_no, ce_yes)[0]), "positives {2:.0%}".format(
+      *shares(ce_no, ce_yes)))
+
+# %% tags=["author"]
+carried = shares(ce_no, ce_yes)
+assert 380 < no.sum() / yes.sum() < 470 and no[easy].sum() / no.sum() > 0.98 and 0.4 < carried[0] < 0.6 and 0.35 < carried[2] < 0.5
+
+# %% [markdown]
+# Each easy "no" costs almost nothing. There are so many that together they carry *half* of the loss, more than all objects. A net can lower it by
+# saying the same "no" a little louder.
+#
+# **Focal loss** multiplies the cross-entropy of each answer by `(1 - p of the truth) ** gamma`. Surely right: nearly 0. Wrong: nearly 1. And
+# `alpha` weights positives, `1 - alpha` negatives.
+
+# %%
+p = torch.linspace(0.01, 0.99, 99)  # of the truth
+z = torch.logit(p).requires_grad_()
+curves = {}
+for gamma in (0, 1, 2, 5):
+    loss = (1 - z.sigmoid()) ** gamma * F.softplus(-z)
+    slope, = torch.autograd.grad(loss.sum(), z)
+    curves[gamma] = loss.detach(), -slope
+
+# %% tags=["fold"]
+# Draw the losses and their pull
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharex=True,
+                            layout="constrained")
+for k, (gamma, both) in enumerate(curves.items()):
+    for ax, values in zip(axes, both):
+        ax.plot(p, values, color=draw.PALETTE[k], lw=2,
+                label=f"gamma {gamma}")
+at = 89  # p = 0.9
+gain = (curves[0][0][at] / curves[2][0][at]).item()
+axes[0].set(ylim=(0, 3), ylabel="loss", xlabel="p of the truth",
+    title=f"Gamma 2: {gain:.0f} times less at 0.9")
+axes[1].set(ylabel="pull on the logit", xlabel="p of the truth",
+    title="What is surely right lets go")
+draw.label_lines(axes[1])
+draw.describe(axes[0], "Focal loss by the probability of the "
+    "truth, for gamma 0, 1, 2 and 5, and its slope by the logit.")
+
+# %% tags=["author"]
+assert abs(gain - 100) < 1
+
+# %% [markdown]
+# **Exercise.** Write the focal loss: a loss for every answer. `targets` are 1 for a positive and 0 for a negative; the sigmoid is inside. Take
+# `F.binary_cross_entropy_with_logits` with `reduction="none"`, so that sure answers stay finite.
+
+# %% tags=["exercise"]
+def focal_loss(logits, targets, alpha=0.25, gamma=2.0):
+    ### BEGIN SOLUTION
+    ce = F.binary_cross_entropy_with_logits(
+        logits, targets, reduction="none")
+    p = logits.sigmoid()
+    right = p * targets + (1 - p) * (1 - targets)  # p of the truth
+    weight = alpha * targets + (1 - alpha) * (1 - targets)
+    return weight * (1 - right) ** gamma * ce
+    ### END SOLUTION
+
+# %%
+check(focal_loss)
+
+# %% [markdown]
+# The lesson goes on with the package's copy. Is it the library's? And who carries the loss of the real batch now?
+
+# %%
+from torchvision.ops import sigmoid_focal_loss
+from cvlab.detection import losses
+
+ones, zeros = torch.ones(301), torch.zeros(301)
+print("equal to torchvision's:", all(torch.allclose(
+    losses.focal_loss(logits, t), sigmoid_focal_loss(logits, t))
+    for t in (ones, zeros)))
+
+rows = []
+for alpha, gamma in ((0.5, 0), (0.9, 0), (0.5, 0.5), (0.5, 2),
+                     (0.25, 2)):
+    parts = shares(losses.focal_loss(logits, zeros, alpha, gamma),
+                   losses.focal_loss(logits, ones, alpha, gamma))
+    rows.append({"alpha": alpha, "gamma": gamma} | dict(zip(
+        ("easy negatives", "other negatives", "positives"), parts)))
+draw.table(rows, digits={"alpha": 2, "gamma": 1} | dict.fromkeys(
+    ("easy negatives", "other negatives", "positives"), ".1%"))
+
+# %% tags=["author"]
+by = {(row["alpha"], row["gamma"]): row for row in rows}
+assert by[0.5, 2]["easy negatives"] < 0.01 < 0.1 < by[0.9, 0]["easy negatives"] < 0.15 < by[0.5, 0]["easy negatives"]
+assert by[0.25, 2]["positives"] < by[0.5, 2]["positives"] and by[0.25, 2]["positives"] > 0.9
+assert all(torch.allclose(losses.focal_loss(logits, t), sigmoid_focal_loss(logits, t)) for t in (ones, zeros))
+
+# %% [markdown]
+# With gamma 2 the easy ones are silent, so silent that the positives may weigh less: that is why RetinaNet's alpha is 0.25, and not 0.75. Turn
+# both. **Predict:** can alpha alone do it?
+
+# %%
+from cvlab.widgets import FocalLoss
+
+FocalLoss()
+
+# %% [markdown]
+# ### The first step
+#
+# An untrained sigmoid says 0.5 to everything. RetinaNet's second trick is one line: begin with the bias at `-log((1 - p) / p)`, so that every
+# anchor says p = 0.01. **Predict:** how far does the first loss fall?
+
+# %%
+bias = -np.log((1 - 0.01) / 0.01)
+
+def first_loss(logit, gamma):
+    """Of the batch, if all say one thing; for each positive."""
+    z = torch.full((301,), float(logit))
+    by = [losses.focal_loss(z, t, 0.5, gamma) for t in (zeros, ones)]
+    total = (no * by[0]).sum() + (yes * by[1]).sum()
+    return (2 * total / yes.sum()).item()  # both weights are 1
+
+draw.table([{"first answer": said, "logit": z,
+             "cross-entropy": first_loss(z, 0),
+             "focal, gamma 2": first_loss(z, 2)}
+            for said, z in ((0.5, 0), (0.01, bias))], digits=2)
+
+# %% tags=["author"]
+assert first_loss(0, 0) > 25 * first_loss(bias, 0) and 250 < first_loss(0, 0) < 350 and first_loss(bias, 0) < 10
+assert first_loss(0, 2) > 10 * first_loss(bias, 2)
+
+# %% [markdown]
+# ### Or leave the easy ones out
+#
+# There is another way: train on few negatives. R-CNN drew them at random. **SSD** sorts the negatives by their loss and keeps the hardest, three
+# for each positive. **OHEM**, online hard example mining, is the same idea in Fast R-CNN: whatever costs most now is trained on now.
+
+# %%
+def hardest(losses, positive, times=3):
+    """Which anchors count: all positives, the worst negatives."""
+    keep = positive.clone()
+    of_no = losses.masked_fill(positive, -1)
+    keep[of_no.topk(times * int(positive.sum())).indices] = True
+    return keep
+
+cost = torch.tensor([0.1, 2.0, 0.3, 0.9, 0.2, 0.7])
+positive = torch.tensor([True, False, False, False, False, False])
+print(hardest(cost, positive).tolist())
+
+# %% [markdown]
+# Now each of them for 250 steps, from the same weights, on the same batches. "Rare at the start" is the bias. The trainings are recorded;
+# `data/make_focal.py` repeats them. **Predict:** which matters more, the loss or the start?
+
+# %%
+record = pieces.focal_record()
+ways = list(dict.fromkeys(run["way"] for run in record["runs"]))
+rows = []
+for way in ways:
+    runs = [run for run in record["runs"] if run["way"] == way]
+    seen = pieces.scores_of(record, way, "seen")
+    rows.append({"loss of the classes": way,
+        "first": np.mean([run["first loss"] for run in runs]),
+        "AP": seen.mean(), "least": seen.min(), "most": seen.max()})
+draw.table(rows, digits={"first": 1, "AP": 3, "least": 3, "most": 3})
+
+# %% [markdown]
+# TEXT6
+#
+# ### No number, no loss
+
+# %%
+none = torch.full((len(anchors), 17), float(bias))
+empty = match_anchors(anchors, torch.zeros(0, 4))  # no object
+loss = losses.focal_loss(none, torch.zeros(none.shape)).sum()
+print("positives:", (empty >= 0).sum().item(),
+      f"loss: {loss / max((empty >= 0).sum().item(), 1):.3f}")
+
+# %% tags=["author"]
+assert torch.isfinite(loss) and (empty == -1).all()
+
+# %% [markdown]
+# **Trap:** divide by the number of positives, and a batch without objects divides by 0. Divide by at least 1. A NaN from elsewhere should not be
+# trained on silently:
+
+# %% tags=["raises-exception"]
+wrong = torch.full((2, 17), torch.nan)
+losses.focal_loss(wrong, torch.zeros(2, 17))
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting

@@ -1,9 +1,11 @@
 """One box a cell: targets, loss and decoding of YOLO's first version; sizes by k-means; the recorded trainings."""
 
+import numpy as np
 import pytest
 import torch
 
 from cvlab.detection import pieces
+from cvlab.detection.mosaics import mosaic
 from cvlab.detection.priors import k_means, shape_iou
 from cvlab.detection.yolo import GridHead, grid_boxes, grid_targets, yolo_loss
 from cvlab.world.scenes import make_scenes
@@ -130,3 +132,19 @@ def test_batches_hold_every_answer():
         pieces.batch_logits("no_such", 0)
     with pytest.raises(ValueError, match="'base'"):
         pieces.scores_of(pieces.yolo_record(), "no such", "seen")
+
+
+def test_a_mosaic_keeps_boxes_in_the_picture_and_its_pixels_from_the_scenes():
+    scenes = make_scenes(6, size=96)
+    for seed in range(20):
+        image, boxes, labels = mosaic(scenes, np.random.default_rng(seed))
+        assert image.shape == (96, 96, 3)
+        assert ((boxes >= 0) & (boxes <= 96)).all()
+        assert (boxes[:, 2:] > boxes[:, :2]).all()
+        assert len(labels) == len(boxes)
+        corners = [image[0, 0], image[0, -1], image[-1, 0], image[-1, -1]]
+        assert all(
+            (scene == corner).all(-1).any()
+            for corner in corners
+            for scene in [np.stack([s.image for s in scenes])]
+        )

@@ -1123,7 +1123,7 @@ draw.table([{"cell": f"row {r}, column {c}",
              "root of w": float(target[r, c, 3]),
              "root of h": float(target[r, c, 4]),
              "class": scene.class_names[int(target[r, c, 5])]}
-            for r, c in zip(rows.tolist(), cols.tolist())],
+            for r, c in zip(rows.tolist(), cols.tolist(), strict=False)],
     digits=2)
 
 # %% tags=["fold"]
@@ -1134,7 +1134,7 @@ show(scene.image, ax=ax, title=f"{len(rows)} cells answer, "
 for k in range(1, 6):
     ax.axhline(32 * k, color="white", lw=0.8)
     ax.axvline(32 * k, color="white", lw=0.8)
-for r, c in zip(rows.tolist(), cols.tolist()):
+for r, c in zip(rows.tolist(), cols.tolist(), strict=False):
     ax.add_patch(plt.Rectangle((32 * c, 32 * r), 32, 32, lw=3,
         fc=(0, 0.45, 0.7, 0.35), ec=draw.PREDICTION))
 ax.plot(*centre.T.numpy(), "o", color=draw.TRUTH, ms=7,
@@ -1480,8 +1480,7 @@ def shares(on_no, on_yes):
 
 print(f"{no.sum() / yes.sum():.0f} negatives for each positive,",
       f"{no[easy].sum() / no.sum():.1%} of them easy")
-print("of the cross-entropy, easy ones carry {:.0%},".format(
-      shares(ce_no, ce_yes)[0]), "positives {2:.0%}".format(
+print(f"of the cross-entropy, easy ones carry {shares(ce_no, ce_yes)[0]:.0%},", "positives {2:.0%}".format(
       *shares(ce_no, ce_yes)))
 
 # %% tags=["author"]
@@ -1509,7 +1508,7 @@ for gamma in (0, 1, 2, 5):
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharex=True,
                             layout="constrained")
 for k, (gamma, both) in enumerate(curves.items()):
-    for ax, values in zip(axes, both):
+    for ax, values in zip(axes, both, strict=False):
         ax.plot(p, values, color=draw.PALETTE[k], lw=2,
                 label=f"gamma {gamma}")
 at = 89  # p = 0.9
@@ -1561,7 +1560,7 @@ for alpha, gamma in ((0.5, 0), (0.9, 0), (0.5, 0.5), (0.5, 2),
     parts = shares(losses.focal_loss(logits, zeros, alpha, gamma),
                    losses.focal_loss(logits, ones, alpha, gamma))
     rows.append({"alpha": alpha, "gamma": gamma} | dict(zip(
-        ("easy negatives", "other negatives", "positives"), parts)))
+        ("easy negatives", "other negatives", "positives"), parts, strict=False)))
 draw.table(rows, digits={"alpha": 2, "gamma": 1} | dict.fromkeys(
     ("easy negatives", "other negatives", "positives"), ".1%"))
 

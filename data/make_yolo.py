@@ -9,6 +9,7 @@ clock decides. Nothing was chosen on the scenes that are reported. One thread.
 
 import functools
 import json
+import platform
 import sys
 import tempfile
 import time
@@ -22,14 +23,16 @@ from torch import nn
 from torchvision.ops import batched_nms, box_iou
 
 from cvlab.detection.overlaps import ciou, giou
+from cvlab.detection.priors import k_means, shape_iou
 from cvlab.detection.yolo import GridHead
 from cvlab.map.judge import judge
 from cvlab.segmentation.topdown import WIDTHS, maps_of, mixing
+from cvlab.store.files import write_whole
 from cvlab.world.scenes import make_scenes
 
-OUT, SEEDS, SIDE, CELLS, CLASSES = Path(__file__).parent / "training" / "yolo.json", (0, 1, 2), 192, 12, 17
-STEPS, BATCH, RATE, DECAY = 500, 16, 4e-3, 0.05
-SCENES = {"train": ("train", 0, 1200), "seen": ("train", 5, 150), "unseen": ("test", 1, 150)}
+OUT, SEEDS, SIDE, CELLS, CLASSES = Path(__file__).parent / "training" / "yolo.json", (0, 1), 192, 12, 17
+STEPS, BATCH, RATE, DECAY, MOSAICS = 250, 16, 4e-3, 0.05, 400
+SCENES = {"train": ("train", 0, 1000), "seen": ("train", 5, 150), "unseen": ("test", 1, 150)}
 BY_HAND = ((32.0, 32.0), (64.0, 64.0), (128.0, 128.0))
 
 
@@ -76,7 +79,7 @@ def mosaics() -> tuple[np.ndarray, list, list]:
     """Return four training scenes each in one, around a centre that moves; boxes are cut, and dropped under a quarter."""
     rng, train = np.random.default_rng(0), scenes("train")
     images, boxes, labels = [], [], []
-    for _ in train:
+    for _ in range(MOSAICS):
         x, y = rng.integers(SIDE // 3, 2 * SIDE // 3, 2)
         image, kept, known = np.zeros((SIDE, SIDE, 3), np.uint8), [], []
         for i, scene in enumerate(train[k] for k in rng.integers(0, len(train), 4)):
@@ -97,7 +100,7 @@ def mosaics() -> tuple[np.ndarray, list, list]:
 
 
 def frozen(folder: Path, which: str) -> dict:
-    """Return the two coarsest levels, boxes and labels of the scenes, kept in a folder."""
+    """Return the two coarsest levels, boxes and labels of scenes, kept in a folder."""
     path = folder / f"{which}.pt"
     if not path.exists():
         if which == "mosaic":
@@ -107,24 +110,10 @@ def frozen(folder: Path, which: str) -> dict:
             boxes = [torch.from_numpy(s.boxes).float() for s in scenes(which)]
             labels = [torch.from_numpy(s.labels).long() for s in scenes(which)]
         fine, coarse = maps_of(images, batch=8, side=SIDE)[2:]
-        torch.save({"fine": fine, "coarse": coarse, "boxes": boxes, "labels": labels}, path)
+        kept = {"fine": fine.clone(), "coarse": coarse.clone(), "boxes": boxes, "labels": labels}
+        torch.save(kept, path.with_suffix(".new"))
+        path.with_suffix(".new").replace(path)
     return torch.load(path, weights_only=True)
-
-
-def shape_iou(sizes: torch.Tensor, priors: torch.Tensor) -> torch.Tensor:
-    """Return the IoU of sizes (N, 2) with priors (K, 2), all with one centre."""
-    inter = torch.minimum(sizes[:, None], priors).prod(2)
-    return inter / (sizes.prod(1)[:, None] + priors.prod(1) - inter)
-
-
-def k_means(sizes: torch.Tensor, k: int, rounds: int = 50) -> torch.Tensor:
-    """Return k sizes (k, 2) that the sizes are near to, by 1 - IoU, the smallest first."""
-    order = sizes.prod(1).argsort()
-    priors = sizes[order[torch.linspace(0, len(sizes) - 1, 2 * k + 1).long()[1::2]]]
-    for _ in range(rounds):
-        nearest = shape_iou(sizes, priors).argmax(1)
-        priors = torch.stack([sizes[nearest == j].mean(0) for j in range(k)])
-    return priors[priors.prod(1).argsort()]
 
 
 class Head(nn.Module):
@@ -296,12 +285,24 @@ def main() -> None:
     torch.set_num_threads(1)
     folder = Path(sys.argv[1] if sys.argv[1:] else Path(tempfile.gettempdir(), "cvlab_yolo"))
     folder.mkdir(exist_ok=True)
+    runs = []
     for seed in SEEDS:
-        for way in WAYS:
-            path = folder / f"{WAYS.index(way)}_{seed}.json"
+        for i, way in enumerate(WAYS):
+            path = folder / f"{i}_{seed}.json"
             if not path.exists():
                 path.write_text(json.dumps(trained(way, seed, folder)))
-            print(path.read_text(), flush=True)
+            runs.append(json.loads(path.read_text()))
+            print(runs[-1], flush=True)
+    machine = f"{platform.machine()}, torch {torch.__version__}, one thread"
+    record = {
+        "machine": machine,
+        "steps": STEPS,
+        "batch": BATCH,
+        "scenes": SCENES,
+        "mosaics": MOSAICS,
+        "runs": runs,
+    }
+    write_whole(OUT, (json.dumps(record, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

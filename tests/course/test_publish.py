@@ -190,7 +190,9 @@ def test_what_colab_lacks_is_asked_for_in_pyproject():
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     ours = {Requirement(text).name for text in project["dependencies"]}
-    assert set(publish.COLAB_LACKS.split()) <= ours | {"onnx-ir"}, "nothing else that only a package of ours needs"
+    assert set(publish.COLAB_LACKS.split()) <= ours | {"onnx-ir"}, (
+        "nothing else that only a package of ours needs"
+    )
 
 
 def test_readme_follows_the_lessons():

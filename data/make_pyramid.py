@@ -30,8 +30,8 @@ LEVELS = {  # which levels answer, and whether each finer one is given what the 
     "each, top-down": {"strides": (8, 16, 32), "top_down": True},
     "finest, top-down": {"strides": (8,), "top_down": True},
 }
-PYRAMID = {"scenes": 600, "steps": 300, "judged": 200}
-MINUTE = {"scenes": 600, "steps": 300, "judged": 200}
+PYRAMID = {"scenes": 600, "steps": 300, "judged": 150}
+MINUTE = {"scenes": 600, "steps": 550, "judged": 200}
 STYLES = {"seen": ("train", 5), "unseen": ("test", 1)}
 NUMBERS = ("AP", "AP50", "APs", "APm", "APl")
 
@@ -90,8 +90,8 @@ def main() -> None:
     def save():
         write_whole(state, (json.dumps(record, indent=1) + "\n").encode())
 
-    runs_of(MINUTE, {"a minute": {}}, record["minute"], save)
     runs_of(PYRAMID, LEVELS, record["levels"], save, sizes=WIDE)
+    runs_of(MINUTE, {"a minute": {}}, record["minute"], save)
     write_whole(FOLDER / "training" / "pyramid.json", (json.dumps(record, indent=1) + "\n").encode())
 
 

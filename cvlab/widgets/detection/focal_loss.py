@@ -12,8 +12,8 @@ from cvlab.widgets._engine.picture import board
 __all__ = ["FocalLoss"]
 
 WAY, STEP = "weighted cross-entropy, alpha 0.75", 250  # the net whose batch is shown
-EASY = -2.2  # a negative's logit under it: nothing is there, said with 0.9 and more
-LOW, HIGH = -10, 6  # of the axis
+EASY = -2.15  # a negative's logit under it: nothing is there, said with 0.9 and more
+LOW, HIGH = -8, 2  # of the axis
 SIZE = (300, 326)  # CSS pixels of a chart: height, width
 
 
@@ -62,7 +62,7 @@ class FocalLoss(Widget):
     def draw(self, values):
         look, (logits, negatives, positives) = self.palette, _batch()
         shown = (logits >= LOW) & (logits <= HIGH)
-        axis = Axis("logit of the answer", LOW, HIGH, 4)
+        axis = Axis("logit of the answer", LOW, HIGH, 2)
 
         def line(heights, most, colour, name):
             return Line(logits[shown], heights[shown] / most, colour, 2, name)

@@ -4,9 +4,10 @@
 # %% [markdown]
 # # 06b · Detection: anchors
 #
-# **How can a network answer with a list whose length it does not know?**
+# **How can a single look find everything in a picture?**
 #
-# to be written
+# In 06a every region was looked at, or at least proposed, by something that could not learn. Here the network does it all: it proposes, it names, it draws
+# outlines, and in the end it answers for every place at once, trained in a minute. Then it leaves PyTorch.
 #
 # *252 minutes, in five sittings: sections 1 and 2 (56 min), 3 and 4 (50 min), 5 and 6 (56 min), 7 and 8 (46 min), 9 and 10 (44 min). You need lesson
 # 06a.*
@@ -2244,7 +2245,54 @@ print("a tensor:", boxes.shape[1], "boxes, two tensors, nothing left out")
 # %% [markdown]
 # ## Recap
 #
-# - To be written.
+# - Anchors turn a list of any length into a fixed number of answers: matched by IoU, moved by offsets in shares of their size and by log-sizes.
+# - The network's own proposals beat selective search by learning what is wanted; a second look at each makes boxes fit. A mask is one more small head.
+# - A dense detector says "nothing" hundreds of times for each "something". Focal loss, or only the hardest negatives, keep the easy many quiet.
+# - A fine map that a coarse one has told what is there: a pyramid. One head on it, trained for a minute, is a detector.
+# - What leaves PyTorch is the middle. Letterbox, colours, range, suppression and the way back are yours, and silent when wrong.
+
+# %% [markdown]
+# **In the library.** torchvision has each part by itself, ready for a network of yours:
+
+# %%
+from torchvision import ops
+from torchvision.models.detection import anchor_utils, rpn
+
+parts = {"anchors": anchor_utils.AnchorGenerator,
+         "proposals": rpn.RegionProposalNetwork,
+         "pyramid": ops.FeaturePyramidNetwork,
+         "regions of several levels": ops.MultiScaleRoIAlign,
+         "focal loss": ops.sigmoid_focal_loss,
+         "box losses": ops.complete_box_iou_loss}
+draw.table([{"part": part, "torchvision": thing.__qualname__}
+            for part, thing in parts.items()])
+
+# %% [markdown]
+# **Where it breaks.**
+#
+# - A new drawing style costs more than any of the steps between YOLO and YOLOX gave.
+# - Small things: one cell of stride 8 is all that a thing of eight pixels gets.
+# - A detector must say *some* class. A unicorn becomes a horse, with a good score.
+# - What counts as one thing is a custom of those who labelled. A crowd, a picture of a cat on a mug, a cat in the mirror: no loss can tell.
+
+# %% [markdown]
+# **Sources.**
+# [Faster R-CNN](https://arxiv.org/abs/1506.01497), Ren, He, Girshick, Sun, NeurIPS 2015.
+# [Mask R-CNN](https://arxiv.org/abs/1703.06870), He, Gkioxari, Dollár, Girshick, ICCV 2017.
+# [You Only Look Once](https://arxiv.org/abs/1506.02640), Redmon, Divvala, Girshick, Farhadi, CVPR 2016;
+# [YOLO9000](https://arxiv.org/abs/1612.08242), Redmon, Farhadi, CVPR 2017;
+# [YOLOv3](https://arxiv.org/abs/1804.02767), Redmon, Farhadi, 2018;
+# [YOLOv4](https://arxiv.org/abs/2004.10934), Bochkovskiy, Wang, Liao, 2020;
+# [YOLOX](https://arxiv.org/abs/2107.08430), Ge, Liu, Wang, Li, Sun, 2021.
+# [SSD](https://arxiv.org/abs/1512.02325), Liu, Anguelov, Erhan, Szegedy, Reed, Fu, Berg, ECCV 2016.
+# [Training Region-based Object Detectors with Online Hard Example Mining](https://arxiv.org/abs/1604.03540), Shrivastava, Gupta, Girshick, CVPR 2016.
+# [Feature Pyramid Networks](https://arxiv.org/abs/1612.03144), Lin, Dollár, Girshick, He, Hariharan, Belongie, CVPR 2017.
+# [Focal Loss for Dense Object Detection](https://arxiv.org/abs/1708.02002), Lin, Goyal, Girshick, He, Dollár, ICCV 2017.
+# [FCOS](https://arxiv.org/abs/1904.01355), Tian, Shen, Chen, He, ICCV 2019.
+# [Generalized IoU](https://arxiv.org/abs/1902.09630), Rezatofighi, Tsoi, Gwak, Sadeghian, Reid, Savarese, CVPR 2019;
+# [Distance-IoU Loss](https://arxiv.org/abs/1911.08287) (and CIoU), Zheng, Wang, Liu, Li, Ye, Ren, AAAI 2020.
+#
+# **In one line:** every place of a map answers for what lies there, most of them "nothing", and suppression makes the list.
 
 # %%
 progress("06b")

@@ -70,7 +70,8 @@ def test_scenes_without_objects_give_a_finite_loss_and_finite_slopes():
     wanted, truth = targets(boxes_of(), labels_of(), cells)
     parts = loss_of(*net(maps), cells, torch.stack([wanted] * 2), torch.stack([truth] * 2))
     sum(parts).backward()
-    assert torch.isfinite(sum(parts)) and parts[1] == 0
+    assert torch.isfinite(sum(parts))
+    assert parts[1] == 0
     assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
 
 
@@ -85,7 +86,8 @@ def test_answers_are_sorted_cut_to_the_picture_and_free_of_doubles_in_a_class():
     (found,) = answers(logits, edges, cells, 64)
     assert found["labels"].tolist() == [1, 2]
     assert found["scores"].diff().max() <= 0
-    assert found["boxes"].min() >= 0 and found["boxes"].max() <= 64
+    assert found["boxes"].min() >= 0
+    assert found["boxes"].max() <= 64
 
 
 def test_the_top_down_path_carries_news_down_and_its_absence_does_not():
@@ -117,7 +119,8 @@ def test_the_whole_detector_answers_as_its_parts():
     x = torch.rand(2, 3, 64, 64) * 2 - 1
     boxes, scores = net(x)
     logits, edges = net.raw(x)
-    assert torch.equal(scores, logits.sigmoid()) and torch.equal(boxes, boxes_at(net.cells, edges))
+    assert torch.equal(scores, logits.sigmoid())
+    assert torch.equal(boxes, boxes_at(net.cells, edges))
 
 
 @pytest.mark.parametrize(

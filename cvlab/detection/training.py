@@ -32,7 +32,7 @@ def train_head(
     maps: list[torch.Tensor],
     truths: Sequence[tuple[torch.Tensor, torch.Tensor]],
     steps: int,
-    rate: float = 0.004,
+    rate: float = 0.005,
     watch: Callable[[int, float], None] | None = None,
 ) -> None:
     """Train on 8 pictures a step; the rate rises, then falls to 0.

@@ -1697,12 +1697,583 @@ from cvlab.world.scenes import make_scene, make_scenes
 # %% [markdown]
 # ## 7 · A pyramid of features *(18 min)*
 #
-# To be written.
+# A boat far away is 12 pixels long, a bus nearby 130. One network makes maps of three strides from the same picture. Which of them should answer for the
+# boat, and which for the bus?
+
+# %% tags=["fold"]
+# A scene with small and large objects, and the cells of three maps
+from cvlab.detection.pyramid import STRIDES, places
+
+WIDE = (6, 70)  # an object's longer side, percent of the picture's
+
+def span(scene):  # the longest object over the shortest
+    longer = (scene.boxes[:, 2:] - scene.boxes[:, :2]).max(1)
+    return longer.max() / longer.min() * (len(longer) > 2)
+
+wide = max(make_scenes(40, split="train", seed=5, size=192,
+                       sizes=WIDE), key=span)
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.2),
+                            layout="constrained")
+for ax, stride in zip(axes, STRIDES, strict=True):
+    ax.imshow(wide.image)
+    draw.draw_boxes(wide.boxes, color=draw.TRUTH, ax=ax)
+    ax.set(xticks=np.arange(0, 192, stride) - 0.5, xticklabels=[],
+           yticks=np.arange(0, 192, stride) - 0.5, yticklabels=[],
+           title=f"stride {stride}: {(192 // stride) ** 2} cells")
+    ax.grid(color="white", linewidth=0.4)
+    ax.tick_params(length=0)
+draw.describe(axes[0], "One scene under three grids: a cell of stride "
+    "32 holds the smallest object whole, one of stride 8 a small part "
+    "of the largest");
+
+# %% [markdown]
+# A cell knows more than its square: what can change its numbers is its *receptive field* (lesson 02). **Predict:** can a cell of the finest map see the
+# largest object whole?
+
+# %%
+from cvlab.convolutions.receptive import receptive_field, spatial_layers
+from cvlab.transfer_learning.backbone import backbone
+
+net = backbone()
+layers, rows = spatial_layers([net.conv_stem]), []
+for k, block in enumerate(net.blocks):
+    layers = layers + spatial_layers(block)
+    if k in (2, 4, 6):  # the last block of a stride
+        stride = STRIDES[len(rows)]
+        rows.append({"stride": stride, "cells": (192 // stride) ** 2,
+                     "layers before it": len(layers),
+                     "receptive field": receptive_field(layers)})
+draw.table(rows, units={"stride": "px", "receptive field": "px"})
+
+# %% tags=["author"]
+assert [row["receptive field"] for row in rows] == [67, 339, 851]
+
+# %% [markdown]
+# No: it sees 67 pixels, through six layers. A cell of the coarsest map can see the whole picture, through seventeen; but there are only 36 of them, and the
+# smallest objects fill a small part of one.
+#
+# **SSD** (Liu et al., 2016) concludes: *each map answers for the objects of its size*. Here that is a longer side of 3 to 6 strides. Of the cells inside a
+# box only those near its middle are asked, as in FCOS (Tian et al., 2019): no anchors, nothing to match.
+
+# %% tags=["core"]
+def targets(boxes, labels, cells, radius=1.5):
+    if not len(boxes):
+        return torch.full((len(cells),), -1), torch.zeros(len(cells), 4)
+    x, y, stride = cells.T[..., None]  # (P, 1) each
+    first, last = boxes[:, :2], boxes[:, 2:]  # (N, 2) each
+    sides = [x - first[:, 0], y - first[:, 1],
+             last[:, 0] - x, last[:, 1] - y]
+    far = (cells[:, None, :2] - (first + last) / 2).abs().amax(-1)  # (P, N)
+    longer = (last - first).amax(-1)
+    fits = (torch.stack(sides).amin(0) > 0) & (far < radius * stride)
+    fits &= (longer > 3 * stride) | (stride == stride.min())
+    fits &= (longer <= 6 * stride) | (stride == stride.max())
+    area = (last - first).prod(-1).expand_as(far)
+    smallest, which = area.where(fits, torch.inf).min(1)  # (P,) each
+    return labels[which].where(smallest < torch.inf, -1), boxes[which]
+
+# %%
+cells = places(192)  # (756, 3): x, y, stride
+wanted, truth = targets(torch.from_numpy(wide.boxes),
+                        torch.from_numpy(wide.labels), cells)
+rows = [{"stride": stride, "cells": (of := cells[:, 2] == stride).sum(),
+         "with an object": (of & (wanted >= 0)).sum()}
+        for stride in STRIDES]
+draw.table([{k: int(v) for k, v in row.items()} for row in rows])
+
+# %% tags=["fold"]
+# Draw the cells that answer, in the colours of their classes
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.2),
+                            layout="constrained")
+for ax, row in zip(axes, rows, strict=True):
+    stride = row["stride"]
+    ax.imshow(wide.image, alpha=0.6)
+    ax.axis("off")
+    for (x, y, step), k in zip(cells.tolist(), wanted.tolist(),
+                               strict=True):
+        if step == stride and k >= 0:
+            ax.add_patch(plt.Rectangle((x - step / 2, y - step / 2),
+                step, step, color=draw.class_color(k), alpha=0.7))
+    ax.set_title(f"stride {stride}: "
+                 f"{int(row['with an object'])} asked")
+draw.describe(axes[0], "The same scene three times: small objects "
+    "have coloured cells on the fine map, large ones on a coarser");
+
+# %% [markdown]
+# But now the small objects are left to the map with the fewest layers. A **feature pyramid** (FPN, Lin et al., 2017) hands down what the coarse maps know:
+# a 1 x 1 convolution makes each level equally wide, and the next coarser one, doubled in size, is added.
+
+# %% tags=["core"]
+class Pyramid(nn.Module):
+    def __init__(self, width=96, top_down=True):
+        super().__init__()
+        self.top_down = top_down
+        self.side = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(c, width, 1, bias=False),
+                          nn.BatchNorm2d(width))
+            for c in (40, 112, 320))
+
+    def forward(self, maps):
+        levels = [side(level) for side, level
+                  in zip(self.side, maps, strict=True)]
+        levels[2] = F.relu(levels[2])
+        for k in (1, 0):
+            if self.top_down:
+                coarser = F.interpolate(levels[k + 1], scale_factor=2.0)
+                levels[k] = levels[k] + coarser
+            levels[k] = F.relu(levels[k])
+        return levels
+
+# %%
+from cvlab.detection.training import levels_of
+
+maps = levels_of([wide])
+levels = Pyramid()([level.float() for level in maps])
+draw.table([{"stride": stride, "from the network": tuple(a.shape[1:]),
+             "in the pyramid": tuple(b.shape[1:])}
+            for stride, a, b in zip(STRIDES, maps, levels, strict=True)])
+
+# %% [markdown]
+# Lesson 05's decoder did the same with its skips; there the finest map answered alone. Does it help here, and whom? `data/make_pyramid.py` trained heads for
+# five choices of levels, on the same frozen maps of the same 600 scenes, as many steps, three seeds each. Objects have 6 to 70 % of the side. Small, medium
+# and large are COCO's: areas below 32 x 32 pixels, below 96 x 96, and beyond.
+#
+# **Predict:** who wins on the small ones? And on the large?
+
+# %% tags=["fold"]
+# The recorded trainings in a table and a figure, by size of object
+from cvlab.detection import records
+
+AREAS = {"APs": "small", "APm": "medium", "APl": "large"}
+by_size = {way: {name: 100 * records.level_runs(way, number)
+                 for number, name in {"AP": "all", **AREAS}.items()}
+           for way in records.LEVELS}
+figure, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
+for i, (way, found) in enumerate(by_size.items()):
+    values = np.array([found[name] for name in AREAS.values()])
+    ax.plot(values.mean(1), "o-", color=draw.PALETTE[i],
+            label=records.LEVELS[way])
+    ax.fill_between(range(3), values.min(1), values.max(1),
+                    color=draw.PALETTE[i], alpha=0.2)
+mean = {way: found["all"].mean() for way, found in by_size.items()}
+helps = mean["finest, top-down"] - mean["fine alone"]
+ax.set(xticks=range(3), xticklabels=AREAS.values(), xlabel="objects",
+       ylabel="mAP, %", title="What coarser maps hand down is worth "
+       f"{helps:.0f} points to the finest")
+draw.label_lines(ax)
+draw.table([{"levels": records.LEVELS[way]}
+            | {name: runs.mean() for name, runs in found.items()}
+            for way, found in by_size.items()], digits=0,
+           units=dict.fromkeys(["all", *AREAS.values()], "mAP, %"))
+
+# %% tags=["author"]
+small, medium, large = ({w: f[name].mean() for w, f in by_size.items()} for name in AREAS.values())
+assert 4 < helps < 9 and min(small, key=small.get) == min(medium, key=medium.get) == "coarse alone"
+assert max(large, key=large.get) == "coarse alone" and medium["finest, top-down"] == max(medium.values())
+assert mean["each, top-down"] < mean["each for its size"] + 1 < mean["fine alone"]
+assert abs(small["finest, top-down"] - small["each for its size"]) < 4
+
+# %% [markdown]
+# Stride 32 alone finds the large objects, and next to no small ones. Stride 8 alone finds small and medium ones. Given what the coarser maps know, that same
+# fine map gains six points, most of them on medium and large objects. (Large ones are few in these 150 scenes: see how wide their bands are.)
+#
+# And the papers' way, each level for its size? **Not here**: it is no better than the fine map alone, and the top-down path adds nothing to it beyond the
+# spread of the seeds. These are 300 steps on 600 scenes, and each of three heads gets only its share of the objects. Whether a longer training, or one head
+# for all levels as RetinaNet has it, would turn it: these runs don't say.
+#
+# **Trap:** look at the coloured cells again. Does every object have one?
+
+# %%
+longest = (wide.boxes[:, 2:] - wide.boxes[:, :2]).max(1)
+asked = {tuple(box.tolist()) for box in truth[wanted >= 0]}
+draw.table([{"object": wide.class_names[k], "longer side": int(side),
+             "cells": "some" if tuple(box.tolist()) in asked else "none"}
+            for k, side, box in zip(wide.labels, longest, wide.boxes,
+                                    strict=True)],
+           units={"longer side": "px"})
+
+# %% tags=["author"]
+assert len(asked) == len(wide.boxes) - 1 and longest.min() < 12 and 120 < longest.max()
+
+# %% [markdown]
+# One has none: no middle of a fine cell lies in its box, or a smaller box took it. What no cell is asked about, no training can teach.
+#
+# **In one line:** a coarse map knows what, a fine one where; added from coarse to fine, one map knows both.
+
+# %% tags=["fold"]
+# Let the large arrays go
+net = maps = levels = None
 
 # %% [markdown]
 # ## 8 · A detector in a minute *(28 min)*
 #
-# To be written.
+# Can you train a detector while you wait? The backbone stays frozen, its maps are computed once. What learns is the pyramid and a **head**: two
+# layers, then
+# for every cell 17 class scores and four distances, to the left, upper, right and lower edge of the box. The finest level answers alone: it did best.
+
+# %% tags=["fold"]
+# What earlier sections wrote, from the package; torchvision's GIoU loss
+from torch.optim.lr_scheduler import OneCycleLR
+from torchvision.ops import generalized_box_iou_loss
+
+from cvlab.regions.geometry import box_iou
+from cvlab.regions.suppression import batched_nms
+
+# %% tags=["core"]
+class Head(nn.Module):
+    def __init__(self, classes, width, stride):
+        super().__init__()
+        layers, self.stride = [], stride
+        for _ in range(2):
+            layers += [
+                nn.Conv2d(width, width, 3, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+            ]
+        self.tower = nn.Sequential(*layers)
+        self.classes = nn.Conv2d(width, classes, 3, padding=1)
+        self.edges = nn.Conv2d(width, 4, 3, padding=1)
+        nn.init.constant_(self.classes.bias, -4.0)  # "nothing"
+
+    def forward(self, level):
+        x = self.tower(level)
+        far = (self.edges(x) / 2).clamp(max=4).exp() * 3 * self.stride
+        logits, edges = self.classes(x), far  # (B, 17, h, w), (B, 4, h, w)
+        return logits.flatten(2).mT, edges.flatten(2).mT
+
+# %% tags=["core"]
+class OneStage(nn.Module):
+    def __init__(self, classes=17, width=96, strides=(8,), top_down=True):
+        super().__init__()
+        self.strides = strides
+        self.pyramid = Pyramid(width, top_down)
+        self.heads = nn.ModuleList(
+            Head(classes, width, stride) for stride in strides)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, maps):
+        levels = dict(zip(STRIDES, self.pyramid(maps), strict=True))
+        parts = [head(levels[head.stride]) for head in self.heads]
+        logits, edges = zip(*parts, strict=True)
+        return torch.cat(logits, 1), torch.cat(edges, 1)  # (B, P, 17), (B, P, 4)
+
+# %%
+from cvlab.detection.training import levels_of
+
+scene = make_scene(3, split="test", seed=1, size=192)
+maps = [level.float() for level in levels_of([scene])]
+logits, edges = OneStage()(maps)
+cells = places(192, (8,))  # (576, 3)
+print(tuple(logits.shape), tuple(edges.shape), tuple(cells.shape))
+
+# %% [markdown]
+# ### What to minimise
+#
+# The edges: 1 - GIoU (section 5). The classes: a focal loss (section 6), with a twist. Its target is not 1 but the *IoU of the cell's own box with the
+# truth* (Li et al., 2020): a score is to say how good the box is, too, since NMS goes by it.
+#
+# **Predict:** what does this loss give for a scene without any object?
+
+# %% tags=["core"]
+def boxes_at(cells, edges):
+    middle = cells[:, :2]  # (P, 2)
+    return torch.cat([middle - edges[..., :2], middle + edges[..., 2:]], -1)
+
+# %% tags=["core"]
+def loss_of(logits, edges, cells, wanted, truth):
+    taken = wanted >= 0  # (B, P)
+    found, truth = boxes_at(cells, edges)[taken], truth[taken]  # (M, 4)
+    target = torch.zeros_like(logits)
+    iou = box_iou(found, truth).diagonal().detach()  # (M,)
+    target[taken, wanted[taken]] = iou
+    bce = F.binary_cross_entropy_with_logits(
+        logits, target, reduction="none")
+    focal = (target - logits.sigmoid()) ** 2 * bce  # (B, P, 17)
+    giou = generalized_box_iou_loss(found, truth)  # (M,)
+    count = taken.sum().clamp(min=1)
+    return focal.sum() / count, giou.sum() / count
+
+# %%
+boxes, labels = torch.from_numpy(scene.boxes), torch.from_numpy(scene.labels)
+rows = []
+for name, n in {"its objects": len(boxes), "none": 0}.items():
+    wanted, truth = targets(boxes[:n], labels[:n], cells)
+    parts = loss_of(logits, edges, cells, wanted[None], truth[None])
+    rows.append({"objects": name, "cells": int((wanted >= 0).sum()),
+                 "classes": parts[0].item(), "boxes": parts[1].item()})
+draw.table(rows, digits=1, title="The loss before any training")
+
+# %% tags=["author"]
+assert np.isfinite(rows[1]["classes"]) and rows[1]["boxes"] == 0 and rows[0]["cells"] > 0
+
+# %% [markdown]
+# Finite: the boxes cost nothing, and every cell that claims something still pays. `clamp(min=1)` stands against a division by 0.
+#
+# ### Watch it learn
+#
+# Scores become a list as in lesson 06a: the best ones, then NMS class by class.
+
+# %% tags=["core"]
+@torch.inference_mode()
+def answers(logits, edges, cells, side=192, threshold=0.02, overlap=0.55):
+    found = []
+    corners = boxes_at(cells, edges).clamp(0, side)
+    for scores, boxes in zip(logits.sigmoid(), corners, strict=True):
+        best, place = scores.flatten().topk(min(150, scores.numel()))
+        best, place = best[best > threshold], place[best > threshold]
+        box, label = boxes[place // scores.shape[1]], place % scores.shape[1]
+        kept = batched_nms(box, best, label, overlap)[:50]
+        found.append({"boxes": box[kept], "scores": best[kept], "labels": label[kept]})
+    return found
+
+# %% tags=["core"]
+def train_head(net, maps, truths, steps, rate=0.005, watch=None):
+    cells = places(8 * maps[0].shape[-1], net.strides)
+    pairs = [targets(boxes, labels, cells) for boxes, labels in truths]
+    wanted, truth = map(torch.stack, zip(*pairs, strict=True))
+    optimizer = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.05)
+    schedule = OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.15)
+    net.train()
+    for step in range(1, steps + 1):
+        some = torch.randperm(len(wanted))[:8]
+        x = [level[some].float() for level in maps]
+        loss = sum(loss_of(*net(x), cells, wanted[some], truth[some]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if watch:
+            watch(step, loss.item())
+    net.eval()
+
+# %% [markdown]
+# 700 scenes, 400 steps of eight: three quarters of a minute on one core. At some steps the net is asked about a scene in a
+# style it never sees. **Predict:** after how many of the 400 steps does it dare a first box?
+
+# %% tags=["nbval-ignore-output"]
+from time import perf_counter
+
+def shown(n):  # maps and truths; the pictures are not kept
+    scenes = make_scenes(n, split="train", seed=0, size=192)
+    return levels_of(scenes), [
+        (torch.from_numpy(s.boxes), torch.from_numpy(s.labels))
+        for s in scenes]
+
+begin = perf_counter()
+train_maps, truths = shown(700)
+ready = perf_counter()
+torch.manual_seed(0)
+net, seen_at, losses = OneStage(), {}, []
+
+def watch(step, loss):
+    losses.append(loss)
+    if step in (10, 50, 150, 400):
+        net.eval()
+        with torch.inference_mode():
+            seen_at[step] = answers(*net(maps), cells)[0]
+        net.train()
+
+train_head(net, train_maps, truths, 400, watch=watch)
+print(f"maps {ready - begin:.0f} s, training "
+      f"{perf_counter() - ready:.0f} s")
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw the best boxes at four steps, beside the truth
+def draw_found(scene, found, ax, least=0.35, most=4):
+    keep = (found["scores"] >= least).nonzero()[:most, 0]
+    ax.imshow(scene.image)
+    ax.axis("off")
+    names = [scene.class_names[k] for k in found["labels"][keep]]
+    if len(keep):
+        draw.draw_boxes(found["boxes"][keep].numpy(), labels=names,
+            scores=found["scores"][keep].numpy(), ax=ax)
+
+figure, axes = plt.subplots(1, 5, figsize=(9, 2.1),
+                            layout="constrained")
+axes[0].imshow(scene.image)
+axes[0].axis("off")
+axes[0].set_title("truth")
+draw.draw_boxes(scene.boxes, color=draw.TRUTH, ax=axes[0],
+    labels=[scene.class_names[k] for k in scene.labels])
+for ax, (step, found) in zip(axes[1:], seen_at.items(), strict=True):
+    draw_found(scene, found, ax)
+    ax.set_title(f"step {step}")
+draw.describe(axes[0], "The answers after 10, 50, 150 and 400 steps: "
+              "at first none, at last nearly the truth")
+train_maps = maps = logits = edges = None
+
+# %% [markdown]
+# Boxes with a score below 0.35 are not drawn. The bias of -4 begins with "nothing anywhere", and after ten steps that is still the answer. Then come
+# boxes
+# with wrong classes, and at last most of the truth.
+#
+# ### How well, honestly
+#
+# `data/make_detector.py` is the long recipe: the same network, but EfficientNet-Lite0 learns too, from block 2 on, from 52,800 scenes, none shown
+# twice,
+# each object's colours changed, the whole cut, stretched and bent. 50 minutes of one core; its weights come with the course. **Predict:** what is
+# that worth
+# in styles that were trained on, what in Twemoji's, which neither has seen?
+
+# %% tags=["nbval-ignore-output"]
+from cvlab import settings
+from cvlab.detection import records
+from cvlab.detection.one_stage import Detector, detect
+from cvlab.detection.training import found_on
+from cvlab.store.checkpoint import load_weights
+
+STYLES = {"seen": ("train", 5), "unseen": ("test", 1)}
+tests = {style: make_scenes(40, split=split, seed=seed, size=192)
+         for style, (split, seed) in STYLES.items()}
+long = Detector()
+load_weights(settings.data_dir() / "weights"
+             / "detector_scenes.safetensors", long)
+found, ms = {}, {}
+for style, some in tests.items():
+    begin = perf_counter()
+    maps = levels_of(some)
+    ready = perf_counter()
+    found["live", style] = found_on(net, maps)
+    ms[style] = [1000 / 40 * (t - begin)
+                 for t in (ready, perf_counter())]
+    found["recipe", style] = detect(
+        long, np.stack([s.image for s in some]))
+numbers = {key: judge(tests[key[1]], one).numbers
+           for key, one in found.items()}
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Table the live training, the recorded ones and the goals
+rows = []
+for style in STYLES:
+    for name in ("live", "recipe"):
+        rows.append({"training": f"{name}, 40 scenes", "style": style}
+                    | {k: 100 * numbers[name, style][k]
+                       for k in ("AP", "AP50", "APs", "APm")})
+    runs = {k: 100 * records.minute_runs(k, style).mean()
+            for k in ("AP", "AP50", "APs", "APm")}
+    final = records.recipe()["final"][style]
+    rows += [{"training": "a minute, three seeds", "style": style} | runs,
+             {"training": "recipe, as recorded", "style": style}
+             | {k: 100 * final[k] for k in runs}]
+    for name, goal in records.GOALS.items():
+        a, b = goal[style]
+        rows.append({"training": f"goal: {name}", "style": style,
+                     "AP": 100 * a, "AP50": 100 * b,
+                     "APs": None, "APm": None})
+draw.table(rows, digits=0, units=dict.fromkeys(
+    ("AP", "AP50", "APs", "APm"), "%"))
+
+# %% [markdown]
+# The minute ends one point short of its goals in seen styles, 44 and 77 of 45 and 78; in the unseen one it reaches 55 easily and 30 within half a
+# point. Yours is shorter and judged
+# by 40 scenes only, so its numbers sway by some points. What helped on the way, tried alone: more scenes instead of more steps (600 to 1000: +3),
+# eight scenes a step
+# instead of sixteen (+3). What did not: the focal loss with targets of 1 instead of the IoU (equal), a quarter of the cells with four times the steps
+# (-3).
+#
+# The recipe passes its goals by far: 68 and 94 of 60 and 88 seen, 54 and 81 of 40 and 65 unseen.
+
+# %% tags=["author"]
+assert numbers["live", "seen"]["AP"] > 0.3 and numbers["live", "unseen"]["AP"] > 0.22, numbers
+assert 0.43 < records.minute_runs("AP").mean() < 0.445 and 0.76 < records.minute_runs("AP50").mean() < 0.78
+assert 0.29 < records.minute_runs("AP", "unseen").mean() < 0.30 and records.minute_runs("AP50", "unseen").mean() > 0.57
+for style, goal in records.GOALS["recipe"].items():
+    final = records.recipe()["final"][style]
+    assert final["AP"] > goal[0] + 0.07 and final["AP50"] > goal[1] + 0.05
+    assert abs(numbers["recipe", style]["AP"] - final["AP"]) < 0.04
+
+# %% tags=["fold"]
+# Draw the long training: mAP at its steps
+curve = records.recipe()["curve"]
+half = curve[len(curve) // 2]
+NAMED = {"seen": "seen styles", "unseen": "Twemoji",
+         "val": "Fluent, unseen too"}
+figure, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
+for i, style in enumerate(("seen", "unseen", "val")):
+    ax.plot([at["seconds"] / 60 for at in curve],
+            [100 * at[style]["AP"] for at in curve], "o-",
+            color=draw.PALETTE[i], label=NAMED[style])
+ax.set(xlabel="minutes of one core", ylabel="mAP, %", ylim=(0, 80),
+       title=f"From {half['step']} steps to {curve[-1]['step']}: "
+       f"{100 * (curve[-1]['seen']['AP'] - half['seen']['AP']):+.0f} "
+       "points in seen styles, "
+       f"{100 * (curve[-1]['unseen']['AP'] - half['unseen']['AP']):+.0f}"
+       " in Twemoji")
+draw.label_lines(ax);
+
+# %% [markdown]
+# ### What it gets wrong
+#
+# Lesson 07 gives each error a price: the mAP that it would win to have it mended. **Predict:** boxes too loose, wrong classes, doubles, or objects
+# missed: which costs most in the unseen style?
+
+# %%
+from cvlab.coco.categories import category_id
+from cvlab.coco.results import to_results
+from cvlab.coco.write import to_coco
+from cvlab.map.diagnose import error_costs
+
+def costs(name, style):
+    scenes, results = tests[style], []
+    for i, one in enumerate(found[name, style]):
+        classes = [category_id(scenes[0].class_names[k])
+                   for k in one["labels"]]
+        results += to_results(i + 1, classes, one["scores"].numpy(),
+                              boxes=one["boxes"].numpy())
+    return error_costs(to_coco(scenes), results)
+
+# %% tags=["nbval-ignore-output"]
+prices = {key: costs(*key) for key in found}
+draw.table([{"detector": f"{name}, {style}"}
+            | {kind: 100 * p for kind, p in price.items()}
+            for (name, style), price in prices.items()], digits=0)
+
+# %% tags=["author"]
+for (name, style), price in prices.items():
+    assert max(price, key=price.get) == "localisation" and price["duplicate"] + price["background"] < 0.03, (name, style)
+    assert price["classification"] > prices[name, "seen"]["classification"] + 0.005 or style == "seen", (name, style)
+assert prices["recipe", "unseen"]["classification"] < 0.75 * prices["live", "unseen"]["classification"]
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw unseen scenes with truth, live and long training
+figure, axes = plt.subplots(3, 3, figsize=(8, 8),
+                            layout="constrained")
+for column, i in zip(axes.T, (0, 5, 11), strict=True):
+    one = tests["unseen"][i]
+    column[0].imshow(one.image)
+    column[0].axis("off")
+    draw.draw_boxes(one.boxes, color=draw.TRUTH, ax=column[0],
+        labels=[one.class_names[k] for k in one.labels])
+    for ax, name in zip(column[1:], ("live", "recipe"), strict=True):
+        draw_found(one, found[name, "unseen"][i], ax)
+for row, name in zip(axes, ("truth", "live", "recipe"), strict=True):
+    row[0].set_title(name, loc="left")
+draw.describe(axes[0, 0], "Three unseen scenes: truth, answers of the "
+    "live training, answers of the recipe");
+
+# %% [markdown]
+# In all four, loose boxes cost most by far: mAP counts overlaps up to 0.95. A wrong class costs more in the unseen style than in the seen ones, and the
+# long recipe about halves that. Doubles and boxes on nothing cost next to nothing here.
+#
+# Beside the ways of before: one pass, no proposals.
+
+# %% tags=["nbval-ignore-output"]
+# The growing table goes on
+from cvlab.regions import records as earlier
+
+one_pass, whole = ms["seen"]
+rows = earlier.rows(until="Faster R-CNN", ms=one_pass)
+rows += [{"way": f"one stage, {name}", "crops or passes a scene": 1,
+          "ms a scene": whole if name == "live" else None,
+          "AP": numbers[name, "seen"]["AP"],
+          "AP50": numbers[name, "seen"]["AP50"]}
+         for name in ("live", "recipe")]
+draw.table(rows, digits={"ms a scene": 0, "AP": 2, "AP50": 2,
+                         "crops or passes a scene": 0})
+
+# %% tags=["fold"]
+# Let the large things go
+net = long = maps = found = tests = scenes = truths = None
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting

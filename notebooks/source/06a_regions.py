@@ -1,6 +1,5 @@
 # minimum: code 20, check 5, widget 2
 # draft
-# not yet: lines, live
 # %% [markdown]
 # # 06a · Detection: regions
 #
@@ -200,7 +199,8 @@ assert table.shape == (3, 2) and table.argmax(0).tolist() == [0, 1] and table[2]
 # %% [markdown]
 # A row for each found box, a column for each true one. The best of a *column* tells which found box belongs to a true one; the best of a *row*, which
 # true one a found box means. The third found box has no partner.
-#
+
+# %% [markdown]
 # **Exercise.** Write `box_iou(a, b)`: boxes `(N, 4)` and `(M, 4)` as two corners, the table `(N, M)`. No loop: `a[:, None]` and `b[None]` meet in every
 # pair. Two empty boxes give 0.
 
@@ -1108,7 +1108,8 @@ assert suppressed(boxes, scores, 0.6).tolist() == [1, 3, 2]
 
 # %% [markdown]
 # With 0.6 C survives: it overlaps B by 0.54 only.
-#
+
+# %% [markdown]
 # **Exercise.** Write `nms(boxes, scores, threshold)` for float boxes `(N, 4)` as `x0, y0, x1, y1` and `N` scores. Return the *places* of the kept boxes as int64, best
 # score first, of equal scores the earlier one. A box whose overlap *equals* the threshold stays. No boxes: an empty tensor. `box_iou(a, b)` gives the overlaps of
 # all pairs.
@@ -1288,7 +1289,8 @@ draw.describe(ax, "A step from 1 to 0 at IoU 0.5, and three curves "
 # %% [markdown]
 # On paper, with sigma 0.5: B (0.9) is chosen. A overlaps it by 2/3, so its 0.7 is times exp(-(4/9) / 0.5) = 0.41 and becomes 0.29. C, 0.6 and 0.54, becomes 0.34. D keeps its 0.8 and is
 # chosen next. **Predict:** which one then, A or C?
-#
+
+# %% [markdown]
 # **Exercise.** Write `soft_nms(boxes, scores, sigma, least)`. In each round choose the box with the best score *now*, and lower the others that are left. What falls below `least` goes,
 # from the start on. Return two tensors: the places in the order you chose them, and their new scores. The caller's scores stay as they are.
 
@@ -1790,7 +1792,7 @@ start = described = windows = chance = None
 import matplotlib.pyplot as plt, numpy as np, torch
 import torch.nn.functional as F
 from torch import nn
-from cvlab import check, draw, hint, show, show_many, solution
+from cvlab import check, draw, hint, progress, show, show_many, solution
 from cvlab.map.judge import judge
 from cvlab.world.scenes import make_scene, make_scenes
 

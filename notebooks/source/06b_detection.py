@@ -1,6 +1,5 @@
 # minimum: code 20, check 5, widget 2
 # draft
-# not yet: lines, live
 # %% [markdown]
 # # 06b · Detection: anchors
 #
@@ -2280,7 +2279,7 @@ net = long = maps = found = tests = scenes = truths = None
 import matplotlib.pyplot as plt, numpy as np, torch
 import torch.nn.functional as F
 from torch import nn
-from cvlab import check, draw, hint, show, show_many, solution
+from cvlab import check, draw, hint, progress, show, show_many, solution
 from cvlab.map.judge import judge
 from cvlab.world.scenes import make_scene, make_scenes
 
@@ -2296,9 +2295,13 @@ from cvlab.world.scenes import make_scene, make_scenes
 # %%
 import tempfile
 from pathlib import Path
-from cvlab.detection.one_stage import recorded
+from cvlab import settings
+from cvlab.detection.one_stage import Detector
+from cvlab.store.checkpoint import load_weights
 
-detector = recorded()
+detector = Detector().eval()
+load_weights(settings.data_dir() / "weights"
+             / "detector_scenes.safetensors", detector)
 path = Path(tempfile.mkdtemp()) / "detector.onnx"
 program = torch.onnx.export(
     detector, (torch.zeros(1, 3, 192, 192),), path,

@@ -732,7 +732,7 @@ draw.table([{"points": name, "error untaught, px": blind[name],
 
 # %% tags=["author"]
 assert blind["hidden"] > blind["seen"] + 8 and after["hidden"] < blind["hidden"] - 3
-assert doubt[hidden].mean() > 3 * doubt[~hidden].mean()
+assert doubt[hidden].mean() > 2 * doubt[~hidden].mean()
 
 # %% tags=["fold", "nbval-ignore-output"]
 # Draw four covered scenes: how sure each point is to be hidden

@@ -183,7 +183,7 @@ ENCODE_BOXES = Exercise(
         Mistake("height before width", _encoder(end=lambda a, b: torch.cat([a, b.flip(1)], dim=1)), "Height stands before width. The order is: right, down, log width, log height."),
         Mistake("x and y by turns", _encoder(end=lambda a, b: torch.stack([a, b], dim=2).flatten(1)), "Your order is right, log width, down, log height. Both moves come first: use `cat`."),
         Mistake("one below the other", _encoder(end=lambda a, b: torch.cat([a, b])), "You stack moves and sizes one below the other. Side by side is wanted: `dim=1`."),
-        Mistake("weighted", lambda boxes, anchors: package.encode_boxes(boxes, anchors) * torch.tensor([10.0, 10, 5, 5]).to(boxes), "You multiply by 10, 10, 5, 5, as some nets do afterwards. Here the numbers stay as they are."),
+        Mistake("weighted", lambda boxes, anchors: package.encode_boxes(boxes, anchors) * torch.tensor([10.0, 10, 5, 5]).to(boxes), "You weight the numbers, as some nets do afterwards. Here the numbers stay as they are."),
         Mistake("anchors changed", _written_over, "You wrote into the caller's anchors. Give width and height names of their own."),
     ],
     hints=[
@@ -207,7 +207,7 @@ DECODE_BOXES = Exercise(
     cases=_decoded,
     tolerance=1e-4,
     mistakes=[
-        Mistake("no clamp", _decoder(stretch=lambda size, d: size * d.exp()), "A large logarithm makes a box of thousands of widths, and at 89 the float overflows. Let it not exceed `log(1000 / 16)` before `exp`."),
+        Mistake("no clamp", _decoder(stretch=lambda size, d: size * d.exp()), "A large logarithm makes a box far wider than any picture, and a larger one overflows. Let it not exceed `log(1000 / 16)` before `exp`."),
         Mistake("clamped at both ends", _decoder(stretch=lambda size, d: size * d.clamp(-MOST, MOST).exp()), "You clamp from below too. `exp` of a very negative number is harmless: a tiny box."),
         Mistake("centre clamped too", _clamp_all, "You clamp the centre's move too. Only the logarithms are clamped: nothing overflows where there is no `exp`."),
         Mistake("clamped at 1000 / 16", _decoder(stretch=lambda size, d: size * d.clamp(max=1000 / 16).exp()), "You clamp the logarithm at 1000 / 16. It is the size that may grow so much: clamp at its logarithm."),

@@ -16,7 +16,8 @@ import torch
 
 from cvlab.detection.anchors import make_anchors
 from cvlab.detection.mask_head import train_masks, with_masks
-from cvlab.detection.two_stage import RATIOS, SIZES, STRIDE, detect, propose, train
+from cvlab.detection.rpn import RATIOS, SIZES, STRIDE, propose
+from cvlab.detection.two_stage import detect, train
 from cvlab.map.judge import judge
 from cvlab.regions.geometry import box_iou
 from cvlab.segmentation.topdown import maps_of

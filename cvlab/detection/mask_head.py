@@ -12,7 +12,7 @@ from cvlab.detection.two_stage import CLASSES
 from cvlab.regions.geometry import checked_boxes
 from cvlab.segmentation.topdown import WIDTHS, mixing
 
-__all__ = ["MaskHead", "cut_levels", "mask_targets", "paste_masks", "train_masks", "with_masks"]
+__all__ = ["LEVELS", "MaskHead", "cut_levels", "mask_targets", "paste_masks", "train_masks", "with_masks"]
 
 LEVELS, GRID = 3, 14  # levels of stride 4, 8 and 16; cells a side that are cut for each box
 

@@ -614,15 +614,15 @@ truths = [torch.from_numpy(scene.boxes) for scene in tests]
 from cvlab.detection.two_stage import BoxHead as AnyHead
 
 some, idle = tests[:8], AnyHead().eval()
-def searched():
+def search():
     return [selective_search(scene.image) for scene in some]
-def looked():
+def look():
     return levels_of(some)[2].float()
-def named():
+def name_them():
     return idle(looked_at, regions)
 
-looked_at, regions, clocks = looked(), searched(), {}
-for work in (searched, looked, named):
+looked_at, regions, clocks = look(), search(), {}
+for work in (search, look, name_them):
     begin = perf_counter()
     with torch.no_grad():
         work()

@@ -7,21 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from cvlab.detection.anchors import make_anchors
-from cvlab.detection.two_stage import (
-    RATIOS,
-    SIZES,
-    STRIDE,
-    BoxHead,
-    Rpn,
-    detect,
-    four_losses,
-    head_targets,
-    mirrored,
-    propose,
-    rpn_losses,
-    sampled,
-    train,
-)
+from cvlab.detection.rpn import RATIOS, SIZES, STRIDE, Rpn, propose, rpn_losses, sampled
+from cvlab.detection.two_stage import BoxHead, detect, four_losses, head_targets, mirrored, train
 
 NONE, NO_LABELS = torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)
 ONE, LABEL = torch.tensor([[20.0, 20, 100, 90]]), torch.tensor([3])

@@ -124,7 +124,7 @@ def test_records_have_every_way_with_the_same_seeds():
 
 
 def test_batches_hold_every_answer():
-    logits, no, yes = pieces.batch_logits("focal", 0)
+    logits, no, yes = pieces.batch_logits("cross-entropy", 0)
     assert len(logits) == len(no) == len(yes) == 301
     other = pieces.batch_logits("cross-entropy", 250)
     assert no.sum() + yes.sum() == other[1].sum() + other[2].sum()

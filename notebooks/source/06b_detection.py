@@ -2010,7 +2010,7 @@ for name, n in {"its objects": len(boxes), "none": 0}.items():
     parts = loss_of(logits, edges, cells, wanted[None], truth[None])
     rows.append({"objects": name, "cells": int((wanted >= 0).sum()),
                  "classes": parts[0].item(), "boxes": parts[1].item()})
-draw.table(rows, digits=1, title="The loss before any training")
+draw.table(rows, digits=2, title="The loss before any training")
 
 # %% tags=["author"]
 assert np.isfinite(rows[1]["classes"]) and rows[1]["boxes"] == 0 and rows[0]["cells"] > 0
@@ -2173,12 +2173,8 @@ draw.table(rows, digits=0, units=dict.fromkeys(
     ("AP", "AP50", "APs", "APm"), "%"))
 
 # %% [markdown]
-# The minute ends one point short of its goals in seen styles, 44 and 77 of 45 and 78; in the unseen one it reaches 55 easily and 30 within half a
-# point. Yours is shorter and judged
-# by 40 scenes only, so its numbers sway by some points. What helped on the way, tried alone: more scenes instead of more steps (600 to 1000: +3),
-# eight scenes a step
-# instead of sixteen (+3). What did not: the focal loss with targets of 1 instead of the IoU (equal), a quarter of the cells with four times the steps
-# (-3).
+# The recorded minute ends a point short of its goals in seen styles: 44 and 77, where 45 and 78 were planned. In the unseen one it passes 55, and reaches 30
+# within half a point. Yours is shorter and judged by 40 scenes only: it sways by some points.
 #
 # The recipe passes its goals by far: 68 and 94 of 60 and 88 seen, 54 and 81 of 40 and 65 unseen.
 

@@ -33,12 +33,13 @@ class Rpn(nn.Module):
 
     def __init__(self, channels: int = 112, anchors: int = 9, width: int = 128):
         super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
         self.look = nn.Conv2d(channels, width, 3, padding=1)
         self.score = nn.Conv2d(width, anchors, 1)
         self.offset = nn.Conv2d(width, 4 * anchors, 1)
 
     def forward(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        x = F.relu(self.look(maps))
+        x = F.relu(self.look(self.norm(maps)))
         scores = self.score(x).permute(0, 2, 3, 1)  # (B, H, W, A)
         offsets = self.offset(x).permute(0, 2, 3, 1)  # (B, H, W, 4A)
         return scores.flatten(1), offsets.reshape(len(x), -1, 4)
@@ -85,7 +86,7 @@ def rpn_losses(
 
     Source: Ren et al., Faster R-CNN, NeurIPS 2015, section 3.1.2.
     """
-    match = match_anchors(anchors, boxes)
+    match = match_anchors(anchors, boxes, high=0.6)
     positive, negative = sampled(match, n, share=0.5)
     both = torch.cat([positive, negative])
     wanted = (match[both] >= 0).float()

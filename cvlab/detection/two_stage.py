@@ -47,6 +47,7 @@ class BoxHead(nn.Module):
     def __init__(self, channels: int = 112, classes: int = CLASSES + 1, size: int = 5, width: int = 256):
         super().__init__()
         self.size = size
+        self.norm = nn.BatchNorm2d(channels)
         self.look = nn.Linear(channels * size * size, width)
         self.name = nn.Linear(width, classes)
         self.offset = nn.Linear(width, 4)
@@ -55,7 +56,7 @@ class BoxHead(nn.Module):
         self, maps: torch.Tensor, regions: Sequence[torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         grids = roi_align(maps, regions, self.size, 1 / STRIDE, sampling_ratio=2, aligned=True)
-        x = F.relu(self.look(grids.flatten(1)))  # (N, width)
+        x = F.relu(self.look(self.norm(grids).flatten(1)))  # (N, width)
         x = F.dropout(x, 0.3, self.training)
         return self.name(x), self.offset(x)
 

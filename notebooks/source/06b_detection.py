@@ -635,19 +635,20 @@ draw.table({"step": ["selective search", "one pass", "the head"],
 # stickers.
 #
 # Yet the map is there already. **Faster R-CNN** lets the network propose, by a *region proposal network*, RPN, on the same map: one 3 x 3 convolution that
-# looks around, then two of 1 x 1 that answer for each of nine anchors at each place. *Is this an object? How far is its box from the anchor?* No word yet
+# looks around, then two of 1 x 1 that answer for each of nine anchors at each place (a BatchNorm before brings the frozen channels to one size). *Is this an object? How far is its box from the anchor?* No word yet
 # about which object.
 
 # %% tags=["core"]
 class Rpn(nn.Module):
     def __init__(self, channels=112, anchors=9, width=128):
         super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
         self.look = nn.Conv2d(channels, width, 3, padding=1)
         self.score = nn.Conv2d(width, anchors, 1)
         self.offset = nn.Conv2d(width, 4 * anchors, 1)
 
     def forward(self, maps):
-        x = F.relu(self.look(maps))
+        x = F.relu(self.look(self.norm(maps)))
         scores = self.score(x).permute(0, 2, 3, 1)  # (B, H, W, A)
         offsets = self.offset(x).permute(0, 2, 3, 1)  # and 4A
         return (scores.flatten(1),
@@ -664,17 +665,18 @@ with torch.no_grad():
     scores, offsets = Rpn()(seen[2][:1].float())
 print(tuple(scores.shape), tuple(offsets.shape))
 
-matches = torch.stack([match_anchors(anchors, b) for b in boxes])
+matches = torch.stack([match_anchors(anchors, b, high=0.6)
+                       for b in boxes])
 print(f"positive {(matches >= 0).float().mean():.1%}, "
       f"ignored {(matches == -2).float().mean():.1%}, "
       f"negative {(matches == -1).float().mean():.1%}")
 
 # %% tags=["author"]
 assert scores.shape == (1, 1296) and offsets.shape == (1, 1296, 4)
-assert (matches >= 0).float().mean() < 0.03 and (matches == -1).float().mean() > 0.75
+assert (matches >= 0).float().mean() < 0.04 and (matches == -1).float().mean() > 0.75
 
 # %% [markdown]
-# Almost all answer for nothing. A network that says "nothing" everywhere would be nearly always right, and useless. So a step looks at a **sample**: 64
+# Almost all answer for nothing, although an IoU of 0.6 is enough here (0.7 in the paper: nine anchors fit few objects so well). A network that says "nothing" everywhere would be nearly always right, and useless. So a step looks at a **sample**: 64
 # anchors of a scene (the paper: 256), at most half of them positive. Two losses: cross-entropy for *is it an object*, and Huber for the four offsets, of
 # the positive ones only, since an anchor over grass has no right offset.
 
@@ -688,7 +690,7 @@ def sampled(match, n, share):
     return positive, negative[others]
 
 def rpn_losses(scores, offsets, anchors, boxes, n=64):
-    match = match_anchors(anchors, boxes)
+    match = match_anchors(anchors, boxes, high=0.6)
     positive, negative = sampled(match, n, share=0.5)
     both = torch.cat([positive, negative])
     wanted = (match[both] >= 0).float()
@@ -726,6 +728,7 @@ class BoxHead(nn.Module):
                  size=5, width=256):
         super().__init__()
         self.size = size
+        self.norm = nn.BatchNorm2d(channels)
         self.look = nn.Linear(channels * size * size, width)
         self.name = nn.Linear(width, classes)
         self.offset = nn.Linear(width, 4)
@@ -733,7 +736,7 @@ class BoxHead(nn.Module):
     def forward(self, maps, regions):
         grids = roi_align(maps, regions, self.size, 1 / STRIDE,
                           sampling_ratio=2, aligned=True)
-        x = F.relu(self.look(grids.flatten(1)))  # (N, width)
+        x = F.relu(self.look(self.norm(grids).flatten(1)))
         x = F.dropout(x, 0.3, self.training)
         return self.name(x), self.offset(x)
 
@@ -886,7 +889,7 @@ draw.table([*rows(until="Fast R-CNN", ms=one_pass), row],
 # %% tags=["fold", "nbval-ignore-output"]
 # Draw what it finds in three scenes
 names = tests[0].class_names
-chosen = (1, 4, 7)
+chosen = (2, 6, 7)
 axes = show_many([tests[i].image for i in chosen], cols=3,
     titles=[f"{len(tests[i].labels)} objects" for i in chosen])
 for ax, i in zip(axes, chosen, strict=True):
@@ -1063,7 +1066,8 @@ draw.table([{"answer": "box", "AP": box["AP"], "AP50": box["AP50"]},
 # %% tags=["fold", "nbval-ignore-output"]
 # Draw instance masks in three scenes
 axes = show_many([tests[i].image for i in chosen], cols=3,
-    titles=["Each object's own pixels", "", ""])
+    titles=["Each object's own pixels", "found by its box,",
+            "coloured by its class"])
 for ax, i in zip(axes, chosen, strict=True):
     one = out["RoI align"][i]
     sure = one["scores"] > 0.4
@@ -1071,6 +1075,22 @@ for ax, i in zip(axes, chosen, strict=True):
         labels=[names[k] for k in one["labels"][sure]])
 draw.describe(axes[0], "Three scenes with coloured masks that follow "
     "the stickers' outlines, one for each object found.")
+
+# %% tags=["author"]
+mask_ap = {name: one["AP"] for name, one in judged.items()}
+assert mask_ap["RoI align"] > mask_ap["the whole box"] + 0.04
+assert loss_a[-10:].mean() < loss_p[-10:].mean() - 0.01
+
+# %% [markdown]
+# The whole box in place of a mask is hardly ever right: stickers do not fill their boxes. The small head finds most of an outline in seconds. And the
+# rounding costs: with RoI pool the loss ends higher, and so it is with the mask's AP. All but the cutting is equal, head, steps, seed and boxes, so
+# here too it is the cutting that makes the difference. (The paper: about three points of AP at a stride of 16.)
+#
+# The box still decides: an object that the detector missed, or named wrongly, has no mask, however good the mask head is.
+
+# %% tags=["fold"]
+# Let the large arrays go
+levels = seen = learn = tests = masks = out = filled = None
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting

@@ -42,7 +42,7 @@ def test_losses_and_slopes_are_finite(nets, anchors, truth):
 def test_scores_and_offsets_stand_in_the_anchors_order(nets, anchors):
     rpn, maps = nets[0], torch.randn(1, 8, 12, 12)
     scores, offsets = rpn(maps)
-    x = F.relu(rpn.look(maps))
+    x = F.relu(rpn.look(rpn.norm(maps)))
     row, col, a = 3, 5, 7
     place = (row * 12 + col) * 9 + a
     assert scores.shape[1] == len(anchors)

@@ -1,6 +1,6 @@
 """How far a box is from its anchor, as four numbers, and back."""
 
-import math
+import numpy as np
 
 import torch
 
@@ -102,5 +102,5 @@ def decode_boxes(offsets: torch.Tensor, anchors: torch.Tensor) -> torch.Tensor:
     """
     size = anchors[:, 2:] - anchors[:, :2]  # (N, 2)
     centre = anchors[:, :2] + size / 2 + offsets[:, :2] * size
-    size = size * offsets[:, 2:].clamp(max=math.log(1000 / 16)).exp()
+    size = size * offsets[:, 2:].clamp(max=np.log(1000 / 16)).exp()
     return torch.cat([centre - size / 2, centre + size / 2], dim=1)  # (N, 4)

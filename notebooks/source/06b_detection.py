@@ -400,8 +400,6 @@ assert 220 < a_scene["negative"] / a_scene["positive"] < 310
 # anchors, and one twice as coarse with anchors twice as large, as section 7 will. How widely do the moves of their positives spread?
 
 # %%
-import math
-
 def positives(grid):
     """Return (P, 4) positive anchors and (P, 4) their boxes."""
     pairs = [(grid[m >= 0], b[m[m >= 0]]) for b in boxes_of
@@ -460,7 +458,7 @@ check(encode_boxes)
 
 # %% [markdown]
 # **Exercise.** Write `decode_boxes(offsets, anchors)`, which undoes `encode_boxes`: move the centre, stretch the size. Before `exp`, let no logarithm
-# exceed `math.log(1000 / 16)`.
+# exceed `np.log(1000 / 16)`.
 
 # %% tags=["exercise"]
 def decode_boxes(offsets, anchors):
@@ -468,7 +466,7 @@ def decode_boxes(offsets, anchors):
     ### BEGIN SOLUTION
     size = anchors[:, 2:] - anchors[:, :2]  # (N, 2)
     centre = anchors[:, :2] + size / 2 + offsets[:, :2] * size
-    size = size * offsets[:, 2:].clamp(max=math.log(1000 / 16)).exp()
+    size = size * offsets[:, 2:].clamp(max=np.log(1000 / 16)).exp()
     return torch.cat([centre - size / 2, centre + size / 2], dim=1)
     ### END SOLUTION
 

@@ -16,7 +16,7 @@ def _case(anchors, boxes, **thresholds) -> Case:
     texts = [f"torch.tensor({rows})" if rows else "torch.zeros(0, 4)" for rows in (anchors, boxes)]
     texts += [f"{name}={value}" for name, value in thresholds.items()]
     first, second = (torch.tensor(rows).reshape(-1, 4) for rows in (anchors, boxes))
-    return Case(first, second, **thresholds).shown_as(f"match_anchors({', '.join(texts)})")
+    return Case(anchors=first, boxes=second, **thresholds).shown_as(f"match_anchors({', '.join(texts)})")
 
 
 def _cases() -> list[Case]:

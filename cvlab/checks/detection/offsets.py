@@ -17,8 +17,11 @@ def _case(name, first, anchors, dtype="float32") -> Case:
     text = ", ".join(
         f"torch.tensor({rows}{more})" if rows else "torch.zeros(0, 4)" for rows in (first, anchors)
     )
-    given = (torch.tensor(rows, dtype=getattr(torch, dtype)).reshape(-1, 4) for rows in (first, anchors))
-    return Case(*given).shown_as(f"{name}({text})")
+    given, start = (
+        torch.tensor(rows, dtype=getattr(torch, dtype)).reshape(-1, 4) for rows in (first, anchors)
+    )
+    named = {"boxes" if name == "encode_boxes" else "offsets": given}
+    return Case(**named, anchors=start).shown_as(f"{name}({text})")
 
 
 def _encoded() -> list[Case]:
@@ -238,7 +241,7 @@ DECODE_BOXES = Exercise(
         "    size = anchors[:, 2:] - anchors[:, :2]\n"
         "    centre = anchors[:, :2] + size / 2 + offsets[:, :2] * size",
         "Then the size, and half of it to either side:\n"
-        "    size = size * offsets[:, 2:].clamp(max=math.log(1000 / 16)).exp()\n"
+        "    size = size * offsets[:, 2:].clamp(max=np.log(1000 / 16)).exp()\n"
         "    return torch.cat([centre - size / 2, centre + size / 2], dim=1)",
     ],
     note="Whatever four numbers a net says, the box that comes out has x0 <= x1 and y0 <= y1.",

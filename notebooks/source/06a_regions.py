@@ -1074,10 +1074,10 @@ overlap = box_iou(boxes, boxes)
 # %% tags=["fold"]
 # Draw the four boxes, and their overlaps as a table
 figure, ax = plt.subplots(figsize=(9, 2.6), layout="constrained")
-for i, (box, score) in enumerate(zip(boxes.tolist(), scores, strict=True)):
-    x, y, x1, y1 = box
-    ax.add_patch(plt.Rectangle((x, y + i * 0.25), x1 - x, y1 - y, fill=False,
-                               ec=draw.PALETTE[i], lw=2))
+for i, (x, y, x1, y1) in enumerate(boxes.tolist()):
+    score, colour = scores[i], draw.PALETTE[i]
+    ax.add_patch(plt.Rectangle((x, y + i / 4), x1 - x, y1 - y,
+                               fill=False, ec=colour, lw=2))
     ax.text(x + 0.25, 2 + 2.1 * (i % 3), f"{'ABCD'[i]} {score:.1f}",
             color=draw.PALETTE[i], fontweight="bold")
 ax.set(xlim=(-1, 31), ylim=(11.5, -0.8), aspect="equal",
@@ -1181,8 +1181,9 @@ def made_up(scene, seed, copies=8, spread=0.08):
     return {"boxes": near.float(), "scores": torch.tensor(scores).float(),
             "labels": torch.tensor(scene.labels.repeat(copies))}
 
+# %% tags=["fold"]
+# Rules, and how to judge them: AP, AP50 and recall
 def judged(scenes, answers, rule):
-    """AP, AP50 and recall after a rule that gives places and scores."""
     found = []
     for one in answers:
         kept, scores = rule(one["boxes"], one["scores"])

@@ -22,10 +22,12 @@ import numpy as np
 import torch
 
 from cvlab.map.judge import judge
+from cvlab.regions.crops import train_classifier, training_crops
 from cvlab.regions.fast_rcnn import detect as find
 from cvlab.regions.fast_rcnn import fit, map_of
 from cvlab.regions.proposals import selective_search
 from cvlab.regions.rcnn import RCNN, sample_regions, train_rcnn, training_regions
+from cvlab.regions.windows import all_windows, detect_windows
 from cvlab.segmentation.topdown import maps_of
 from cvlab.store.files import write_whole
 from cvlab.world.scenes import Scene, make_scenes
@@ -34,6 +36,17 @@ FOLDER, SIZE, SCENES, SEEDS = Path(__file__).parent, 192, 40, (0, 1, 2)
 STYLES = {"seen": ("train", 5), "unseen": ("test", 1)}  # split and seed of the scenes that judge
 
 Detect = Callable[[Sequence[Scene]], tuple[list[dict], int]]
+
+
+def all_places(seed: int) -> Detect:
+    """Train section 4's classifier of crops, and ask it about every window."""
+    scenes = make_scenes(200, split="train", seed=0, size=SIZE)
+    classifier = train_classifier(*training_crops(scenes, seed))
+
+    def detect(judged: Sequence[Scene]) -> tuple[list[dict], int]:
+        return detect_windows(judged, classifier), len(all_windows(SIZE)) * len(judged)
+
+    return detect
 
 
 @functools.cache
@@ -72,6 +85,7 @@ def fast_rcnn(seed: int) -> Detect:
 
 
 WAYS: dict[str, Callable[[int], Detect]] = {
+    "windows": all_places,
     "selective search, classifier": functools.partial(region_by_region, refine=False),
     "R-CNN": functools.partial(region_by_region, refine=True),
     "Fast R-CNN": fast_rcnn,

@@ -38,9 +38,10 @@ STYLES = {"seen": ("train", 5), "unseen": ("test", 1)}  # split and seed of the 
 Detect = Callable[[Sequence[Scene]], tuple[list[dict], int]]
 
 
-def at_every_place(seed: int) -> Detect:
-    """Ask section 4's classifier about all windows; doubles of a class are suppressed."""
-    classifier = train_classifier(*training_crops(make_scenes(200, split="train", seed=0, size=SIZE), seed))
+def all_places(seed: int) -> Detect:
+    """Train section 4's classifier of crops, and ask it about every window."""
+    scenes = make_scenes(200, split="train", seed=0, size=SIZE)
+    classifier = train_classifier(*training_crops(scenes, seed))
 
     def detect(judged: Sequence[Scene]) -> tuple[list[dict], int]:
         return detect_windows(judged, classifier), len(all_windows(SIZE)) * len(judged)
@@ -84,7 +85,7 @@ def fast_rcnn(seed: int) -> Detect:
 
 
 WAYS: dict[str, Callable[[int], Detect]] = {
-    "windows": at_every_place,
+    "windows": all_places,
     "selective search, classifier": functools.partial(region_by_region, refine=False),
     "R-CNN": functools.partial(region_by_region, refine=True),
     "Fast R-CNN": fast_rcnn,

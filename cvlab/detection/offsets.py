@@ -1,7 +1,6 @@
 """How far a box is from its anchor, as four numbers, and back."""
 
 import numpy as np
-
 import torch
 
 from cvlab._validate import arguments

@@ -55,7 +55,7 @@ def test_perfect_answers_cost_nothing_and_come_back_as_proposals(anchors):
     from cvlab.detection.anchors import match_anchors
     from cvlab.detection.offsets import encode_boxes
 
-    match = match_anchors(anchors, ONE)
+    match = match_anchors(anchors, ONE, high=0.6)
     scores = torch.where(match >= 0, 30.0, -30.0)
     offsets = encode_boxes(ONE.expand(len(anchors), 4), anchors)
     which, far = rpn_losses(scores, offsets, anchors, ONE)

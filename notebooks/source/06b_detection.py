@@ -424,22 +424,26 @@ draw.table([{"what is changed": way, "AP": mean(way),
 gain = {way: mean(way) - mean("base") for way in ways}
 assert gain["squared errors for all (v1)"] < -0.05 and max(gain["3 priors by hand"], gain["3 priors by k-means (v2)"]) < -0.03
 assert gain["pooled context, SPP (v3-spp)"] > 0 and mean("base") > 0.15 and abs(gain["GIoU for the box"] - gain["CIoU for the box (v4)"]) < 0.02
+whole, freed, dear = "all that YOLOX has", "centre may leave its cell", "the same, cells chosen by cost (YOLOX)"
+assert gain[whole] > 4.5 * max(g for way, g in gain.items() if way != whole) and gain[freed] < 0 and gain[dear] > gain[freed] + 0.01
 assert all(mean(w, number="AP75") > mean("base", number="AP75") and mean(w, number="AP50") < mean("base", number="AP50") for w in ("GIoU for the box", "CIoU for the box (v4)"))
 
 # %% [markdown]
 # Squared errors, the first YOLO's loss, halve what is found. Priors fit boxes better, and these detectors get *worse*: each of three answers a cell
 # sees a part of the examples only. (That cause is a guess; more steps would test it.) CIoU does what it promises, tighter boxes: AP75 rises. It
-# pays at AP50, and GIoU does the same. Pooled context gives a little; mosaic and the stretched sigmoid nothing here.
+# pays at AP50, and GIoU does the same. Two branches and pooled context give a little, mosaic and the stretched sigmoid nothing. Two hundredths may
+# be chance, though: short trainings, one size of objects.
 #
-# Two hundredths may be chance: these are few and short trainings, with one size of objects. The papers trained for days, on 80 classes. **A piece
-# that helped them need not help you: switch it off, and measure.**
+# **And then the last row.** All together gain five times the best single piece. Alone, most help nothing; they need each other. So "each piece
+# alone" is one way to ask, "all but one" another. Ask both of your own detector.
 
 # %% [markdown]
 # ### Without priors (YOLOX)
 #
 # **YOLOX** (2021) threw the priors out again. Each place says one box, and its centre may leave the cell; so several cells *could* answer for an
 # object. **SimOTA** lets a cost decide: what a cell's class and box would lose right now. The sum of the ten best IoUs says how many cells an
-# object gets, the cheapest get it. In the table that is "cells chosen by cost".
+# object gets, the cheapest get it. Compare the two rows "centre may leave its cell" and "cells chosen by cost": the room alone costs AP, the choice
+# wins it back.
 
 # %% [markdown]
 # ## 6 · The easy many *(28 min)*

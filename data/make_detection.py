@@ -10,6 +10,7 @@ one pass of the frozen network, both of this process alone (`process_time`). One
 """
 
 import argparse
+import functools
 import json
 import platform
 import tempfile
@@ -21,6 +22,10 @@ import numpy as np
 import torch
 
 from cvlab.map.judge import judge
+from cvlab.regions.fast_rcnn import detect as find
+from cvlab.regions.fast_rcnn import fit, map_of
+from cvlab.regions.proposals import selective_search
+from cvlab.regions.rcnn import RCNN, sample_regions, train_rcnn, training_regions
 from cvlab.segmentation.topdown import maps_of
 from cvlab.store.files import write_whole
 from cvlab.world.scenes import Scene, make_scenes
@@ -29,7 +34,48 @@ FOLDER, SIZE, SCENES, SEEDS = Path(__file__).parent, 192, 40, (0, 1, 2)
 STYLES = {"seen": ("train", 5), "unseen": ("test", 1)}  # split and seed of the scenes that judge
 
 Detect = Callable[[Sequence[Scene]], tuple[list[dict], int]]
-WAYS: dict[str, Callable[[int], Detect]] = {}  # in the order of `cvlab.regions.records.WAYS`
+
+
+@functools.cache
+def looker(seed: int) -> RCNN:
+    """Train what names a region, and what moves its edges, as section 7 does."""
+    return train_rcnn(*training_regions(make_scenes(100, split="train", seed=0, size=SIZE), seed))
+
+
+def region_by_region(seed: int, *, refine: bool) -> Detect:
+    """Show the first hundred proposals of a scene to the network, one by one."""
+    rcnn = looker(seed)
+
+    def detect(judged: Sequence[Scene]) -> tuple[list[dict], int]:
+        found, looked = [], 0
+        for scene in judged:
+            boxes = selective_search(scene.image)[:100]
+            features, size = rcnn.features(scene.image, boxes), scene.image.shape[:2]
+            found.append(rcnn.answer(features, boxes, size, refine=refine))
+            looked += len(boxes)
+        return found, looked
+
+    return detect
+
+
+def fast_rcnn(seed: int) -> Detect:
+    """Train section 8's head on grids of RoI align."""
+    scenes = make_scenes(160, split="train", seed=0, size=SIZE)
+    regions = [sample_regions(scene, seed=len(scenes) * seed + i) for i, scene in enumerate(scenes)]
+    head = fit(scenes, map_of(scenes), regions, seed=seed)
+
+    def detect(judged: Sequence[Scene]) -> tuple[list[dict], int]:
+        proposals = [selective_search(scene.image) for scene in judged]
+        return find(head, map_of(judged), proposals), len(judged)
+
+    return detect
+
+
+WAYS: dict[str, Callable[[int], Detect]] = {
+    "selective search, classifier": functools.partial(region_by_region, refine=False),
+    "R-CNN": functools.partial(region_by_region, refine=True),
+    "Fast R-CNN": fast_rcnn,
+}  # in the order of `cvlab.regions.records.WAYS`
 
 
 def one_pass(scenes: Sequence[Scene]) -> float:

@@ -30,8 +30,8 @@ LEVELS = {  # which levels answer, and whether each finer one is given what the 
     "each, top-down": {"strides": (8, 16, 32), "top_down": True},
     "finest, top-down": {"strides": (8,), "top_down": True},
 }
-PYRAMID = {"scenes": 600, "steps": 300, "judged": 200}
-MINUTE = {"scenes": 600, "steps": 300, "judged": 200}
+PYRAMID = {"scenes": 600, "steps": 300, "rate": 0.004, "judged": 150}
+MINUTE = {"scenes": 1000, "steps": 540, "rate": 0.005, "judged": 200}
 STYLES = {"seen": ("train", 5), "unseen": ("test", 1)}
 NUMBERS = ("AP", "AP50", "APs", "APm", "APl")
 
@@ -45,7 +45,7 @@ def run(options: dict, plan: dict, seed: int, learn: tuple, judges: dict) -> dic
     """Train one head and judge it."""
     torch.manual_seed(seed)
     net, begin = OneStage(**options), time.process_time()
-    train_head(net, *learn, plan["steps"])
+    train_head(net, *learn, plan["steps"], plan["rate"])
     found = {"seconds": round(time.process_time() - begin, 1)}
     for style, (scenes, maps) in judges.items():
         numbers = judge(scenes, found_on(net, maps)).numbers
@@ -90,8 +90,8 @@ def main() -> None:
     def save():
         write_whole(state, (json.dumps(record, indent=1) + "\n").encode())
 
-    runs_of(MINUTE, {"a minute": {}}, record["minute"], save)
     runs_of(PYRAMID, LEVELS, record["levels"], save, sizes=WIDE)
+    runs_of(MINUTE, {"a minute": {}}, record["minute"], save)
     write_whole(FOLDER / "training" / "pyramid.json", (json.dumps(record, indent=1) + "\n").encode())
 
 

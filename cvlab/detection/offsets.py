@@ -72,9 +72,10 @@ def encode_boxes(boxes: torch.Tensor, anchors: torch.Tensor) -> torch.Tensor:
 
     Source: Girshick et al., R-CNN, CVPR 2014, appendix C.
     """
-    size, wanted = anchors[:, 2:] - anchors[:, :2], boxes[:, 2:] - boxes[:, :2]  # (N, 2) each
+    size = anchors[:, 2:] - anchors[:, :2]  # (N, 2)
+    wanted = boxes[:, 2:] - boxes[:, :2]
     centre, goal = anchors[:, :2] + size / 2, boxes[:, :2] + wanted / 2
-    return torch.cat([(goal - centre) / size, (wanted / size).log()], dim=1)  # (N, 4)
+    return torch.cat([(goal - centre) / size, (wanted / size).log()], 1)  # (N, 4)
 
 
 @arguments(_one_each, offsets=_four_numbers, anchors=checked_boxes)

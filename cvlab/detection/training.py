@@ -32,10 +32,10 @@ def train_head(
     maps: list[torch.Tensor],
     truths: Sequence[tuple[torch.Tensor, torch.Tensor]],
     steps: int,
-    rate: float = 0.003,
+    rate: float = 0.005,
     watch: Callable[[int, float], None] | None = None,
 ) -> None:
-    """Train on 16 pictures a step; the rate rises, then falls to 0.
+    """Train on 8 pictures a step; the rate rises, then falls to 0.
 
     Args:
         net: it is left in evaluation.
@@ -52,7 +52,7 @@ def train_head(
     schedule = OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.15)
     net.train()
     for step in range(1, steps + 1):
-        some = torch.randperm(len(wanted))[:16]
+        some = torch.randperm(len(wanted))[:8]
         x = [level[some].float() for level in maps]
         loss = sum(loss_of(*net(x), cells, wanted[some], truth[some]))
         optimizer.zero_grad()

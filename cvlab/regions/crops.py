@@ -74,7 +74,6 @@ def crop_and_warp(image: np.ndarray, boxes: torch.Tensor, side: int = SIDE) -> t
     return crops.contiguous(memory_format=torch.channels_last)
 
 
-@torch.no_grad()
 def crop_features(image: np.ndarray, boxes: torch.Tensor, batch: int = 32) -> torch.Tensor:
     """Return what the frozen network says of each crop: its map of stride 16, whose cells still know where they are.
 
@@ -93,11 +92,15 @@ def crop_features(image: np.ndarray, boxes: torch.Tensor, batch: int = 32) -> to
         >>> crop_features(np.zeros((96, 96, 3), np.uint8), torch.tensor([[0.0, 0, 50, 70]])).shape
         torch.Size([1, 1008])
     """
-    net, parts = backbone(), []
-    for i in range(0, max(len(boxes), 1), batch):
-        x = net.bn1(net.conv_stem(crop_and_warp(image, boxes[i : i + batch])))
-        parts.append(net.blocks[:5](x).flatten(1))
-    return torch.cat(parts)
+    rows = boxes.split(batch) if len(boxes) else [boxes]
+    return torch.cat([_described(crop_and_warp(image, some)) for some in rows])
+
+
+@torch.no_grad()
+def _described(crops: torch.Tensor) -> torch.Tensor:
+    """Return what the frozen network says of crops (N, 3, SIDE, SIDE): (N, 1008)."""
+    net = backbone()
+    return net.blocks[:5](net.bn1(net.conv_stem(crops))).flatten(1)
 
 
 @_validate.arguments(near=_count, far=_count)
@@ -149,11 +152,12 @@ def training_crops(
         >>> features.shape[1], len(features) == len(labels)
         (1008, True)
     """
-    parts = []
+    crops, labels = [], []
     for i, scene in enumerate(scenes):
-        boxes, labels = sample_crops(scene, seed * len(scenes) + i, near, far)
-        parts.append((crop_features(scene.image, boxes), labels))
-    features, labels = zip(*parts, strict=True)
+        boxes, named = sample_crops(scene, seed * len(scenes) + i, near, far)
+        crops.append(crop_and_warp(scene.image, boxes))
+        labels.append(named)
+    features = [_described(some) for some in torch.cat(crops).split(32)]  # scenes mixed: full batches
     return torch.cat(features), torch.cat(labels)
 
 

@@ -6,11 +6,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torchvision.ops import batched_nms
 from torchvision.ops import roi_align as cut_align
 
-from cvlab._validate import arguments
-from cvlab.regions.geometry import box_iou, checked_boxes
+from cvlab.regions.rcnn import move_edges, region_targets
+from cvlab.regions.suppression import batched_nms
 from cvlab.segmentation.topdown import maps_of
 from cvlab.world.scenes import Scene
 
@@ -19,65 +18,13 @@ __all__ = [
     "FastHead",
     "cut_grids",
     "detect",
-    "edge_shares",
     "fast_loss",
     "fit",
-    "label_regions",
     "map_of",
-    "move_edges",
     "train_head",
-    "training_regions",
 ]
 
 SCALE = 1 / 16  # cells of the map a pixel of the scene
-
-
-def _pairs(boxes, others) -> None:
-    if boxes.shape != others.shape:
-        raise ValueError(
-            f"one row for each box is needed, {tuple(boxes.shape)}; got {tuple(others.shape)}. "
-            "Chosen by another index?"
-        )
-
-
-@arguments(lambda boxes, truths: _pairs(boxes, truths), boxes=checked_boxes, truths=checked_boxes)
-def edge_shares(boxes: torch.Tensor, truths: torch.Tensor) -> torch.Tensor:
-    """Return how far each edge must move to meet the truth's, as a share of the box's width or height.
-
-    Args:
-        boxes: (N, 4) x0, y0, x1, y1.
-        truths: (N, 4), the truth of each box.
-
-    Returns:
-        (N, 4) left, top, right, bottom; a side below one pixel counts as one.
-
-    Example:
-        >>> edge_shares(torch.tensor([[10.0, 0, 30, 10]]), torch.tensor([[15.0, 0, 30, 12]]))
-        tensor([[0.2500, 0.0000, 0.0000, 0.2000]])
-    """
-    sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1).repeat(1, 2)
-    return (truths - boxes) / sides
-
-
-@arguments(lambda boxes, shares: _pairs(boxes, shares), boxes=checked_boxes)
-def move_edges(boxes: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
-    """Move each edge of each box by its share of the width or height: undoes `edge_shares`.
-
-    Args:
-        boxes: (N, 4) x0, y0, x1, y1.
-        shares: (N, 4) of left, top, right, bottom.
-
-    Returns:
-        (N, 4); edges that would pass each other meet in the middle.
-
-    Example:
-        >>> move_edges(torch.tensor([[10.0, 0, 30, 10]]), torch.tensor([[0.25, 0, 0, 0.2]]))
-        tensor([[15.,  0., 30., 12.]])
-    """
-    sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1).repeat(1, 2)
-    moved = boxes + shares * sides
-    middle = (moved[:, :2] + moved[:, 2:]) / 2
-    return torch.cat([torch.minimum(moved[:, :2], middle), torch.maximum(moved[:, 2:], middle)], 1)
 
 
 def map_of(scenes: Sequence[Scene]) -> torch.Tensor:
@@ -90,63 +37,6 @@ def map_of(scenes: Sequence[Scene]) -> torch.Tensor:
     """
     images = np.stack([scene.image for scene in scenes])
     return maps_of(images, batch=8, side=images.shape[1])[2].float()
-
-
-def training_regions(
-    scene: Scene, proposals: torch.Tensor, *, each: int = 8, some: int = 24, seed: int = 0
-) -> torch.Tensor:
-    """Return regions to learn from: every object's box, boxes near it, and some of the proposals.
-
-    Args:
-        scene: the scene, H x W pixels.
-        proposals: (N, 4) boxes, for instance of `selective_search`.
-        each: boxes near each object; every edge is moved by 15 % of the side (standard deviation).
-        some: proposals, drawn at random.
-        seed: another seed, other boxes.
-
-    Returns:
-        (N, 4) x0, y0, x1, y1, within the scene; of those near an object no side is below 8 pixels.
-
-    Example:
-        >>> from cvlab.world.scenes import make_scene
-        >>> training_regions(make_scene(0, size=192), torch.zeros(3, 4), each=0).shape
-        torch.Size([4, 4])
-    """
-    dice = torch.Generator().manual_seed(seed)
-    truths = torch.from_numpy(scene.boxes)
-    limit = torch.tensor(scene.image.shape[1::-1]).repeat(2)
-    near = truths.repeat_interleave(each, 0)
-    near = move_edges(near, 0.15 * torch.randn(near.shape, generator=dice)).clamp(max=limit).clamp(min=0)
-    near = near[(near[:, 2:] - near[:, :2] >= 8).all(1)]
-    drawn = proposals[torch.randperm(len(proposals), generator=dice)[:some]]
-    return torch.cat([truths, near, drawn])
-
-
-def label_regions(
-    boxes: torch.Tensor, scene: Scene, *, least: float = 0.5
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return what each region should answer.
-
-    Args:
-        boxes: (N, 4) x0, y0, x1, y1 in the scene's pixels.
-        scene: whose truth it is.
-        least: the IoU with an object from which on a region has that object's class.
-
-    Returns:
-        (N,) int64 classes, 0 for background and k + 1 for class k; (N, 4) edge shares, 0 for background.
-
-    Example:
-        >>> from cvlab.world.scenes import make_scene
-        >>> scene = make_scene(0, size=192)
-        >>> label_regions(torch.from_numpy(scene.boxes), scene)[0].tolist() == [k + 1 for k in scene.labels]
-        True
-    """
-    truths, labels = torch.from_numpy(scene.boxes), torch.from_numpy(scene.labels)
-    if not len(truths):
-        return torch.zeros(len(boxes), dtype=torch.int64), torch.zeros(len(boxes), 4)
-    overlap, at = box_iou(boxes, truths).max(1)
-    found = overlap >= least
-    return torch.where(found, labels[at] + 1, 0), edge_shares(boxes, truths[at]) * found[:, None]
 
 
 class FastHead(nn.Module):
@@ -192,16 +82,17 @@ def fast_loss(scores: torch.Tensor, moves: torch.Tensor, labels: torch.Tensor, s
     """
     found = labels > 0
     edges = F.smooth_l1_loss(5 * moves[found], 5 * shares[found], reduction="sum", beta=0.5)
-    return F.cross_entropy(scores, labels) + edges / (4 * max(int(found.sum()), 1))
+    mean = edges / (4 * max(int(found.sum()), 1))
+    return F.cross_entropy(scores, labels) + mean
 
 
-def train_head(grids, labels, shares, *, size: int = 5, epochs: int = 8, seed: int = 0) -> FastHead:
+def train_head(grids, labels, shares, *, size: int = 5, epochs: int = 12, seed: int = 0) -> FastHead:
     """Train a head on grids that were cut once, 128 at a time, with AdamW and one cycle of the rate.
 
     Args:
         grids: (N, 112, size, size) cut from maps.
-        labels: (N,) as `label_regions` gives them.
-        shares: (N, 4), the same.
+        labels: (N,) 0 for background and k + 1 for class k.
+        shares: (N, 4), how the edges should move.
         size: cells a side of a grid.
         epochs: how often each grid is seen, on average.
         seed: of weights and order.
@@ -274,27 +165,24 @@ def cut_grids(
 def fit(
     scenes: Sequence[Scene],
     maps: torch.Tensor,
-    proposals: Sequence[torch.Tensor],
+    regions: Sequence[torch.Tensor],
     *,
     cut=cut_align,
     seed: int = 0,
 ) -> FastHead:
-    """Train Fast R-CNN's head on scenes whose maps and proposals are there.
+    """Train Fast R-CNN's head on scenes whose maps are there.
 
     Args:
         scenes: to learn from.
         maps: (B, 112, H, W), as `map_of` gives them.
-        proposals: for each scene (N, 4) boxes in pixels.
+        regions: for each scene (N, 4) boxes in pixels, as `cvlab.regions.rcnn.sample_regions` draws them.
         cut: torchvision's `roi_align` (aligned, two samples a side) or `roi_pool`.
-        seed: of the regions, the weights and the order.
+        seed: of the weights and the order.
 
     Returns:
         The head, in eval mode.
     """
-    regions = [
-        training_regions(scene, boxes, seed=1000 * seed + i)
-        for i, (scene, boxes) in enumerate(zip(scenes, proposals, strict=True))
-    ]
-    answers = [label_regions(boxes, scene) for boxes, scene in zip(regions, scenes, strict=True)]
-    labels, shares = (torch.cat(part) for part in zip(*answers, strict=True))
-    return train_head(cut_grids(maps, regions, cut=cut), labels, shares, seed=seed)
+    targets = [region_targets(boxes, scene) for boxes, scene in zip(regions, scenes, strict=True)]
+    labels, shares = (torch.cat(part) for part in zip(*targets, strict=True))
+    grids, told = cut_grids(maps, list(regions), cut=cut), labels >= 0
+    return train_head(grids[told], labels[told], shares[told], seed=seed)

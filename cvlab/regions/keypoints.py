@@ -5,7 +5,7 @@ import torch
 
 from cvlab._validate import arguments, as_array
 
-__all__ = ["POINTS", "extreme_points", "pck", "point_errors"]
+__all__ = ["POINTS", "cover", "extreme_points", "pck", "point_errors"]
 
 POINTS = ("left", "top", "right", "bottom")
 
@@ -46,6 +46,39 @@ def extreme_points(masks: np.ndarray) -> torch.Tensor:
         left, top, right, bottom = ((v.min() + v.max() + 1) / 2 for v in along)
         found.append([[x0, left], [top, y0], [x1 + 1, right], [bottom, y1 + 1]])
     return torch.tensor(found, dtype=torch.float32).reshape(-1, 4, 2)
+
+
+def cover(images: np.ndarray, points: torch.Tensor, which: torch.Tensor, side: int = 56) -> np.ndarray:
+    """Lay a grey card over one point of each picture.
+
+    Args:
+        images: (N, H, W, 3) uint8.
+        points: (N, K, 2) x, y in pixels.
+        which: (N,) int64, the point that is covered.
+        side: of the square card, in pixels; its middle is the point.
+
+    Returns:
+        (N, H, W, 3) uint8, a copy.
+
+    Raises:
+        ValueError: not one `which` a picture, or one that is no point.
+
+    Example:
+        >>> card = cover(np.zeros((1, 8, 8, 3), np.uint8), torch.tensor([[[4.0, 4.0]]]), torch.tensor([0]), side=2)
+        >>> int((card > 0).all(axis=3).sum())
+        4
+    """
+    if which.shape != (len(images),) or len(points) != len(images):
+        raise ValueError(
+            f"which must name one point a picture, shape ({len(images)},); got {tuple(which.shape)}"
+        )
+    if ((which < 0) | (which >= points.shape[1])).any():
+        raise ValueError(f"which must be 0 to {points.shape[1] - 1}; got {which.tolist()}")
+    images = images.copy()
+    for image, of_it, k in zip(images, points, which, strict=True):
+        x, y = (int(v) - side // 2 for v in of_it[k].tolist())
+        image[max(y, 0) : max(y + side, 0), max(x, 0) : max(x + side, 0)] = 128
+    return images
 
 
 def point_errors(found: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

@@ -135,10 +135,11 @@ def neighbours(labels: np.ndarray) -> set[tuple[int, int]]:
         >>> sorted(neighbours(np.array([[0, 0, 1], [2, 0, 1]])))
         [(0, 1), (0, 2)]
     """
-    beside = np.stack([labels[:, :-1].ravel(), labels[:, 1:].ravel()])
-    above = np.stack([labels[:-1].ravel(), labels[1:].ravel()])
-    pairs = np.sort(np.concatenate([beside, above], axis=1), axis=0)  # (2, P)
-    return {(int(a), int(b)) for a, b in np.unique(pairs, axis=1).T if a != b}
+    beside = np.stack([labels[:, :-1].ravel(), labels[:, 1:].ravel()], axis=1)
+    above = np.stack([labels[:-1].ravel(), labels[1:].ravel()], axis=1)
+    pairs = np.concatenate([beside, above])  # (P, 2)
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    return {(min(pair), max(pair)) for pair in pairs.tolist()}
 
 
 def united(a: Region, b: Region) -> Region:

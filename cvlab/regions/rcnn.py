@@ -25,7 +25,6 @@ __all__ = [
 ]
 
 LEAST = 0.02  # of a score that is worth a detection
-RIDGE = 300.0
 
 
 def _pairs(boxes, truth) -> None:
@@ -119,7 +118,7 @@ def region_targets(boxes: torch.Tensor, scene: Scene) -> tuple[torch.Tensor, tor
     return labels, edge_shares(boxes, truth[which])
 
 
-def sample_regions(scene: Scene, seed: int = 0, most: int = 12) -> torch.Tensor:
+def sample_regions(scene: Scene, seed: int = 0, most: int = 6) -> torch.Tensor:
     """Return boxes of one scene to learn from: its objects', some moved a little, and proposals.
 
     Args:
@@ -149,7 +148,7 @@ def training_regions(
         context: share by which each region is widened before it is cut out.
 
     Returns:
-        features (N, 1280), labels (N,) and shares (N, 4), as `train_rcnn` wants them.
+        features (N, D), labels (N,) and shares (N, 4), as `train_rcnn` wants them.
     """
     parts = []
     for i, scene in enumerate(scenes):
@@ -159,7 +158,7 @@ def training_regions(
     return torch.cat(features), torch.cat(labels), torch.cat(shares)
 
 
-def ridge(x: torch.Tensor, y: torch.Tensor, penalty: float = RIDGE) -> torch.Tensor:
+def ridge(x: torch.Tensor, y: torch.Tensor, penalty: float = 1000.0) -> torch.Tensor:
     """Return the weights of the least squares from x to y, held back by the sum of their own squares.
 
     Args:
@@ -210,7 +209,7 @@ class RCNN(nn.Module):
     def answer(
         self, features: torch.Tensor, boxes: torch.Tensor, size: tuple[int, int], *, refine: bool = True
     ) -> dict[str, torch.Tensor]:
-        """Turn regions that were looked at into detections: name, move, and keep the best of those that overlap.
+        """Turn regions that were looked at into detections: name, move, and in each class keep the best of those that overlap.
 
         Args:
             features: (N, D), of the boxes.
@@ -219,17 +218,17 @@ class RCNN(nn.Module):
             refine: move the edges.
 
         Returns:
-            {"boxes": (n, 4), "scores": (n,), "labels": (n,) from 0}, best first; each class by itself.
+            {"boxes": (n, 4), "scores": (n,), "labels": (n,) from 0}, best first; a region may be there as several classes.
         """
-        if not len(boxes):
-            return {"boxes": boxes, "scores": torch.zeros(0), "labels": torch.zeros(0, dtype=torch.int64)}
-        scores, labels = self.classifier(features)[:, 1:].max(dim=1)
+        probabilities = self.classifier(features)[:, 1:]  # (N, K)
         if refine:
             height, width = size
             limits = torch.tensor([width, height] * 2)
             boxes = move_edges(boxes, self.shares(features)).clamp(min=0).minimum(limits)
-        told = scores >= LEAST
-        boxes, scores, labels = boxes[told], scores[told], labels[told]
+        region, labels = (probabilities >= LEAST).nonzero(
+            as_tuple=True
+        )  # a region may be told as several classes
+        boxes, scores = boxes[region], probabilities[region, labels]
         kept = batched_nms(boxes, scores, labels, 0.3)
         return {"boxes": boxes[kept], "scores": scores[kept], "labels": labels[kept]}
 

@@ -75,13 +75,15 @@ def roi_pool(feature: torch.Tensor, boxes: torch.Tensor, size: int, scale: float
     Source: R. Girshick, Fast R-CNN, ICCV 2015; `torchvision.ops.roi_pool`.
     """
     boxes = boxes * scale  # in cells
-    boxes = (boxes + boxes.frac()).long()  # rounded: halves away from 0
+    boxes = (boxes + boxes.frac()).long()  # nearest, halves up
     pooled = feature.new_zeros(len(boxes), len(feature), size, size)
     for k, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
         w, h = x1 - x0 + 1, y1 - y0 + 1  # the last cell counts
         for i, j in np.ndindex(size, size):
-            top, bottom = y0 + i * h // size, y0 - (i + 1) * h // -size
-            left, right = x0 + j * w // size, x0 - (j + 1) * w // -size
+            top = y0 + i * h // size
+            bottom = y0 - (i + 1) * h // -size
+            left = x0 + j * w // size
+            right = x0 - (j + 1) * w // -size
             part = feature[:, max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
             if part.numel():
                 pooled[k, :, i, j] = part.amax((1, 2))
@@ -105,7 +107,8 @@ def bilinear_weights(places: torch.Tensor, length: int) -> torch.Tensor:
                 [0.0000, 0.0000, 0.0000]])
     """
     inside = (places >= -1) & (places <= length)
-    apart = places.clamp(0, length - 1)[:, None] - torch.arange(length)  # (n, length)
+    places = places.clamp(0, length - 1)
+    apart = places[:, None] - torch.arange(length)  # (n, length)
     return (1 - apart.abs()).clamp(min=0) * inside[:, None]
 
 
@@ -144,15 +147,19 @@ def roi_align(
     """
     C, H, W = feature.shape
     pooled = feature.new_zeros(len(boxes), C, size, size)
-    for k, (x0, y0, x1, y1) in enumerate((boxes * scale - (0.5 if aligned else 0)).tolist()):
+    boxes = boxes * scale - (0.5 if aligned else 0)  # in cells
+    for k, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
         weights, counts = [], []
         for start, end, length in ((y0, y1, H), (x0, x1, W)):
-            part = (end - start if aligned else max(end - start, 1)) / size
+            side = end - start if aligned else max(end - start, 1)
+            part = side / size
             n = sampling if sampling > 0 else int(np.ceil(part))
-            places = start + part * (torch.arange(size * n, dtype=feature.dtype) + 0.5) / max(n, 1)
-            weights.append(bilinear_weights(places, length))  # (size * n, length)
+            steps = torch.arange(size * n, dtype=feature.dtype)
+            places = start + part * (steps + 0.5) / max(n, 1)
+            weights.append(bilinear_weights(places, length))
             counts.append(n)
-        samples = weights[0] @ feature @ weights[1].T  # (C, size * n, size * n)
-        samples = samples.reshape(C, size, counts[0], size, counts[1])
-        pooled[k] = samples.sum((2, 4)) / max(counts[0] * counts[1], 1)
+        down, across = counts
+        samples = weights[0] @ feature @ weights[1].T
+        samples = samples.reshape(C, size, down, size, across)
+        pooled[k] = samples.sum((2, 4)) / max(down * across, 1)
     return pooled

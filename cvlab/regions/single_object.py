@@ -13,7 +13,18 @@ from cvlab.regions.keypoints import extreme_points
 from cvlab.transfer_learning.backbone import backbone, prepare
 from cvlab.world.scenes import make_scenes
 
-__all__ = ["CELL", "PlaceHead", "Things", "cells_of", "fit", "mean_iou", "one_thing", "to_box"]
+__all__ = [
+    "CELL",
+    "BoxAndClass",
+    "PlaceHead",
+    "Things",
+    "cells_of",
+    "fit",
+    "mean_iou",
+    "one_thing",
+    "to_box",
+    "upright",
+]
 
 CELL = 16  # pixels a side
 SIZE = 192
@@ -165,13 +176,59 @@ def to_box(points: torch.Tensor) -> torch.Tensor:
     return torch.stack([points[:, 0, 0], points[:, 1, 1], points[:, 2, 0], points[:, 3, 1]], dim=1)
 
 
+class BoxAndClass(nn.Module):
+    """Two answers from one trunk: what is strongest anywhere says the class, mean places say the box.
+
+    Args:
+        channels: numbers in a cell.
+        classes: how many.
+        width: numbers in a cell that both answers share.
+
+    The forward pass takes cells (B, H, W, channels) and returns logits (B, classes) and boxes (B, 4) in cells.
+
+    Example:
+        >>> logits, boxes = BoxAndClass(8, classes=3)(torch.zeros(2, 4, 4, 8))
+        >>> logits.shape, boxes[0].tolist()
+        (torch.Size([2, 3]), [2.0, 2.0, 2.0, 2.0])
+    """
+
+    @arguments(channels=positive_int, classes=positive_int, width=positive_int)
+    def __init__(self, channels: int, classes: int, width: int = 32):
+        super().__init__()
+        self.trunk = nn.Linear(channels, width)
+        self.word = nn.Linear(width, classes)
+        self.place = PlaceHead(width, points=4)
+
+    def forward(self, cells: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        shared = self.trunk(cells).relu()  # (B, H, W, width)
+        logits = self.word(shared.amax((1, 2)))  # (B, classes)
+        return logits, to_box(self.place(shared))
+
+
+def upright(boxes: torch.Tensor) -> torch.Tensor:
+    """Turn boxes right that are inside out: nothing forbids a network a left edge beyond the right one.
+
+    Args:
+        boxes: (N, 4) in any order of the two x and of the two y.
+
+    Returns:
+        (N, 4) x0, y0, x1, y1 with x0 <= x1 and y0 <= y1.
+
+    Example:
+        >>> upright(torch.tensor([[5.0, 1, 2, 3]]))
+        tensor([[2., 1., 5., 3.]])
+    """
+    low, high = torch.minimum(boxes[:, :2], boxes[:, 2:]), torch.maximum(boxes[:, :2], boxes[:, 2:])
+    return torch.cat([low, high], dim=1)
+
+
 def _boxes(value, name: str) -> torch.Tensor:
     return checked_boxes(value, name)
 
 
 @arguments(truth=_boxes)
 def mean_iou(found: torch.Tensor, truth: torch.Tensor) -> float:
-    """Mean overlap of each found box with its own true one; a box that is inside out is turned right first.
+    """Mean overlap of each found box with its own true one; one that is inside out is turned right first.
 
     Args:
         found: (N, 4) x0, y0, x1, y1 in pixels.
@@ -181,8 +238,7 @@ def mean_iou(found: torch.Tensor, truth: torch.Tensor) -> float:
         >>> mean_iou(torch.tensor([[2.0, 0, 0, 2]]), torch.tensor([[0.0, 0, 2, 4]]))
         0.5
     """
-    low, high = torch.minimum(found[:, :2], found[:, 2:]), torch.maximum(found[:, :2], found[:, 2:])
-    return box_iou(torch.cat([low, high], dim=1), truth).diagonal().mean().item()
+    return box_iou(upright(found), truth).diagonal().mean().item()
 
 
 def fit(net: nn.Module, loss, count: int, *, steps: int = 150, lr: float = 0.05, seed: int = 0) -> nn.Module:

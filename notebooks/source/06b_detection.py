@@ -1,12 +1,12 @@
 # minimum: code 20, check 5, widget 2
 # draft
-# not yet: lines, live
 # %% [markdown]
 # # 06b · Detection: anchors
 #
-# **How can a network answer with a list whose length it does not know?**
+# **How can a single look find everything in a picture?**
 #
-# to be written
+# In 06a every region was looked at, or at least proposed, by something that could not learn. Here the network does it all: it proposes, it names, it draws
+# outlines, and in the end it answers for every place at once, trained in a minute. Then it leaves PyTorch.
 #
 # *252 minutes, in five sittings: sections 1 and 2 (56 min), 3 and 4 (50 min), 5 and 6 (56 min), 7 and 8 (46 min), 9 and 10 (44 min). You need lesson
 # 06a.*
@@ -28,14 +28,548 @@ from cvlab.world.scenes import make_scene, make_scenes
 draw.theme("light")
 
 # %% [markdown]
+# In 06a a region came first, from windows or from selective search, and the network was asked about it. From here on the network itself
+# says where to look, and it starts from a grid of **anchors**: ready-made boxes, the same for every picture. Here is such a grid. A number on a true
+# box is the IoU of its best anchor. Blue anchors would be told "this object is yours", white places "nothing here". Can you choose a grid that
+# serves all four objects?
+
+# %%
+from cvlab.widgets import AnchorMatches
+
+AnchorMatches()
+
+# %% [markdown]
 # ## 1 · A grid of guesses *(22 min)*
 #
-# To be written.
+# A network's last layer has a fixed number of outputs. A scene has one object, or five, or none. How does a fixed number of outputs answer with a
+# list of any length?
+#
+# Give every place of the last map a few guessed boxes to answer for. Each answer is "mine is an object" or "mine is not", and the list is what is left.
+# Begin with a case for paper: a map of 2 x 2 places, 16 pixels from one to the next, and at each place one square of 8 pixels.
+
+# %%
+x, y = torch.meshgrid(torch.arange(2), torch.arange(2),
+                      indexing="xy")  # (2, 2) each
+places = torch.stack([x, y, x, y], dim=2) * 16  # (2, 2, 4)
+shape = torch.tensor([-4, -4, 4, 4])  # around (0, 0)
+print((places + shape).reshape(-1, 4))
+
+# %% [markdown]
+# Four anchors. The first is centred in the picture's corner, so that three quarters of it lie outside. That is torchvision's custom; others begin half
+# a step further.
+#
+# Objects are not all squares of one size. So there are several **sizes** and several **ratios**, height over width. A ratio changes the form and keeps
+# the area: the height is multiplied by the ratio's root, the width divided by it. Size 8 and ratio 4: 16 high, 4 wide.
+#
+# **Predict:** a map of 12 x 12 places, 3 sizes, 3 ratios. How many anchors?
+
+# %% [markdown]
+# **Exercise.** Write `make_anchors(height, width, stride, sizes, ratios)`: all anchors of a map, as `(height * width * A, 4)` corners x0, y0, x1, y1 in
+# pixels. The place in row `r` and column `c` is centred at x = `c * stride`, y = `r * stride`. The order: row by row, place by place; at a place every
+# ratio, and with each ratio every size.
+
+# %% tags=["exercise"]
+def make_anchors(height, width, stride, sizes, ratios):
+    """Return (height * width * A, 4) boxes x0, y0, x1, y1."""
+    ### BEGIN SOLUTION
+    sizes = torch.as_tensor(sizes, dtype=torch.float32)
+    root = torch.as_tensor(ratios, dtype=torch.float32).sqrt()[:, None]
+    h = (root * sizes).flatten()  # (A,) every ratio with every size
+    w = (1 / root * sizes).flatten()
+    shapes = torch.stack([-w, -h, w, h], dim=1) / 2  # (A, 4)
+    y = torch.arange(height)[:, None].expand(height, width)
+    x = torch.arange(width).expand(height, width)
+    places = torch.stack([x, y, x, y], dim=2) * stride  # (H, W, 4)
+    return (places[:, :, None] + shapes).reshape(-1, 4)
+    ### END SOLUTION
+
+# %%
+check(make_anchors)
+
+# %% [markdown]
+# The lesson goes on with the package's copy. torchvision has the same grid, in a class that asks the feature map for its size. Is it equal?
+
+# %% tags=["fold"]
+# torchvision's anchors for one map
+import torchvision.models.detection.anchor_utils as theirs
+from torchvision.models.detection.image_list import ImageList
+
+def library_anchors(side, stride, sizes, ratios):
+    generator = theirs.AnchorGenerator((tuple(sizes),),
+                                       (tuple(ratios),))
+    picture = torch.zeros(1, 3, side * stride, side * stride)
+    images = ImageList(picture, [picture.shape[-2:]])
+    return generator(images, [torch.zeros(1, 1, side, side)])[0]
+
+# %%
+from cvlab.detection.anchors import make_anchors
+
+SIZES, RATIOS = [32, 64, 96], [0.5, 1, 2]
+anchors = make_anchors(12, 12, 16, SIZES, RATIOS)
+theirs = library_anchors(12, 16, SIZES, RATIOS)
+print(len(anchors), "largest difference:",
+      round((anchors - theirs).abs().max().item(), 2))
+print("ours: ", anchors[0].numpy().round(2),
+      "\ntheirs:", theirs[0].numpy())
+
+# %% tags=["author"]
+assert len(anchors) == 1296 and 0.3 < (anchors - theirs).abs().max() <= 0.5
+step = torch.tensor([16.0, 0, 16, 0])
+assert torch.allclose(anchors[9:18] - anchors[0:9], step, atol=1e-4)
+
+# %% [markdown]
+# 1,296 anchors, in the same order. They differ by up to half a pixel: torchvision rounds half the width and half the height to whole pixels, once, when
+# the grid is made. It does no harm, as long as training and use have the same grid.
+#
+# A scene has five objects at most, so most of the 1,296 will have nothing to tell. Here are the nine of one place, and for each object the best of all.
+
+# %% tags=["fold"]
+# Draw the nine anchors of a place, and each object's best anchor
+from cvlab.regions.geometry import box_iou
+
+scene = make_scene(2, seed=5, size=192, objects=(2, 5))
+truth = torch.from_numpy(scene.boxes)
+best, place = box_iou(truth, anchors).max(dim=1)
+nine = anchors.view(144, 9, 4)[6 * 12 + 6]
+axes = show_many([scene.image] * 2, cols=2, titles=[
+    "One of 144 places: nine boxes",
+    f"The best of all: IoU {best.min():.2f} to {best.max():.2f}"])
+at = np.arange(0, 192, 16)
+axes[0].scatter(*np.meshgrid(at, at), s=4, c="white")
+draw.draw_boxes(nine, color=draw.PALETTE[4], ax=axes[0])
+draw.draw_boxes(truth, color=draw.TRUTH, ax=axes[1])
+draw.draw_boxes(anchors[place], color=draw.PREDICTION, ax=axes[1])
+draw.describe(axes[0], "A scene with a grid of places, and the "
+    "nine anchors of one; then each object with its best anchor.")
+
+# %% [markdown]
+# The bus behind is flat and small, and no anchor comes nearer than 0.45.
+#
+# ### Shapes from the data
+#
+# Who says that 32, 64, 96 and three ratios are good? Let the training boxes say it. YOLOv2 sorted them into `k` groups by **k-means** and took the
+# groups' mean shapes. Its distance is 1 - IoU, both boxes laid on one corner.
+
+# %% tags=["core"]
+def fit_shapes(sizes, k, distance, seed=0):
+    """Return (k, 2) shapes in the midst of (N, 2) sizes."""
+    dice = torch.Generator().manual_seed(seed)
+    shapes = sizes[torch.randperm(len(sizes), generator=dice)[:k]]
+    for _ in range(30):
+        mine = distance(sizes, shapes).argmin(1)  # (N,) whose each is
+        for j in range(k):
+            if (mine == j).any():
+                shapes[j] = sizes[mine == j].mean(0)
+    return shapes
+
+# %%
+from cvlab.detection.shapes import shape_iou
+
+def true_boxes(n, **options):
+    return [torch.from_numpy(make_scene(i, size=192, **options).boxes)
+            for i in range(n)]
+
+boxes_of = true_boxes(300)  # 300 training scenes
+every = torch.cat(boxes_of)
+sizes_of = every[:, 2:] - every[:, :2]  # (N, 2)
+fitted = fit_shapes(sizes_of, 3, lambda a, b: 1 - shape_iou(a, b))
+print(len(every), "boxes; three shapes, w and h:",
+      fitted.round().int().tolist())
+
+# %% [markdown]
+# **Predict:** which covers the boxes better, these three shapes, or nine chosen by hand: sizes 32, 64, 128, each in three ratios?
+
+# %%
+def by_hand(sizes, ratios):
+    shapes = make_anchors(1, 1, 1, sizes, ratios)
+    return shapes[:, 2:] - shapes[:, :2]
+
+def covered(shapes, some=sizes_of):
+    """Mean over the boxes of their best shape's IoU."""
+    return shape_iou(some, shapes).amax(1).mean().item()
+
+def apart(a, b):
+    return 1 - shape_iou(a, b)
+
+tried = {"by hand: 64": by_hand([64], [1]),
+         "by hand: 32, 64, 128": by_hand([32, 64, 128], RATIOS),
+         "by hand: 32, 64, 96": by_hand(SIZES, RATIOS)}
+tried |= {f"fitted {k}": fit_shapes(sizes_of, k, apart)
+          for k in (1, 3, 5, 9)}
+rows = [{"shapes": name, "k": len(shapes),
+         "mean best IoU": covered(shapes)}
+        for name, shapes in tried.items()]
+draw.table(rows, digits=".2f")
+
+# %% tags=["author"]
+ious = [row["mean best IoU"] for row in rows]
+assert ious[4] > ious[1] + 0.05 and ious[4] > ious[2] and ious[6] > ious[2] + 0.05
+assert 0.75 < ious[4] < 0.8 and 0.66 < ious[1] < 0.7
+
+# %% [markdown]
+# Three fitted shapes beat either nine. Positions are left out here: what an anchor loses by its place comes on top.
+#
+# Why 1 - IoU, and not the plain distance of width and height? YOLOv2's reason: with the plain one, large boxes make larger errors than small ones. If
+# that is the cause, a data set in which all boxes are about as large should not care. Our stickers have 24 to 58 % of the side. Try both distances on
+# them, and on scenes with 6 to 70 %.
+
+# %%
+wide = torch.cat(true_boxes(200, sizes=(6, 70)))
+wide = wide[:, 2:] - wide[:, :2]
+distances = {"1 - IoU": apart, "plain": torch.cdist}
+rows = []
+for name, some in [("24 to 58 %", sizes_of), ("6 to 70 %", wide)]:
+    small = some[some.prod(1).sqrt() < 32]
+    for distance, function in distances.items():
+        shapes = fit_shapes(some, 3, function)
+        rows.append({"objects": name, "distance": distance,
+                     "all": covered(shapes, some),
+                     "under 32 px": covered(shapes, small),
+                     "how many": len(small)})
+draw.table(rows, digits={"all": ".2f", "under 32 px": ".2f"})
+
+# %% tags=["author"]
+alike, unlike = rows[:2], rows[2:]
+assert abs(alike[0]["all"] - alike[1]["all"]) < 0.01
+assert unlike[0]["under 32 px"] > unlike[1]["under 32 px"] + 0.05
+assert abs(unlike[0]["all"] - unlike[1]["all"]) < 0.02
+small = wide[wide.prod(1).sqrt() < 32]
+for seed in (1, 2):
+    better, worse = (covered(fit_shapes(wide, 3, d, seed), small) for d in (apart, torch.cdist))
+    assert better > worse + 0.04
+
+# %% [markdown]
+# So it is. Where sizes are alike, the two agree. Where they are not, the mean is nearly the same again, and the plain distance pays with the small boxes.
+#
+# **Trap: sizes that no object has.** The anchors of the first Faster R-CNN measure 128, 256 and 512 pixels, for photos with a short side of 600. Copied
+# into a net for pictures of 192 pixels:
+
+# %%
+def served(sizes, stride=16):
+    """Share of objects with an anchor of IoU 0.7, best IoU."""
+    side = 192 // stride
+    grid = make_anchors(side, side, stride, sizes, RATIOS)
+    best = torch.cat([box_iou(b, grid).amax(1) for b in boxes_of])
+    return (best >= 0.7).float().mean().item(), best.mean().item()
+
+for sizes in ([128, 256, 512], SIZES):
+    share, mean = served(sizes)
+    print(f"{sizes}: {share:.0%} of the objects have an anchor "
+          f"with IoU 0.7; mean best IoU {mean:.2f}")
+
+# %% tags=["author"]
+assert served([128, 256, 512])[0] < 0.06 and 0.5 < served(SIZES)[0] < 0.65
+assert served([128, 256, 512])[1] < 0.4
+
+# %% [markdown]
+# No error, no warning: such a net trains, and it learns from guesses that are nearly all far off. Count, before you train, what your anchors can
+# reach. Even the better grid leaves four objects in ten without an anchor of 0.7. What happens to them?
 
 # %% [markdown]
 # ## 2 · Whose box is it, and how far off *(34 min)*
 #
-# To be written.
+# The answers need a teacher. Which of the 1,296 anchors shall say "object", and about which one? Start with four anchors and two objects, small enough
+# for paper. Every number is an IoU.
+
+# %%
+few = torch.tensor([[0., 0, 10, 10], [0, 0, 10, 5],
+                    [20, 0, 30, 4], [40, 40, 50, 50]])
+two = torch.tensor([[0., 0, 10, 10], [20, 0, 30, 10]])
+table = box_iou(two, few)  # (2, 4)
+names = [f"anchor {n}" for n in range(4)]
+draw.table([{"object": m, **dict(zip(names, row, strict=True))}
+            for m, row in enumerate(table.tolist())], digits=".1f")
+
+# %% [markdown]
+# Three rules, in this order, with the thresholds of Faster R-CNN:
+#
+# - IoU of at least **0.7** with an object: **positive**. It answers for the object that it overlaps most. Anchor 0 does.
+# - Less than **0.3** with every object: **negative**. It is to say "nothing here". Anchor 3 does.
+# - In between: **ignored**. Half an object is neither a good example nor a bad one, so no loss is taken. Anchor 1 is.
+#
+# And anchor 2? Nobody overlaps object 1 better, but 0.4 is not enough. Object 1 would have no anchor, and would never be learnt. So there is a fourth
+# rule: **an object's best anchor is positive, whatever its IoU**, and all that are equally good.
+
+# %% [markdown]
+# **Exercise.** Write `match_anchors(anchors, boxes, low=0.3, high=0.7)`: for each of the N anchors the place of its object in `boxes`, or -1 for negative,
+# -2 for ignored, int64. The fourth rule holds for any IoU above 0; an anchor it rescues answers for the object that *the anchor* overlaps most. Without
+# any boxes all anchors are negative. `box_iou` gives the table.
+
+# %% tags=["exercise"]
+def match_anchors(anchors, boxes, low=0.3, high=0.7):
+    """Return (N,): the place of each anchor's object, -1 or -2."""
+    ### BEGIN SOLUTION
+    iou = box_iou(boxes, anchors)  # (M, N)
+    if iou.numel() == 0:
+        return torch.full((len(anchors),), -1)
+    best, nearest = iou.max(dim=0)  # (N,) each
+    match = nearest.clone()
+    match[best < high] = -2
+    match[best < low] = -1
+    top = iou.amax(dim=1, keepdim=True)  # (M, 1) what no anchor beats
+    kept = ((iou == top) & (top > 0)).any(dim=0)  # (N,)
+    match[kept] = nearest[kept]
+    return match
+    ### END SOLUTION
+
+# %%
+check(match_anchors)
+
+# %% [markdown]
+# torchvision's `Matcher` takes the table and gives the same. On all 300 scenes?
+
+# %%
+from torchvision.models.detection._utils import Matcher
+from cvlab.detection.anchors import match_anchors
+
+print("four anchors:", match_anchors(few, two).tolist())
+matcher = Matcher(0.7, 0.3, allow_low_quality_matches=True)
+matches = [match_anchors(anchors, b) for b in boxes_of]
+equal = [torch.equal(m, matcher(box_iou(b, anchors)))
+         for m, b in zip(matches, boxes_of, strict=True)]
+print(f"equal on {sum(equal)} of {len(equal)} scenes")
+
+# %% tags=["author"]
+assert all(equal) and match_anchors(few, two).tolist() == [0, -2, 1, -1]
+
+# %% [markdown]
+# **Trap: one empty box.** A label can be broken: a box of width 0, say. It overlaps no anchor, so its best IoU is 0. **Predict:** how many anchors does
+# torchvision's fourth rule give it?
+
+# %%
+broken = torch.tensor([[50.0, 60, 50, 90]])  # no width
+theirs = matcher(box_iou(broken, anchors))
+print("torchvision:", (theirs >= 0).sum().item(), "positive")
+print("ours:", (match_anchors(anchors, broken) >= 0).sum().item())
+
+# %% tags=["author"]
+assert (theirs >= 0).sum() == 1296 and (match_anchors(anchors, broken) == -1).all()
+
+# %% [markdown]
+# All of them: every anchor equals the best, which is 0. torchvision's whole models refuse empty boxes before they match, the `Matcher` alone does not.
+# That is what `top > 0` is for.
+#
+# What does the fourth rule save? Count the objects, with it and without.
+
+# %%
+def without_rule(grid, b):
+    return box_iou(b, grid).amax(0) >= 0.7  # (N,) positive
+
+reached = torch.cat([box_iou(b, anchors).amax(1) >= 0.7
+                     for b in boxes_of])
+owned = sum(len(m[m >= 0].unique()) for m in matches)
+objects = len(reached)
+draw.table([
+    {"rule": "IoU of at least 0.7 only",
+     "objects without an anchor": objects - reached.sum().item()},
+    {"rule": "and each object's best one",
+     "objects without an anchor": objects - owned}])
+
+# %% tags=["author"]
+assert objects == 833 and 0.36 < 1 - reached.float().mean() < 0.48
+assert 1 <= objects - owned <= 6
+
+# %% [markdown]
+# Four objects in ten would have been lost without an error. A few are still lost: their best anchor overlaps a neighbour even more, and answers for it.
+#
+# Now count the anchors.
+
+# %%
+every_match = torch.stack(matches)  # (300, 1296)
+kinds = {"positive": every_match >= 0, "ignored": every_match == -2,
+         "negative": every_match == -1}
+a_scene = {name: is_.float().sum(1).mean().item()
+           for name, is_ in kinds.items()}
+draw.table([{"anchors": name, "a scene": n, "share": n / 1296}
+            for name, n in a_scene.items()],
+           digits={"a scene": ".1f", "share": ".1%"})
+print("negatives for each positive:",
+      round(a_scene["negative"] / a_scene["positive"], -1))
+
+# %% tags=["author"]
+assert 3.5 < a_scene["positive"] < 5 and 1050 < a_scene["negative"] < 1150
+assert 220 < a_scene["negative"] / a_scene["positive"] < 310
+
+# %% [markdown]
+# Four positives, eleven hundred negatives. A net that always says "nothing here" is right for 99 % of the anchors it is asked about. Faster R-CNN draws
+# a small sample with up to half positives, which is the next sitting's; section 6 counts what the easy many do to a loss, and hushes them.
+#
+# ### How far off
+#
+# A positive anchor is near its object, not on it. So the net also says how to move the anchor to the object. In pixels? Take a fine grid with small
+# anchors, and one twice as coarse with anchors twice as large, as section 7 will. How widely do the moves of their positives spread?
+
+# %%
+import math
+
+def positives(grid):
+    """Return (P, 4) positive anchors and (P, 4) their boxes."""
+    pairs = [(grid[m >= 0], b[m[m >= 0]]) for b in boxes_of
+             for m in [match_anchors(grid, b)]]
+    return [torch.cat(part) for part in zip(*pairs, strict=True)]
+
+def measures(boxes):
+    size = boxes[:, 2:] - boxes[:, :2]
+    return boxes[:, :2] + size / 2, size  # centre, size
+
+fine, coarse = (make_anchors(192 // s, 192 // s, s, [3 * s], RATIOS)
+                for s in (16, 32))
+(a, size), (b, wanted) = map(
+    measures, positives(torch.cat([fine, coarse])))
+large = size.prod(1).sqrt() > 70
+moves = {"move, px": b - a, "move, shares": (b - a) / size,
+         "growth, px": wanted - size,
+         "growth, log": (wanted / size).log()}
+draw.table([{"anchors": name, "positives": len(a[some]), **{
+    kind: v[some].std().item() for kind, v in moves.items()}}
+    for name, some in [("48 px", ~large), ("96 px", large)]],
+    digits={kind: ".1f" if "px" in kind else ".2f" for kind in moves})
+
+# %% tags=["author"]
+ratio = {kind: (v[large].std() / v[~large].std()).item() for kind, v in moves.items()}
+assert 1.6 < ratio["move, px"] < 2.2 and 0.75 < ratio["move, shares"] < 1.05
+assert 1.3 < ratio["growth, px"] < 1.8 and 0.7 < ratio["growth, log"] < 1
+
+# %% [markdown]
+# In pixels, the larger anchors need larger moves, almost twice. In shares of the anchor's own width and height, both need about the same. One set of
+# weights answers for all anchors, so it helps when the answers are alike. Blow up scene and anchors, and the shares stay. For the growth it is less
+# clear: 1.4 times in pixels, and as logarithms the *small* anchors need a little more.
+#
+# Why a logarithm, then? As a share, an object twice as wide is 1 more, one half as wide 0.5 less. The **logarithm** of the ratio treats both alike, 0.69
+# and -0.69, and 0 is no change.
+
+# %% [markdown]
+# **Exercise.** Write `encode_boxes(boxes, anchors)`, both (N, 4), one anchor a box. Four numbers a row: how far the box's centre is to the right and down
+# of the anchor's, in shares of the anchor's width and height; the natural logarithms of box width over anchor width, and of the heights.
+
+# %% tags=["exercise"]
+def encode_boxes(boxes, anchors):
+    """Return (N, 4) offsets from each anchor to its box."""
+    ### BEGIN SOLUTION
+    size = anchors[:, 2:] - anchors[:, :2]  # (N, 2)
+    wanted = boxes[:, 2:] - boxes[:, :2]
+    centre, goal = anchors[:, :2] + size / 2, boxes[:, :2] + wanted / 2
+    return torch.cat([(goal - centre) / size, (wanted / size).log()], 1)
+    ### END SOLUTION
+
+# %%
+check(encode_boxes)
+
+# %% [markdown]
+# And back. Whatever the net says must become a box. **Predict:** which four numbers turn an anchor into a box of negative width?
+
+# %% [markdown]
+# **Exercise.** Write `decode_boxes(offsets, anchors)`, which undoes `encode_boxes`: move the centre, stretch the size. Before `exp`, let no logarithm
+# exceed `math.log(1000 / 16)`.
+
+# %% tags=["exercise"]
+def decode_boxes(offsets, anchors):
+    """Return (N, 4) boxes x0, y0, x1, y1."""
+    ### BEGIN SOLUTION
+    size = anchors[:, 2:] - anchors[:, :2]  # (N, 2)
+    centre = anchors[:, :2] + size / 2 + offsets[:, :2] * size
+    size = size * offsets[:, 2:].clamp(max=math.log(1000 / 16)).exp()
+    return torch.cat([centre - size / 2, centre + size / 2], dim=1)
+    ### END SOLUTION
+
+# %%
+check(decode_boxes)
+
+# %%
+from torchvision.models.detection._utils import BoxCoder
+from cvlab.detection.offsets import decode_boxes, encode_boxes
+
+mine, goals = positives(anchors)
+offsets = encode_boxes(goals, mine)
+coder = BoxCoder((1.0, 1.0, 1.0, 1.0))
+back = decode_boxes(offsets, mine)
+print("as torchvision's:",
+      torch.equal(offsets, coder.encode_single(goals, mine)))
+print("there and back, less than 0.001 px off:",
+      ((back - goals).abs().max() < 1e-3).item())
+
+# %% tags=["author"]
+assert torch.equal(offsets, coder.encode_single(goals, mine))
+assert torch.allclose(back, coder.decode_single(offsets, mine), atol=1e-4)
+assert (back - goals).abs().max() < 1e-3
+
+# %% [markdown]
+# No four numbers give a negative width: `exp` is never below 0. A fresh net says anything, so try ten thousand random answers, and beside them the
+# same numbers taken as shares that are added to the size.
+
+# %%
+dice = torch.Generator().manual_seed(0)
+wild = torch.randn(10_000, 4, generator=dice)
+anchor = torch.tensor([[64.0, 64, 128, 128]]).expand(10_000, 4)
+boxes = decode_boxes(wild, anchor)
+added = 64 * (1 + wild[:, 2:])  # width and height, in pixels
+turned = {"exp": boxes[:, 2:] < boxes[:, :2], "adding": added < 0}
+for name, bad in turned.items():
+    print(f"by {name}: {bad.any(1).sum()} of 10000 inside out")
+
+# %% tags=["author"]
+assert (boxes[:, 2:] >= boxes[:, :2]).all()
+assert 2500 < (added < 0).any(1).sum() < 3300
+
+# %% [markdown]
+# What does a wrong answer cost? Two true objects, 32 and 96 pixels wide. First both are answered 8 pixels too far to the right, then both 0.2 of their
+# width. **Predict:** which pair is equally bad?
+
+# %% tags=["fold"]
+# Draw the same error on a small and on a large object
+pair = torch.tensor([[24.0, 80, 56, 112], [80, 48, 176, 144]])
+wide_by = pair[:, 2] - pair[:, 0]  # (2,)
+wrong = {"8 pixels off": torch.full((2,), 8.0),
+         "0.2 of the width off": 0.2 * wide_by}
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True,
+                         layout="constrained")
+costs = {}
+for ax, (name, by) in zip(axes, wrong.items(), strict=True):
+    said = pair + by[:, None] * torch.tensor([1.0, 0, 1, 0])
+    costs[name] = box_iou(pair, said).diagonal()
+    ax.set(xlim=(0, 210), ylim=(150, 38), aspect="equal")
+    draw.draw_boxes(pair, color=draw.TRUTH, ax=ax)
+    draw.draw_boxes(said, color=draw.PREDICTION, ax=ax)
+    for box, iou in zip(pair, costs[name], strict=True):
+        ax.text(*box[:2] + torch.tensor([0, -3]), f"IoU {iou:.2f}")
+    ax.set_title(f"{name}: IoU {costs[name][0]:.2f} "
+                 f"and {costs[name][1]:.2f}")
+    ax.axis("off")
+draw.describe(axes[0], "Two true boxes and two shifted ones, twice.")
+
+# %% tags=["author"]
+assert torch.allclose(costs["8 pixels off"], torch.tensor([0.6, 88 / 104]))
+assert torch.allclose(*costs["0.2 of the width off"])
+
+# %% [markdown]
+# 8 pixels cost the small object 0.40 of its IoU and the large one 0.15. An equal error in shares costs both the same. So a loss on these four numbers
+# treats small and large alike, as IoU does.
+#
+# **Trap: a logarithm that runs away.** In the first steps of training the net may say anything, 100 for a log width too. What becomes of it without the
+# limit?
+
+# %%
+said = torch.tensor([[0.0, 0, 100, 0]])
+square = torch.tensor([[64.0, 64, 80, 80]])  # 16 px
+width = 16 * said[:, 2].exp()
+raw = torch.stack([72 - width / 2, 72 + width / 2])
+print("without the limit:", raw.flatten().tolist())
+print("infinity minus infinity:", (width - width).item())
+print("with it:", decode_boxes(said, square).round().tolist())
+
+# %% tags=["author"]
+assert torch.isinf(raw).all() and torch.isnan(width - width).all()
+assert torch.allclose(decode_boxes(said, square)[0, 2] - decode_boxes(said, square)[0, 0], torch.tensor(1000.0))
+
+# %% [markdown]
+# Infinite corners, and infinity minus infinity is NaN, which an IoU or a loss hands on to every weight. With the limit an anchor of 16 pixels grows to
+# 1,000 and no further: wrong, but a number.
+#
+# You have a grid, its truths, and the four numbers to learn. The next sitting gives them to a network.
+
+# %% tags=["fold"]
+# Let go of what the next sitting does not need
+matches = positive = every_match = kinds = wild = boxes = None
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting
@@ -49,12 +583,494 @@ from cvlab.world.scenes import make_scene, make_scenes
 # %% [markdown]
 # ## 3 · Faster R-CNN: the network proposes *(30 min)*
 #
-# To be written.
+# Fast R-CNN looks at a scene once, and cuts its regions from that one map. Is it fast now? Take three clocks: one for selective search, one for the frozen
+# network, one for a head like Fast R-CNN's on a hundred regions.
+
+# %% tags=["fold"]
+# Scenes to learn from and scenes to judge, and their frozen maps
+from time import perf_counter
+
+from cvlab.detection.anchors import make_anchors, match_anchors
+from cvlab.detection.offsets import decode_boxes, encode_boxes
+from cvlab.detection.two_stage import LOSSES, train
+from cvlab.regions.geometry import box_iou
+from cvlab.regions.proposals import selective_search
+from cvlab.regions.records import rows
+from cvlab.segmentation.topdown import maps_of
+from torchvision.ops import batched_nms, nms, roi_align
+
+def levels_of(scenes):
+    images = np.stack([scene.image for scene in scenes])
+    return maps_of(images, batch=8, side=192)[:3]
+
+learn = make_scenes(300, size=192)
+tests = make_scenes(40, seed=5, size=192)
+levels, seen = levels_of(learn), levels_of(tests)
+boxes = [torch.from_numpy(scene.boxes) for scene in learn]
+labels = [torch.from_numpy(scene.labels) for scene in learn]
+truths = [torch.from_numpy(scene.boxes) for scene in tests]
+
+# %% tags=["nbval-ignore-output"]
+from cvlab.detection.two_stage import BoxHead as AnyHead
+
+some, idle = tests[:8], AnyHead().eval()
+def search():
+    return [selective_search(scene.image) for scene in some]
+def look():
+    return levels_of(some)[2].float()
+def name_them():
+    return idle(looked_at, regions)
+
+looked_at, regions, clocks = look(), search(), {}
+for work in (search, look, name_them):
+    begin = perf_counter()
+    with torch.no_grad():
+        work()
+    clocks[work.__name__] = 1000 * (perf_counter() - begin) / 8
+draw.table({"step": ["selective search", "one pass", "the head"],
+    "ms a scene": clocks.values()}, digits=0)
+
+# %% [markdown]
+# Selective search takes the largest part. Everything else is one pass and two small layers. And it never learns: it knows edges and colours, and no
+# stickers.
+#
+# Yet the map is there already. **Faster R-CNN** lets the network propose, by a *region proposal network*, RPN, on the same map: one 3 x 3 convolution that
+# looks around, then two of 1 x 1 that answer for each of nine anchors at each place. *Is this an object? How far is its box from the anchor?* No word yet
+# about which object.
+
+# %% tags=["core"]
+class Rpn(nn.Module):
+    def __init__(self, channels=112, anchors=9, width=128):
+        super().__init__()
+        self.look = nn.Conv2d(channels, width, 3, padding=1)
+        self.score = nn.Conv2d(width, anchors, 1)
+        self.offset = nn.Conv2d(width, 4 * anchors, 1)
+
+    def forward(self, maps):
+        x = F.relu(self.look(maps))
+        scores = self.score(x).permute(0, 2, 3, 1)  # (B, H, W, A)
+        offsets = self.offset(x).permute(0, 2, 3, 1)  # and 4A
+        return (scores.flatten(1),
+                offsets.reshape(len(x), -1, 4))
+
+# %% [markdown]
+# **Predict:** the map of a scene is 12 x 12. How many boxes does the RPN judge, and how many of them answer for an object?
+
+# %%
+STRIDE, SIZES, RATIOS = 16, (48, 80, 112), (0.5, 1, 2)
+CLASSES = 17
+anchors = make_anchors(12, 12, STRIDE, SIZES, RATIOS)
+with torch.no_grad():
+    scores, offsets = Rpn()(seen[2][:1].float())
+print(tuple(scores.shape), tuple(offsets.shape))
+
+matches = torch.stack([match_anchors(anchors, b) for b in boxes])
+print(f"positive {(matches >= 0).float().mean():.1%}, "
+      f"ignored {(matches == -2).float().mean():.1%}, "
+      f"negative {(matches == -1).float().mean():.1%}")
+
+# %% tags=["author"]
+assert scores.shape == (1, 1296) and offsets.shape == (1, 1296, 4)
+assert (matches >= 0).float().mean() < 0.03 and (matches == -1).float().mean() > 0.75
+
+# %% [markdown]
+# Almost all answer for nothing. A network that says "nothing" everywhere would be nearly always right, and useless. So a step looks at a **sample**: 64
+# anchors of a scene (the paper: 256), at most half of them positive. Two losses: cross-entropy for *is it an object*, and Huber for the four offsets, of
+# the positive ones only, since an anchor over grass has no right offset.
+
+# %% tags=["core"]
+def sampled(match, n, share):
+    positive = (match >= 0).nonzero()[:, 0]
+    negative = (match == -1).nonzero()[:, 0]
+    some = torch.randperm(len(positive))[: int(n * share)]
+    positive = positive[some]
+    others = torch.randperm(len(negative))[: n - len(positive)]
+    return positive, negative[others]
+
+def rpn_losses(scores, offsets, anchors, boxes, n=64):
+    match = match_anchors(anchors, boxes)
+    positive, negative = sampled(match, n, share=0.5)
+    both = torch.cat([positive, negative])
+    wanted = (match[both] >= 0).float()
+    which = F.binary_cross_entropy_with_logits(
+        scores[both], wanted)
+    goal = encode_boxes(boxes[match[positive]], anchors[positive])
+    far = F.smooth_l1_loss(
+        offsets[positive], goal, reduction="sum", beta=1 / 9)
+    return which, far / len(both)
+
+# %% [markdown]
+# Answers become proposals: the 200 best anchors, moved by their offsets, cut to the scene, and thinned out by NMS. It is *not* class-aware, there are no
+# classes yet, and it is mild: only above an IoU of 0.7 must one of two go. No gradient flows through the proposals' coordinates.
+
+# %% tags=["core"]
+@torch.no_grad()
+def propose(scores, offsets, anchors, n=20, overlap=0.7, side=192):
+    best = scores.topk(min(200, len(scores))).indices
+    boxes = decode_boxes(offsets[best], anchors[best])
+    boxes = boxes.clamp(0, side)
+    large = (boxes[:, 2:] - boxes[:, :2]).amin(1) > 2
+    boxes, best = boxes[large], best[large]
+    return boxes[nms(boxes, scores[best], overlap)[:n]]
+
+# %% [markdown]
+# ### The second stage
+#
+# It is Fast R-CNN's: RoI align cuts 5 x 5 cells for each proposal, a layer looks, two answer. 18 scores, 0 is the background, and four offsets, now from
+# the *proposal*. The map is frozen, so nothing has to flow back through RoI align. (The paper has four offsets for every class; here all classes share
+# them.)
+
+# %% tags=["core"]
+class BoxHead(nn.Module):
+    def __init__(self, channels=112, classes=CLASSES + 1,
+                 size=5, width=256):
+        super().__init__()
+        self.size = size
+        self.look = nn.Linear(channels * size * size, width)
+        self.name = nn.Linear(width, classes)
+        self.offset = nn.Linear(width, 4)
+
+    def forward(self, maps, regions):
+        grids = roi_align(maps, regions, self.size, 1 / STRIDE,
+                          sampling_ratio=2, aligned=True)
+        x = F.relu(self.look(grids.flatten(1)))  # (N, width)
+        x = F.dropout(x, 0.3, self.training)
+        return self.name(x), self.offset(x)
+
+# %% [markdown]
+# What should it answer? A proposal with an IoU of at least 0.5 with an object gets that object's class, all others are background. Again a sample, 32 a
+# scene, at most a quarter of them objects. The true boxes are added to the proposals: a new RPN finds nothing, and the head would learn from nothing.
+
+# %% tags=["core"]
+def head_targets(proposals, boxes, labels, n=32, share=0.25):
+    regions = torch.cat([proposals, boxes])
+    match = match_anchors(regions, boxes, low=0.5, high=0.5)
+    positive, negative = sampled(match, n, share)
+    both = torch.cat([positive, negative])
+    classes = torch.zeros(len(both), dtype=torch.int64)
+    classes[: len(positive)] = labels[match[positive]] + 1
+    goal = encode_boxes(boxes[match[positive]], regions[positive])
+    return regions[both], classes, goal
+
+# %% [markdown]
+# Four losses, then, added: two of the RPN, two of the head. The paper trained the two in turn, its code soon all at once, as here.
+
+# %% tags=["core"]
+def four_losses(rpn, head, maps, anchors, boxes, labels):
+    scores, offsets = rpn(maps)
+    first, picked = [], []
+    for k, (b, c) in enumerate(zip(boxes, labels, strict=True)):
+        first.append(rpn_losses(scores[k], offsets[k], anchors, b))
+        proposals = propose(scores[k], offsets[k], anchors, n=50)
+        picked.append(head_targets(proposals, b, c))
+    regions, classes, goals = zip(*picked, strict=True)
+    named, moved = head(maps, list(regions))
+    classes = torch.cat(classes)  # (N,) of all scenes
+    name = F.cross_entropy(named, classes)
+    far = F.smooth_l1_loss(moved[classes > 0], torch.cat(goals),
+                           reduction="sum", beta=1 / 9)
+    which, where = (torch.stack(part).mean()
+                    for part in zip(*first, strict=True))
+    return torch.stack([which, where, name, far / len(classes)])
+
+# %% [markdown]
+# `train` of the package is a plain loop around it: 16 scenes a step, every second batch mirrored, AdamW, one cycle of the learning rate, 150 steps.
+# **Predict:** which of the four starts highest, and which falls slowest?
+
+# %% tags=["nbval-ignore-output"]
+rpn, head, history = train(levels[2], boxes, labels, steps=150)
+begun, ended = history[:5].mean(0), history[-15:].mean(0)
+draw.table({"loss": LOSSES, "at first": begun.tolist(),
+            "at the end": ended.tolist()}, digits=2)
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw the four losses, each as a share of where it begins
+_, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
+for k, name in enumerate(LOSSES):
+    smooth = history[:, k].unfold(0, 10, 5).mean(1)
+    ax.plot(5 + 5 * np.arange(len(smooth)), smooth,
+            color=draw.PALETTE[k], label=name)
+ax.set(yscale="log", xlabel="step", ylabel="loss",
+       title="To name takes longest: the head's class loss stays on top")
+draw.label_lines(ax)
+draw.describe(ax, "Four falling lines on a logarithmic scale; the "
+    "loss of the head's classes is the highest from first to last.")
+
+# %% tags=["author"]
+assert begun[2] > 1.2 and ended.argmax() == 2 and ended[0] < 0.4 * begun[0]
+
+# %% [markdown]
+# "Object or not" is soon learnt; *which* of 17 objects takes longest. The head's box loss is an odd one: at first few proposals hold an object, so there is
+# little to be wrong about.
+#
+# ### Does it propose better?
+#
+# Now the same question as with selective search: what share of the objects is overlapped by half by one of the first n proposals?
+
+# %% tags=["nbval-ignore-output"]
+with torch.no_grad():
+    answers = rpn(seen[2].float())
+learnt = [propose(s, o, anchors, n=50)
+          for s, o in zip(*answers, strict=True)]
+searched = [selective_search(scene.image) for scene in tests]
+counts = (1, 3, 5, 10, 20, 50, 100)
+
+def recall(proposals, n):
+    best = [box_iou(b, p[:n]).amax(1)
+            for b, p in zip(truths, proposals, strict=True)]
+    return (torch.cat(best) >= 0.5).float().mean().item()
+
+curves = {"RPN": [recall(learnt, n) for n in counts[:-1]],
+          "selective search": [recall(searched, n) for n in counts]}
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw recall against the number of proposals
+_, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
+for k, (name, curve) in enumerate(curves.items()):
+    ax.plot(counts[: len(curve)], curve, "o-", label=name,
+            color=(draw.PREDICTION, "#777")[k])
+ax.set(xscale="log", xlabel="proposals a scene", ylim=(0, 1),
+       ylabel="objects found", xticks=counts, xticklabels=counts,
+       title=f"10 proposals of the RPN find {curves['RPN'][3]:.0%}, "
+             f"of selective search {curves['selective search'][3]:.0%}")
+ax.minorticks_off()
+draw.label_lines(ax)
+draw.describe(ax, "The RPN's recall rises steeply and lies above "
+    "that of selective search up to 50 proposals.")
+
+# %% tags=["author"]
+few, many = curves["RPN"], curves["selective search"]
+assert all(a > b + 0.02 for a, b in zip(few[:5], many, strict=False))
+assert few[3] > many[4] and few[4] > 0.8
+
+# %% [markdown]
+# The RPN's ten are worth more than twenty of selective search, because it learnt what is wanted: it ranks stickers before patches of grass. And the first
+# stage costs two small convolutions.
+#
+# ### The whole detector
+#
+# Proposals, head, offsets, and class-aware NMS at the end.
+
+# %% tags=["core"]
+@torch.no_grad()
+def detect(rpn, head, maps, *, n=20, refine=True, least=0.03):
+    found, side = [], maps.shape[3] * STRIDE
+    anchors = make_anchors(*maps.shape[2:], STRIDE, SIZES, RATIOS)
+    for x in maps.float().split(1):
+        scores, offsets = rpn(x)
+        boxes = propose(scores[0], offsets[0], anchors, n, side=side)
+        named, moved = head(x, [boxes])
+        if refine:
+            boxes = decode_boxes(moved, boxes).clamp(0, side)
+        p = named.softmax(1)[:, 1:]  # (n, 17), without background
+        row, label = (p > least).nonzero(as_tuple=True)
+        boxes, p = boxes[row], p[row, label]
+        kept = batched_nms(boxes, p, label, 0.5)
+        found.append({"boxes": boxes[kept], "scores": p[kept],
+                      "labels": label[kept]})
+    return found
+
+# %% tags=["nbval-ignore-output"]
+begin = perf_counter()
+levels_of(tests)
+one_pass = 1000 * (perf_counter() - begin) / len(tests)
+begin = perf_counter()
+found = detect(rpn, head, seen[2])
+ms = one_pass + 1000 * (perf_counter() - begin) / len(tests)
+numbers = judge(tests, found).numbers
+row = {"way": "Faster R-CNN, here", "crops or passes a scene": 1,
+       "ms a scene": ms, "AP": numbers["AP"], "AP50": numbers["AP50"]}
+draw.table([*rows(until="Fast R-CNN", ms=one_pass), row],
+           digits={"ms a scene": 0, "AP": 2, "AP50": 2})
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw what it finds in three scenes
+names = tests[0].class_names
+chosen = (1, 4, 7)
+axes = show_many([tests[i].image for i in chosen], cols=3,
+    titles=[f"{len(tests[i].labels)} objects" for i in chosen])
+for ax, i in zip(axes, chosen, strict=True):
+    one = found[i]
+    sure = one["scores"] > 0.4
+    draw.draw_boxes(one["boxes"][sure].numpy(), ax=ax,
+        labels=[names[k] for k in one["labels"][sure]],
+        scores=one["scores"][sure].tolist())
+draw.describe(axes[0], "Three scenes with the boxes that the "
+    "detector is sure of by 0.4 or more, named and scored.")
+
+# %% [markdown]
+# What does each part give? Leave out one at a time: the head's offsets; most of the proposals; the head's own names do the rest in all rows.
+
+# %% tags=["nbval-ignore-output"]
+parts = {"all of it, 20 proposals": {}, "without the head's offsets":
+         {"refine": False}, "5 proposals": {"n": 5},
+         "50 proposals": {"n": 50}}
+each = {name: judge(tests, detect(rpn, head, seen[2], **change))
+        for name, change in parts.items()}
+draw.table([{"detector": name, "AP": one.numbers["AP"],
+             "AP50": one.numbers["AP50"]}
+            for name, one in each.items()], digits=2)
+
+# %% tags=["author"]
+ap = {name: one.numbers["AP"] for name, one in each.items()}
+assert ap["all of it, 20 proposals"] > ap["without the head's offsets"] + 0.01
+assert 0.18 < ap["all of it, 20 proposals"] < 0.45
+assert ap["5 proposals"] < ap["all of it, 20 proposals"] + 0.01
+
+# %% [markdown]
+# The second look at the box pays: a proposal that overlaps by half becomes one that fits better. Five proposals lose objects, fifty bring hardly anything
+# more, since what the first twenty miss is seldom named rightly.
 
 # %% [markdown]
 # ## 4 · Mask R-CNN: pixels, object by object *(20 min)*
 #
-# To be written.
+# A box of a bicycle is mostly no bicycle. Lesson 05 named every pixel, and could not tell two cats apart that touch. The detector can: each box is one cat.
+# What if it gave, for every box, the pixels of its object?
+#
+# That is **Mask R-CNN**: a third small network beside the head. RoI align cuts a finer grid, 14 x 14, convolutions keep it a map, and at the end stands
+# a mask of 28 x 28, stretched over the box. For fine edges it gets finer maps too: strides 4, 8 and 16 together.
+
+# %% tags=["core"]
+class MaskHead(nn.Module):
+    def __init__(self, masks=1, width=64):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.BatchNorm2d(sum(WIDTHS[:LEVELS])),
+            nn.Conv2d(sum(WIDTHS[:LEVELS]), width, 1),
+            nn.ReLU(),
+            mixing(width),
+            mixing(width),
+            nn.ConvTranspose2d(width, width // 2, 2, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(width // 2, masks, 1),
+        )
+
+    def forward(self, grids):
+        return self.layers(grids)
+
+# %% [markdown]
+# Only one mask a box is asked for, "what belongs to the object, and what not": the class is the other head's matter. `mixing` is the cheap pair of convolutions
+# from lesson 05. Here is what goes in, and what is to come out.
+
+# %%
+from cvlab.detection.mask_head import (LEVELS, cut_levels,
+    mask_targets, train_masks, with_masks)
+from cvlab.segmentation.topdown import WIDTHS, mixing
+
+scene = tests[2]
+inside = [torch.from_numpy(scene.boxes)]
+grids = cut_levels([level[2:3] for level in seen], inside)
+wanted = mask_targets(torch.from_numpy(scene.masks), inside[0])
+with torch.no_grad():
+    print(tuple(grids.shape), "to",
+          tuple(MaskHead().eval()(grids).shape),
+          "wanted", tuple(wanted.shape))
+
+# %% tags=["fold"]
+# Draw the scene and the masks that are wanted
+axes = show_many([scene.image, *wanted[:3].numpy()], cols=4,
+    titles=["Boxes of any shape",
+            *[f"{scene.class_names[k]}: 28 x 28"
+              for k in scene.labels[:3]]])
+draw.draw_boxes(scene.boxes[:3], ax=axes[0],
+    labels=[scene.class_names[k] for k in scene.labels[:3]])
+draw.describe(axes[0], "A scene with boxes; beside it the objects' "
+    "masks, each stretched to the same square.")
+
+# %% [markdown]
+# It learns from the *true* boxes, by cross-entropy at each of the 784 places. Twice, in fact: once with **RoI align**, once with **RoI pool**, which
+# rounds every box to whole cells. Mask R-CNN's paper says that the rounding costs masks dearly. **Predict:** does it here, where a cell of the finest map is 4
+# pixels?
+
+# %% tags=["nbval-ignore-output"]
+masks = [torch.from_numpy(scene.masks) for scene in learn]
+aligned, loss_a = train_masks(levels, boxes, masks, steps=80)
+pooled, loss_p = train_masks(levels, boxes, masks, steps=80,
+                             pool=True)
+draw.table({"cut by": ["RoI align", "RoI pool"],
+    "loss at first": [loss_a[0].item(), loss_p[0].item()],
+    "at the end": [loss_a[-10:].mean().item(),
+                   loss_p[-10:].mean().item()]}, digits=2)
+
+# %% [markdown]
+# ### Back into the picture
+#
+# Each pixel of the picture asks: where in the box am I, from 0 to 1? Then it reads the small mask there, between its cells. Above a half it belongs to the
+# object.
+
+# %% tags=["core"]
+def paste_masks(masks, boxes, height, width):
+    x0, y0, x1, y1 = boxes[:, :, None].unbind(1)  # (N, 1) each
+    x = ((torch.arange(width) + 0.5 - x0)
+         / (x1 - x0).clamp(min=1e-6))
+    y = ((torch.arange(height) + 0.5 - y0)
+         / (y1 - y0).clamp(min=1e-6))
+    x = x[:, None, :].expand(-1, height, -1)  # (N, H, W)
+    y = y[:, :, None].expand(-1, -1, width)
+    places = torch.stack([x, y], dim=3) * 2 - 1  # as grid_sample counts
+    inside = (places.abs() <= 1).all(3)
+    pasted = F.grid_sample(masks[:, None], places,
+                           align_corners=False, padding_mode="border")
+    return (pasted[:, 0] > 0.5) & inside
+
+# %% [markdown]
+# Paste the *true* masks of 28 x 28: what does the small grid lose? And what does torchvision's way, which rounds each box to whole pixels first?
+
+# %%
+from torchvision.models.detection.roi_heads import (
+    paste_masks_in_image)
+
+def overlap(a, b):
+    return ((a & b).sum((1, 2)) / (a | b).sum((1, 2))).mean().item()
+
+ours, theirs, between = [], [], []
+for one in tests:
+    true, b = torch.from_numpy(one.masks), torch.from_numpy(one.boxes)
+    small = mask_targets(true, b)
+    a = paste_masks(small, b, 192, 192)
+    t = paste_masks_in_image(small[:, None], b, (192, 192))[:, 0] > 0.5
+    ours.append(overlap(a, true))
+    theirs.append(overlap(t, true))
+    between.append(overlap(a, t))
+draw.table({"masks": ["ours and the truth", "torchvision's and the "
+    "truth", "ours and torchvision's"], "mean IoU":
+    [np.mean(x) for x in (ours, theirs, between)]}, digits=2)
+
+# %% tags=["author"]
+assert np.mean(ours) > 0.9 and np.mean(between) > 0.9
+assert np.mean(ours) > np.mean(theirs) - 0.005
+
+# %% [markdown]
+# No mask head of 28 x 28 can do better than the first row. Now the detector's own boxes, and the judge with `kind="segm"`: an answer is right when its
+# *pixels* overlap the truth's.
+
+# %% tags=["nbval-ignore-output"]
+heads = {"RoI align": (aligned, False), "RoI pool": (pooled, True)}
+out = {name: with_masks(one, seen, found, pool=pool)
+       for name, (one, pool) in heads.items()}
+filled = [{**one, "masks": paste_masks(torch.ones(
+    len(one["boxes"]), 2, 2), one["boxes"], 192, 192)}
+    for one in found]
+out = {"the whole box": filled, **out}
+judged = {name: judge(tests, one, kind="segm").numbers
+          for name, one in out.items()}
+box = judge(tests, found).numbers
+draw.table([{"answer": "box", "AP": box["AP"], "AP50": box["AP50"]},
+    *[{"answer": f"mask: {name}", "AP": one["AP"],
+       "AP50": one["AP50"]} for name, one in judged.items()]],
+    digits=2)
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw instance masks in three scenes
+axes = show_many([tests[i].image for i in chosen], cols=3,
+    titles=["Each object's own pixels", "", ""])
+for ax, i in zip(axes, chosen, strict=True):
+    one = out["RoI align"][i]
+    sure = one["scores"] > 0.4
+    draw.draw_masks(one["masks"][sure].numpy(), ax=ax,
+        labels=[names[k] for k in one["labels"][sure]])
+draw.describe(axes[0], "Three scenes with coloured masks that follow "
+    "the stickers' outlines, one for each object found.")
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting
@@ -191,38 +1207,18 @@ assert lost[0] > 3 * lost[1] > 3 * lost[2] and lost[0] / total > 0.05
 #
 # ### Sizes to begin from (v2)
 #
-# Version 2 gives each cell a few **priors**, boxes to begin from, and measures how well a set of them fits the data: each object's IoU with the
-# best prior, both moved to one centre.
+# Version 2 gives each cell a few **priors**, boxes to begin from: section 1's anchors, their shapes chosen by k-means with 1 - IoU as the distance.
+# How well does a set fit? Each object's IoU with the best prior, both moved to one centre.
 
 # %%
+from cvlab.detection.priors import k_means, shape_iou
+
 everything = torch.from_numpy(np.concatenate(
     [s.boxes for s in many]))
 sizes = everything[:, 2:] - everything[:, :2]  # (N, 2)
-
-def shape_iou(sizes, priors):
-    inter = torch.minimum(sizes[:, None], priors).prod(2)
-    areas = sizes.prod(1)[:, None] + priors.prod(1)
-    return inter / (areas - inter)  # (N, K)
-
 by_hand = torch.tensor([[32.0, 32], [64, 64], [128, 128]])
 fit = shape_iou(sizes, by_hand).max(1).values.mean()
 print(f"three squares by hand: mean best IoU {fit:.2f}")
-
-# %% [markdown]
-# Who chooses better? **k-means** does: give each size to the prior that it overlaps most, move each prior to the mean of its sizes, repeat.
-# Distance is 1 - IoU. A plain distance in pixels would serve the large boxes alone.
-
-# %% tags=["core"]
-def k_means(sizes, k, rounds=50):
-    order = sizes.prod(1).argsort()
-    begin = torch.linspace(0, len(sizes) - 1, 2 * k + 1)[1::2]
-    priors = sizes[order[begin.long()]]
-    for _ in range(rounds):
-        nearest = shape_iou(sizes, priors).argmax(1)  # (N,)
-        groups = [sizes[nearest == j] for j in range(k)]
-        priors = torch.stack([g.mean(0) if len(g) else priors[j]
-                              for j, g in enumerate(groups)])
-    return priors[priors.prod(1).argsort()]
 
 # %%
 learnt = {k: k_means(sizes, k) for k in (1, 2, 3, 5, 9)}
@@ -694,19 +1690,590 @@ from cvlab.world.scenes import make_scene, make_scenes
 # %% [markdown]
 # ## 7 · A pyramid of features *(18 min)*
 #
-# To be written.
+# A boat far away is 12 pixels long, a bus nearby 130. One network makes maps of three strides from the same picture. Which of them should answer for the
+# boat, and which for the bus?
+
+# %% tags=["fold"]
+# A scene with small and large objects, and the cells of three maps
+from cvlab.detection.pyramid import STRIDES, places
+
+WIDE = (6, 70)  # an object's longer side, percent of the picture's
+
+def span(scene):  # the longest object over the shortest
+    longer = (scene.boxes[:, 2:] - scene.boxes[:, :2]).max(1)
+    return longer.max() / longer.min() * (len(longer) > 2)
+
+wide = max(make_scenes(40, split="train", seed=5, size=192,
+                       sizes=WIDE), key=span)
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.2),
+                            layout="constrained")
+for ax, stride in zip(axes, STRIDES, strict=True):
+    ax.imshow(wide.image)
+    draw.draw_boxes(wide.boxes, color=draw.TRUTH, ax=ax)
+    ax.set(xticks=np.arange(0, 192, stride) - 0.5, xticklabels=[],
+           yticks=np.arange(0, 192, stride) - 0.5, yticklabels=[],
+           title=f"stride {stride}: {(192 // stride) ** 2} cells")
+    ax.grid(color="white", linewidth=0.4)
+    ax.tick_params(length=0)
+draw.describe(axes[0], "One scene under three grids: a cell of stride "
+    "32 holds the smallest object whole, one of stride 8 a small part "
+    "of the largest");
+
+# %% [markdown]
+# A cell knows more than its square: what can change its numbers is its *receptive field* (lesson 02). **Predict:** can a cell of the finest map see the
+# largest object whole?
+
+# %%
+from cvlab.convolutions.receptive import receptive_field, spatial_layers
+from cvlab.transfer_learning.backbone import backbone
+
+net = backbone()
+layers, rows = spatial_layers([net.conv_stem]), []
+for k, block in enumerate(net.blocks):
+    layers = layers + spatial_layers(block)
+    if k in (2, 4, 6):  # the last block of a stride
+        stride = STRIDES[len(rows)]
+        rows.append({"stride": stride, "cells": (192 // stride) ** 2,
+                     "layers before it": len(layers),
+                     "receptive field": receptive_field(layers)})
+draw.table(rows, units={"stride": "px", "receptive field": "px"})
+
+# %% tags=["author"]
+assert [row["receptive field"] for row in rows] == [67, 339, 851]
+
+# %% [markdown]
+# No: it sees 67 pixels, through six layers. A cell of the coarsest map can see the whole picture, through seventeen; but there are only 36 of them, and the
+# smallest objects fill a small part of one.
+#
+# **SSD** (Liu et al., 2016) concludes: *each map answers for the objects of its size*. Here that is a longer side of 3 to 6 strides. Of the cells inside a
+# box only those near its middle are asked, as in FCOS (Tian et al., 2019): no anchors, nothing to match.
+
+# %% tags=["core"]
+def targets(boxes, labels, cells, radius=1.5):
+    if not len(boxes):
+        return torch.full((len(cells),), -1), torch.zeros(len(cells), 4)
+    x, y, stride = cells.T[..., None]  # (P, 1) each
+    first, last = boxes[:, :2], boxes[:, 2:]  # (N, 2) each
+    sides = [x - first[:, 0], y - first[:, 1],
+             last[:, 0] - x, last[:, 1] - y]
+    far = (cells[:, None, :2] - (first + last) / 2).abs().amax(-1)  # (P, N)
+    longer = (last - first).amax(-1)
+    fits = (torch.stack(sides).amin(0) > 0) & (far < radius * stride)
+    fits &= (longer > 3 * stride) | (stride == stride.min())
+    fits &= (longer <= 6 * stride) | (stride == stride.max())
+    area = (last - first).prod(-1).expand_as(far)
+    smallest, which = area.where(fits, torch.inf).min(1)  # (P,) each
+    return labels[which].where(smallest < torch.inf, -1), boxes[which]
+
+# %%
+cells = places(192)  # (756, 3): x, y, stride
+wanted, truth = targets(torch.from_numpy(wide.boxes),
+                        torch.from_numpy(wide.labels), cells)
+rows = [{"stride": stride, "cells": (of := cells[:, 2] == stride).sum(),
+         "with an object": (of & (wanted >= 0)).sum()}
+        for stride in STRIDES]
+draw.table([{k: int(v) for k, v in row.items()} for row in rows])
+
+# %% tags=["fold"]
+# Draw the cells that answer, in the colours of their classes
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.2),
+                            layout="constrained")
+for ax, row in zip(axes, rows, strict=True):
+    stride = row["stride"]
+    ax.imshow(wide.image, alpha=0.6)
+    ax.axis("off")
+    for (x, y, step), k in zip(cells.tolist(), wanted.tolist(),
+                               strict=True):
+        if step == stride and k >= 0:
+            ax.add_patch(plt.Rectangle((x - step / 2, y - step / 2),
+                step, step, color=draw.class_color(k), alpha=0.7))
+    ax.set_title(f"stride {stride}: "
+                 f"{int(row['with an object'])} asked")
+draw.describe(axes[0], "The same scene three times: small objects "
+    "have coloured cells on the fine map, large ones on a coarser");
+
+# %% [markdown]
+# But now the small objects are left to the map with the fewest layers. A **feature pyramid** (FPN, Lin et al., 2017) hands down what the coarse maps know:
+# a 1 x 1 convolution makes each level equally wide, and the next coarser one, doubled in size, is added.
+
+# %% tags=["core"]
+class Pyramid(nn.Module):
+    def __init__(self, width=96, top_down=True):
+        super().__init__()
+        self.top_down = top_down
+        self.side = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(c, width, 1, bias=False),
+                          nn.BatchNorm2d(width))
+            for c in (40, 112, 320))
+
+    def forward(self, maps):
+        levels = [side(level) for side, level
+                  in zip(self.side, maps, strict=True)]
+        levels[2] = F.relu(levels[2])
+        for k in (1, 0):
+            if self.top_down:
+                coarser = F.interpolate(levels[k + 1], scale_factor=2.0)
+                levels[k] = levels[k] + coarser
+            levels[k] = F.relu(levels[k])
+        return levels
+
+# %%
+from cvlab.detection.training import levels_of
+
+maps = levels_of([wide])
+levels = Pyramid()([level.float() for level in maps])
+draw.table([{"stride": stride, "from the network": tuple(a.shape[1:]),
+             "in the pyramid": tuple(b.shape[1:])}
+            for stride, a, b in zip(STRIDES, maps, levels, strict=True)])
+
+# %% [markdown]
+# Lesson 05's decoder did the same with its skips; there the finest map answered alone. Does it help here, and whom? `data/make_pyramid.py` trained heads for
+# five choices of levels, on the same frozen maps of the same 600 scenes, as many steps, three seeds each. Objects have 6 to 70 % of the side. Small, medium
+# and large are COCO's: areas below 32 x 32 pixels, below 96 x 96, and beyond.
+#
+# **Predict:** who wins on the small ones? And on the large?
+
+# %% tags=["fold"]
+# The recorded trainings in a table and a figure, by size of object
+from cvlab.detection import records
+
+AREAS = {"APs": "small", "APm": "medium", "APl": "large"}
+by_size = {way: {name: 100 * records.level_runs(way, number)
+                 for number, name in {"AP": "all", **AREAS}.items()}
+           for way in records.LEVELS}
+figure, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
+for i, (way, found) in enumerate(by_size.items()):
+    values = np.array([found[name] for name in AREAS.values()])
+    ax.plot(values.mean(1), "o-", color=draw.PALETTE[i],
+            label=records.LEVELS[way])
+    ax.fill_between(range(3), values.min(1), values.max(1),
+                    color=draw.PALETTE[i], alpha=0.2)
+mean = {way: found["all"].mean() for way, found in by_size.items()}
+helps = mean["finest, top-down"] - mean["fine alone"]
+ax.set(xticks=range(3), xticklabels=AREAS.values(), xlabel="objects",
+       ylabel="mAP, %", title="What coarser maps hand down is worth "
+       f"{helps:.0f} points to the finest")
+draw.label_lines(ax)
+draw.table([{"levels": records.LEVELS[way]}
+            | {name: runs.mean() for name, runs in found.items()}
+            for way, found in by_size.items()], digits=0,
+           units=dict.fromkeys(["all", *AREAS.values()], "mAP, %"))
+
+# %% tags=["author"]
+small, medium, large = ({w: f[name].mean() for w, f in by_size.items()} for name in AREAS.values())
+assert 4 < helps < 9 and min(small, key=small.get) == min(medium, key=medium.get) == "coarse alone"
+assert max(large, key=large.get) == "coarse alone" and medium["finest, top-down"] == max(medium.values())
+assert mean["each, top-down"] < mean["each for its size"] + 1 < mean["fine alone"]
+assert abs(small["finest, top-down"] - small["each for its size"]) < 4
+
+# %% [markdown]
+# Stride 32 alone finds the large objects, and next to no small ones. Stride 8 alone finds small and medium ones. Given what the coarser maps know, that same
+# fine map gains six points, most of them on medium and large objects. (Large ones are few in these 150 scenes: see how wide their bands are.)
+#
+# And the papers' way, each level for its size? **Not here**: it is no better than the fine map alone, and the top-down path adds nothing to it beyond the
+# spread of the seeds. These are 300 steps on 600 scenes, and each of three heads gets only its share of the objects. Whether a longer training, or one head
+# for all levels as RetinaNet has it, would turn it: these runs don't say.
+#
+# **Trap:** look at the coloured cells again. Does every object have one?
+
+# %%
+longest = (wide.boxes[:, 2:] - wide.boxes[:, :2]).max(1)
+asked = {tuple(box.tolist()) for box in truth[wanted >= 0]}
+draw.table([{"object": wide.class_names[k], "longer side": int(side),
+             "cells": "some" if tuple(box.tolist()) in asked else "none"}
+            for k, side, box in zip(wide.labels, longest, wide.boxes,
+                                    strict=True)],
+           units={"longer side": "px"})
+
+# %% tags=["author"]
+assert len(asked) == len(wide.boxes) - 1 and longest.min() < 12 and longest.max() > 120
+
+# %% [markdown]
+# One has none: no middle of a fine cell lies in its box, or a smaller box took it. What no cell is asked about, no training can teach.
+#
+# **In one line:** a coarse map knows what, a fine one where; added from coarse to fine, one map knows both.
+
+# %% tags=["fold"]
+# Let the large arrays go
+net = maps = levels = None
 
 # %% [markdown]
 # ## 8 · A detector in a minute *(28 min)*
 #
-# To be written.
+# Can you train a detector while you wait? The backbone stays frozen, its maps are computed once. What learns is the pyramid and a **head**: two
+# layers, then
+# for every cell 17 class scores and four distances, to the left, upper, right and lower edge of the box. The finest level answers alone: it did best.
+
+# %% tags=["fold"]
+# What earlier sections wrote, from the package; torchvision's GIoU loss
+from torch.optim.lr_scheduler import OneCycleLR
+from torchvision.ops import generalized_box_iou_loss
+
+from cvlab.regions.geometry import box_iou
+from cvlab.regions.suppression import batched_nms
+
+# %% tags=["core"]
+class Head(nn.Module):
+    def __init__(self, classes, width, stride):
+        super().__init__()
+        layers, self.stride = [], stride
+        for _ in range(2):
+            layers += [
+                nn.Conv2d(width, width, 3, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+            ]
+        self.tower = nn.Sequential(*layers)
+        self.classes = nn.Conv2d(width, classes, 3, padding=1)
+        self.edges = nn.Conv2d(width, 4, 3, padding=1)
+        nn.init.constant_(self.classes.bias, -4.0)  # "nothing"
+
+    def forward(self, level):
+        x = self.tower(level)
+        far = (self.edges(x) / 2).clamp(max=4).exp() * 3 * self.stride
+        logits, edges = self.classes(x), far  # (B, 17, h, w), (B, 4, h, w)
+        return logits.flatten(2).mT, edges.flatten(2).mT
+
+# %% tags=["core"]
+class OneStage(nn.Module):
+    def __init__(self, classes=17, width=96, strides=(8,), top_down=True):
+        super().__init__()
+        self.strides = strides
+        self.pyramid = Pyramid(width, top_down)
+        self.heads = nn.ModuleList(
+            Head(classes, width, stride) for stride in strides)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, maps):
+        levels = dict(zip(STRIDES, self.pyramid(maps), strict=True))
+        parts = [head(levels[head.stride]) for head in self.heads]
+        logits, edges = zip(*parts, strict=True)
+        return torch.cat(logits, 1), torch.cat(edges, 1)  # (B, P, 17), (B, P, 4)
+
+# %%
+from cvlab.detection.training import levels_of
+
+scene = make_scene(3, split="test", seed=1, size=192)
+maps = [level.float() for level in levels_of([scene])]
+logits, edges = OneStage()(maps)
+cells = places(192, (8,))  # (576, 3)
+print(tuple(logits.shape), tuple(edges.shape), tuple(cells.shape))
+
+# %% [markdown]
+# ### What to minimise
+#
+# The edges: 1 - GIoU (section 5). The classes: a focal loss (section 6), with a twist. Its target is not 1 but the *IoU of the cell's own box with the
+# truth* (Li et al., 2020): a score is to say how good the box is, too, since NMS goes by it.
+#
+# **Predict:** what does this loss give for a scene without any object?
+
+# %% tags=["core"]
+def boxes_at(cells, edges):
+    middle = cells[:, :2]  # (P, 2)
+    return torch.cat([middle - edges[..., :2], middle + edges[..., 2:]], -1)
+
+# %% tags=["core"]
+def loss_of(logits, edges, cells, wanted, truth):
+    taken = wanted >= 0  # (B, P)
+    found, truth = boxes_at(cells, edges)[taken], truth[taken]  # (M, 4)
+    target = torch.zeros_like(logits)
+    iou = box_iou(found, truth).diagonal().detach()  # (M,)
+    target[taken, wanted[taken]] = iou
+    bce = F.binary_cross_entropy_with_logits(
+        logits, target, reduction="none")
+    focal = (target - logits.sigmoid()) ** 2 * bce  # (B, P, 17)
+    giou = generalized_box_iou_loss(found, truth)  # (M,)
+    count = taken.sum().clamp(min=1)
+    return focal.sum() / count, giou.sum() / count
+
+# %%
+boxes, labels = torch.from_numpy(scene.boxes), torch.from_numpy(scene.labels)
+rows = []
+for name, n in {"its objects": len(boxes), "none": 0}.items():
+    wanted, truth = targets(boxes[:n], labels[:n], cells)
+    parts = loss_of(logits, edges, cells, wanted[None], truth[None])
+    rows.append({"objects": name, "cells": int((wanted >= 0).sum()),
+                 "classes": parts[0].item(), "boxes": parts[1].item()})
+draw.table(rows, digits=1, title="The loss before any training")
+
+# %% tags=["author"]
+assert np.isfinite(rows[1]["classes"]) and rows[1]["boxes"] == 0 and rows[0]["cells"] > 0
+
+# %% [markdown]
+# Finite: the boxes cost nothing, and every cell that claims something still pays. `clamp(min=1)` stands against a division by 0.
+#
+# ### Watch it learn
+#
+# Scores become a list as in lesson 06a: the best ones, then NMS class by class.
+
+# %% tags=["core"]
+@torch.inference_mode()
+def answers(logits, edges, cells, side=192, threshold=0.02, overlap=0.55):
+    found = []
+    corners = boxes_at(cells, edges).clamp(0, side)
+    for scores, boxes in zip(logits.sigmoid(), corners, strict=True):
+        best, place = scores.flatten().topk(min(150, scores.numel()))
+        best, place = best[best > threshold], place[best > threshold]
+        box, label = boxes[place // scores.shape[1]], place % scores.shape[1]
+        kept = batched_nms(box, best, label, overlap)[:50]
+        found.append({"boxes": box[kept], "scores": best[kept], "labels": label[kept]})
+    return found
+
+# %% tags=["core"]
+def train_head(net, maps, truths, steps, rate=0.005, watch=None):
+    cells = places(8 * maps[0].shape[-1], net.strides)
+    pairs = [targets(boxes, labels, cells) for boxes, labels in truths]
+    wanted, truth = map(torch.stack, zip(*pairs, strict=True))
+    optimizer = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.05)
+    schedule = OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.15)
+    net.train()
+    for step in range(1, steps + 1):
+        some = torch.randperm(len(wanted))[:8]
+        x = [level[some].float() for level in maps]
+        loss = sum(loss_of(*net(x), cells, wanted[some], truth[some]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if watch:
+            watch(step, loss.item())
+    net.eval()
+
+# %% [markdown]
+# 700 scenes, 400 steps of eight: three quarters of a minute on one core. At some steps the net is asked about a scene in a
+# style it never sees. **Predict:** after how many of the 400 steps does it dare a first box?
+
+# %% tags=["nbval-ignore-output"]
+from time import perf_counter
+
+def shown(n):  # maps and truths; the pictures are not kept
+    scenes = make_scenes(n, split="train", seed=0, size=192)
+    return levels_of(scenes), [
+        (torch.from_numpy(s.boxes), torch.from_numpy(s.labels))
+        for s in scenes]
+
+begin = perf_counter()
+train_maps, truths = shown(700)
+ready = perf_counter()
+torch.manual_seed(0)
+net, seen_at, losses = OneStage(), {}, []
+
+def watch(step, loss):
+    losses.append(loss)
+    if step in (10, 50, 150, 400):
+        net.eval()
+        with torch.inference_mode():
+            seen_at[step] = answers(*net(maps), cells)[0]
+        net.train()
+
+train_head(net, train_maps, truths, 400, watch=watch)
+print(f"maps {ready - begin:.0f} s, training "
+      f"{perf_counter() - ready:.0f} s")
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw the best boxes at four steps, beside the truth
+def draw_found(scene, found, ax, least=0.35, most=4):
+    keep = (found["scores"] >= least).nonzero()[:most, 0]
+    ax.imshow(scene.image)
+    ax.axis("off")
+    names = [scene.class_names[k] for k in found["labels"][keep]]
+    if len(keep):
+        draw.draw_boxes(found["boxes"][keep].numpy(), labels=names,
+            scores=found["scores"][keep].numpy(), ax=ax)
+
+figure, axes = plt.subplots(1, 5, figsize=(9, 2.1),
+                            layout="constrained")
+axes[0].imshow(scene.image)
+axes[0].axis("off")
+axes[0].set_title("truth")
+draw.draw_boxes(scene.boxes, color=draw.TRUTH, ax=axes[0],
+    labels=[scene.class_names[k] for k in scene.labels])
+for ax, (step, found) in zip(axes[1:], seen_at.items(), strict=True):
+    draw_found(scene, found, ax)
+    ax.set_title(f"step {step}")
+draw.describe(axes[0], "The answers after 10, 50, 150 and 400 steps: "
+              "at first none, at last nearly the truth")
+train_maps = maps = logits = edges = None
+
+# %% [markdown]
+# Boxes with a score below 0.35 are not drawn. The bias of -4 begins with "nothing anywhere", and after ten steps that is still the answer. Then come
+# boxes
+# with wrong classes, and at last most of the truth.
+#
+# ### How well, honestly
+#
+# `data/make_detector.py` is the long recipe: the same network, but EfficientNet-Lite0 learns too, from block 2 on, from 52,800 scenes, none shown
+# twice,
+# each object's colours changed, the whole cut, stretched and bent. 50 minutes of one core; its weights come with the course. **Predict:** what is
+# that worth
+# in styles that were trained on, what in Twemoji's, which neither has seen?
+
+# %% tags=["nbval-ignore-output"]
+from cvlab import settings
+from cvlab.detection import records
+from cvlab.detection.one_stage import Detector, detect
+from cvlab.detection.training import found_on
+from cvlab.store.checkpoint import load_weights
+
+STYLES = {"seen": ("train", 5), "unseen": ("test", 1)}
+tests = {style: make_scenes(40, split=split, seed=seed, size=192)
+         for style, (split, seed) in STYLES.items()}
+long = Detector()
+load_weights(settings.data_dir() / "weights"
+             / "detector_scenes.safetensors", long)
+found, ms = {}, {}
+for style, some in tests.items():
+    begin = perf_counter()
+    maps = levels_of(some)
+    ready = perf_counter()
+    found["live", style] = found_on(net, maps)
+    ms[style] = [1000 / 40 * (t - begin)
+                 for t in (ready, perf_counter())]
+    found["recipe", style] = detect(
+        long, np.stack([s.image for s in some]))
+numbers = {key: judge(tests[key[1]], one).numbers
+           for key, one in found.items()}
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Table the live training, the recorded ones and the goals
+rows = []
+for style in STYLES:
+    for name in ("live", "recipe"):
+        rows.append({"training": f"{name}, 40 scenes", "style": style}
+                    | {k: 100 * numbers[name, style][k]
+                       for k in ("AP", "AP50", "APs", "APm")})
+    runs = {k: 100 * records.minute_runs(k, style).mean()
+            for k in ("AP", "AP50", "APs", "APm")}
+    final = records.recipe()["final"][style]
+    rows += [{"training": "a minute, three seeds", "style": style} | runs,
+             {"training": "recipe, as recorded", "style": style}
+             | {k: 100 * final[k] for k in runs}]
+    for name, goal in records.GOALS.items():
+        a, b = goal[style]
+        rows.append({"training": f"goal: {name}", "style": style,
+                     "AP": 100 * a, "AP50": 100 * b,
+                     "APs": None, "APm": None})
+draw.table(rows, digits=0, units=dict.fromkeys(
+    ("AP", "AP50", "APs", "APm"), "%"))
+
+# %% [markdown]
+# The minute ends one point short of its goals in seen styles, 44 and 77 of 45 and 78; in the unseen one it reaches 55 easily and 30 within half a
+# point. Yours is shorter and judged
+# by 40 scenes only, so its numbers sway by some points. What helped on the way, tried alone: more scenes instead of more steps (600 to 1000: +3),
+# eight scenes a step
+# instead of sixteen (+3). What did not: the focal loss with targets of 1 instead of the IoU (equal), a quarter of the cells with four times the steps
+# (-3).
+#
+# The recipe passes its goals by far: 68 and 94 of 60 and 88 seen, 54 and 81 of 40 and 65 unseen.
+
+# %% tags=["author"]
+assert numbers["live", "seen"]["AP"] > 0.3 and numbers["live", "unseen"]["AP"] > 0.22, numbers
+assert 0.43 < records.minute_runs("AP").mean() < 0.445 and 0.76 < records.minute_runs("AP50").mean() < 0.78
+assert 0.29 < records.minute_runs("AP", "unseen").mean() < 0.30 and records.minute_runs("AP50", "unseen").mean() > 0.57
+for style, goal in records.GOALS["recipe"].items():
+    final = records.recipe()["final"][style]
+    assert final["AP"] > goal[0] + 0.07 and final["AP50"] > goal[1] + 0.05
+    assert abs(numbers["recipe", style]["AP"] - final["AP"]) < 0.04
+
+# %% tags=["fold"]
+# Draw the long training: mAP at its steps
+curve = records.recipe()["curve"]
+half = curve[len(curve) // 2]
+NAMED = {"seen": "seen styles", "unseen": "Twemoji",
+         "val": "Fluent, unseen too"}
+figure, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
+for i, style in enumerate(("seen", "unseen", "val")):
+    ax.plot([at["seconds"] / 60 for at in curve],
+            [100 * at[style]["AP"] for at in curve], "o-",
+            color=draw.PALETTE[i], label=NAMED[style])
+ax.set(xlabel="minutes of one core", ylabel="mAP, %", ylim=(0, 80),
+       title=f"From {half['step']} steps to {curve[-1]['step']}: "
+       f"{100 * (curve[-1]['seen']['AP'] - half['seen']['AP']):+.0f} "
+       "points in seen styles, "
+       f"{100 * (curve[-1]['unseen']['AP'] - half['unseen']['AP']):+.0f}"
+       " in Twemoji")
+draw.label_lines(ax);
+
+# %% [markdown]
+# ### What it gets wrong
+#
+# Lesson 07 gives each error a price: the mAP that it would win to have it mended. **Predict:** boxes too loose, wrong classes, doubles, or objects
+# missed: which costs most in the unseen style?
+
+# %%
+from cvlab.coco.categories import category_id
+from cvlab.coco.results import to_results
+from cvlab.coco.write import to_coco
+from cvlab.map.diagnose import error_costs
+
+def costs(name, style):
+    scenes, results = tests[style], []
+    for i, one in enumerate(found[name, style]):
+        classes = [category_id(scenes[0].class_names[k])
+                   for k in one["labels"]]
+        results += to_results(i + 1, classes, one["scores"].numpy(),
+                              boxes=one["boxes"].numpy())
+    return error_costs(to_coco(scenes), results)
+
+# %% tags=["nbval-ignore-output"]
+prices = {key: costs(*key) for key in found}
+draw.table([{"detector": f"{name}, {style}"}
+            | {kind: 100 * p for kind, p in price.items()}
+            for (name, style), price in prices.items()], digits=0)
+
+# %% tags=["author"]
+for (name, style), price in prices.items():
+    assert max(price, key=price.get) == "localisation" and price["duplicate"] + price["background"] < 0.03, (name, style)
+    assert price["classification"] > prices[name, "seen"]["classification"] + 0.005 or style == "seen", (name, style)
+assert prices["recipe", "unseen"]["classification"] < 0.75 * prices["live", "unseen"]["classification"]
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw unseen scenes with truth, live and long training
+figure, axes = plt.subplots(3, 3, figsize=(8, 8),
+                            layout="constrained")
+for column, i in zip(axes.T, (0, 5, 11), strict=True):
+    one = tests["unseen"][i]
+    column[0].imshow(one.image)
+    column[0].axis("off")
+    draw.draw_boxes(one.boxes, color=draw.TRUTH, ax=column[0],
+        labels=[one.class_names[k] for k in one.labels])
+    for ax, name in zip(column[1:], ("live", "recipe"), strict=True):
+        draw_found(one, found[name, "unseen"][i], ax)
+for row, name in zip(axes, ("truth", "live", "recipe"), strict=True):
+    row[0].set_title(name, loc="left")
+draw.describe(axes[0, 0], "Three unseen scenes: truth, answers of the "
+    "live training, answers of the recipe");
+
+# %% [markdown]
+# In all four, loose boxes cost most by far: mAP counts overlaps up to 0.95. A wrong class costs more in the unseen style than in the seen ones, and the
+# long recipe about halves that. Doubles and boxes on nothing cost next to nothing here.
+#
+# Beside the ways of before: one pass, no proposals.
+
+# %% tags=["nbval-ignore-output"]
+# The growing table goes on
+from cvlab.regions import records as earlier
+
+one_pass, whole = ms["seen"]
+rows = earlier.rows(until="Faster R-CNN", ms=one_pass)
+rows += [{"way": f"one stage, {name}", "crops or passes a scene": 1,
+          "ms a scene": whole if name == "live" else None,
+          "AP": numbers[name, "seen"]["AP"],
+          "AP50": numbers[name, "seen"]["AP50"]}
+         for name in ("live", "recipe")]
+draw.table(rows, digits={"ms a scene": 0, "AP": 2, "AP50": 2,
+                         "crops or passes a scene": 0})
+
+# %% tags=["fold"]
+# Let the large things go
+net = long = maps = found = tests = scenes = truths = None
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting
 import matplotlib.pyplot as plt, numpy as np, torch
 import torch.nn.functional as F
 from torch import nn
-from cvlab import check, draw, hint, show, show_many, solution
+from cvlab import check, draw, hint, progress, show, show_many, solution
 from cvlab.map.judge import judge
 from cvlab.world.scenes import make_scene, make_scenes
 
@@ -722,9 +2289,13 @@ from cvlab.world.scenes import make_scene, make_scenes
 # %%
 import tempfile
 from pathlib import Path
-from cvlab.detection.one_stage import recorded
+from cvlab import settings
+from cvlab.detection.one_stage import Detector
+from cvlab.store.checkpoint import load_weights
 
-detector = recorded()
+detector = Detector().eval()
+load_weights(settings.data_dir() / "weights"
+             / "detector_scenes.safetensors", detector)
 path = Path(tempfile.mkdtemp()) / "detector.onnx"
 program = torch.onnx.export(
     detector, (torch.zeros(1, 3, 192, 192),), path,
@@ -1242,7 +2813,54 @@ print("a tensor:", boxes.shape[1], "boxes, two tensors, nothing left out")
 # %% [markdown]
 # ## Recap
 #
-# - To be written.
+# - Anchors turn a list of any length into a fixed number of answers: matched by IoU, moved by offsets in shares of their size and by log-sizes.
+# - The network's own proposals beat selective search by learning what is wanted; a second look at each makes boxes fit. A mask is one more small head.
+# - A dense detector says "nothing" hundreds of times for each "something". Focal loss, or only the hardest negatives, keep the easy many quiet.
+# - A fine map that a coarse one has told what is there: a pyramid. One head on it, trained for a minute, is a detector.
+# - What leaves PyTorch is the middle. Letterbox, colours, range, suppression and the way back are yours, and silent when wrong.
+
+# %% [markdown]
+# **In the library.** torchvision has each part by itself, ready for a network of yours:
+
+# %%
+from torchvision import ops
+from torchvision.models.detection import anchor_utils, rpn
+
+parts = {"anchors": anchor_utils.AnchorGenerator,
+         "proposals": rpn.RegionProposalNetwork,
+         "pyramid": ops.FeaturePyramidNetwork,
+         "regions of several levels": ops.MultiScaleRoIAlign,
+         "focal loss": ops.sigmoid_focal_loss,
+         "box losses": ops.complete_box_iou_loss}
+draw.table([{"part": part, "torchvision": thing.__qualname__}
+            for part, thing in parts.items()])
+
+# %% [markdown]
+# **Where it breaks.**
+#
+# - A new drawing style costs more than any of the steps between YOLO and YOLOX gave.
+# - Small things: one cell of stride 8 is all that a thing of eight pixels gets.
+# - A detector must say *some* class. A unicorn becomes a horse, with a good score.
+# - What counts as one thing is a custom of those who labelled. A crowd, a picture of a cat on a mug, a cat in the mirror: no loss can tell.
+
+# %% [markdown]
+# **Sources.**
+# [Faster R-CNN](https://arxiv.org/abs/1506.01497), Ren, He, Girshick, Sun, NeurIPS 2015.
+# [Mask R-CNN](https://arxiv.org/abs/1703.06870), He, Gkioxari, Dollár, Girshick, ICCV 2017.
+# [You Only Look Once](https://arxiv.org/abs/1506.02640), Redmon, Divvala, Girshick, Farhadi, CVPR 2016;
+# [YOLO9000](https://arxiv.org/abs/1612.08242), Redmon, Farhadi, CVPR 2017;
+# [YOLOv3](https://arxiv.org/abs/1804.02767), Redmon, Farhadi, 2018;
+# [YOLOv4](https://arxiv.org/abs/2004.10934), Bochkovskiy, Wang, Liao, 2020;
+# [YOLOX](https://arxiv.org/abs/2107.08430), Ge, Liu, Wang, Li, Sun, 2021.
+# [SSD](https://arxiv.org/abs/1512.02325), Liu, Anguelov, Erhan, Szegedy, Reed, Fu, Berg, ECCV 2016.
+# [Training Region-based Object Detectors with Online Hard Example Mining](https://arxiv.org/abs/1604.03540), Shrivastava, Gupta, Girshick, CVPR 2016.
+# [Feature Pyramid Networks](https://arxiv.org/abs/1612.03144), Lin, Dollár, Girshick, He, Hariharan, Belongie, CVPR 2017.
+# [Focal Loss for Dense Object Detection](https://arxiv.org/abs/1708.02002), Lin, Goyal, Girshick, He, Dollár, ICCV 2017.
+# [FCOS](https://arxiv.org/abs/1904.01355), Tian, Shen, Chen, He, ICCV 2019.
+# [Generalized IoU](https://arxiv.org/abs/1902.09630), Rezatofighi, Tsoi, Gwak, Sadeghian, Reid, Savarese, CVPR 2019;
+# [Distance-IoU Loss](https://arxiv.org/abs/1911.08287) (and CIoU), Zheng, Wang, Liu, Li, Ye, Ren, AAAI 2020.
+#
+# **In one line:** every place of a map answers for what lies there, most of them "nothing", and suppression makes the list.
 
 # %%
 progress("06b")

@@ -1,0 +1,82 @@
+"""Lesson 06a's boxes to draw, in a real browser: by pointer, by keyboard, and the task done."""
+
+import os
+from pathlib import Path
+
+import pytest
+from support.shown import Shown, fresh
+
+from cvlab.widgets import ProposalRecall
+from cvlab.widgets.regions.proposal_recall import PARTS, ZOOM
+
+
+@pytest.fixture
+def widget(opened):
+    notebook = opened("lesson 06a.ipynb", ["from cvlab.widgets import ProposalRecall\nProposalRecall()"])
+    return fresh(notebook, "ProposalRecall")
+
+
+def drag(widget: Shown, start: tuple, stop: tuple) -> None:
+    """Drag between two places (x, y) in pixels of the scene."""
+    box, mouse, before = widget.canvas.bounding_box(), widget.root.page.mouse, widget.look()
+    (ax, ay), (bx, by) = ((box["x"] + ZOOM * x, box["y"] + ZOOM * y) for x, y in (start, stop))
+    mouse.move(ax, ay)
+    mouse.down()
+    mouse.move(bx, by, steps=5)
+    mouse.up()
+    assert widget.changed(before)
+
+
+def drawn(widget: Shown, i: int) -> list[int]:
+    state = widget.drawn_state()
+    return [state[f"{part}_{i}"] for part in PARTS]
+
+
+def agrees(widget: Shown) -> None:
+    """The readout is that of the same widget here."""
+    told = widget.readout()
+    for line in ProposalRecall(**widget.drawn_state()).readout.splitlines()[:5]:
+        assert line.replace(" ", "") in told
+
+
+def near(numbers, wanted) -> None:
+    assert all(abs(a - b) <= 1 for a, b in zip(numbers, wanted, strict=True)), numbers
+
+
+def test_draw_resize_and_move_by_pointer(widget):
+    drag(widget, (100, 110), (40, 50))  # from the lower right corner
+    near(drawn(widget, 1), (40, 50, 60, 60))
+    drag(widget, (100, 70), (120, 75))  # the right edge: the height stays
+    near(drawn(widget, 1), (40, 50, 80, 60))
+    drag(widget, (80, 80), (150, 80))  # the middle: the box ends at the scene
+    near(drawn(widget, 1), (110, 50, 80, 60))
+    drag(widget, (10, 10), (60, 40))
+    near(drawn(widget, 2), (10, 10, 50, 30))
+    assert widget.drawn_state()["active"] == 2
+    agrees(widget)
+
+
+def test_draw_by_keyboard(widget):
+    for key in (" ", "ArrowLeft", "ArrowUp", "Shift+ArrowRight", " ", "Shift+ArrowDown"):
+        before = widget.look()
+        widget.canvas.press(key)
+        assert widget.changed(before), key
+    assert (drawn(widget, 1), drawn(widget, 2)) == ([60, 60, 68, 64], [64, 64, 64, 68])
+    agrees(widget)
+    before = widget.look()
+    widget.canvas.press("Delete")
+    assert widget.changed(before)
+    assert drawn(widget, 2) == [0, 0, 0, 0]
+    agrees(widget)
+
+
+def test_the_task_is_done_by_drawing(widget):
+    for x0, y0, x1, y1 in ProposalRecall().values["objects"]:
+        drag(widget, (x0 + 1, y0 + 1), (min(190, x1 + 3), y1))
+    agrees(widget)
+    assert "✓Taskdone" in widget.readout()
+    if folder := os.environ.get("CVLAB_SCREENSHOTS"):
+        for look in ("Light", "Dark"):
+            widget.notebook.theme(f"JupyterLab {look}")
+            Path(folder, f"ProposalRecall {look}.png").write_bytes(widget.root.screenshot())
+        widget.notebook.theme("JupyterLab Light")

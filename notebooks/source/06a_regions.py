@@ -505,6 +505,10 @@ assert rows[0]["errors below 1"] < 0.1
 # In shares no error reaches 1, and `smooth_l1_loss` *is* half of MSE, outliers and all. In pixels it is MAE. It has an argument, `beta`, for where it changes:
 # choose it, or choose the unit.
 
+# %% tags=["fold"]
+# Let the pictures and their features go
+data = train = target = more = images = cells = x = None
+
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting
 import matplotlib.pyplot as plt, numpy as np, torch
@@ -1038,7 +1042,7 @@ assert len(words) > 6 and sum(counts) > 1.5 * things
 
 # %% tags=["fold"]
 # Let the large tensors go
-features = x = crops = found = once = None
+features = x = crops = found = once = scenes = test = maps = None
 
 # %% [markdown]
 # Many windows speak of one object, and an evaluator counts all but one as mistakes. To say each thing *once* is the next section's work.
@@ -1480,6 +1484,10 @@ assert [row["answer"] == "[]" for row in rows] == [False] * 4 + [True]
 #
 # **Answer:** sort, keep the best, remove or lower what says the same. No learning is in it, and so a threshold is: chosen on pictures kept for that.
 
+# %% tags=["fold"]
+# Let the crowds go
+crowds = crowd = near = usual = answers = None
+
 # %% [markdown]
 # ## 6 · Regions worth a look *(20 min)*
 #
@@ -1787,7 +1795,7 @@ assert torch.equal(selective_search(seen[0].image), proposals[0])
 
 # %% tags=["fold"]
 # Let the large lists go
-start = described = windows = chance = None
+start = described = windows = chance = seen = proposals = None
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting
@@ -2090,7 +2098,7 @@ draw.table(rows, digits={"AP": 2, "AP50": 2, "ms a scene": 0,
 
 # %% tags=["fold"]
 # Let the large lists go
-features = looked = found = others = None
+features = looked = found = others = seen = None
 
 # %% [markdown]
 # ## 8 · Fast R-CNN: one pass for all *(40 min)*
@@ -2467,7 +2475,7 @@ draw.table([{"part": name, "ms a scene": each, "share": each / ms}
 
 # %% tags=["fold"]
 # Let the large tensors go
-maps = regions = judged_maps = found = None
+maps = regions = judged_maps = found = learnt = judged = None
 
 # %% [markdown]
 # The network looks once, and now you wait for something else as well: a large share of the time goes into *proposing* regions, by rules that nobody trained

@@ -507,7 +507,7 @@ assert rows[0]["errors below 1"] < 0.1
 
 # %% tags=["fold"]
 # Let the pictures and their features go
-data = train = target = more = images = cells = x = None
+data = train = target = None
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting
@@ -774,6 +774,10 @@ draw.describe(axes[0], "Four scenes with a grey card over one point; beside "
 #
 # One object is solved, as far as a coarse map allows. But the answer has a fixed length: four numbers, eight, a class. With *two* things in the picture,
 # which of them are the four numbers about?
+
+# %% tags=["fold"]
+# Let the pictures and their features go
+data = train = target = more = images = cells = x = None
 
 # %% [markdown]
 # ## 4 · A window at every place *(22 min)*

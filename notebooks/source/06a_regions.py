@@ -1720,8 +1720,8 @@ for ax, least in zip(axes, (0.5, 0.7), strict=True):
         ax.plot(counts, curves[name, least], label=name,
                 color=draw.PALETTE[i])
     ax.set(xscale="log", xlabel="boxes a scene", ylim=(0, 1),
-           title=f"IoU {least}: {ours[6]:.0%} with 100 proposals, "
-                 f"{theirs[6]:.0%} with windows")
+           title=f"IoU {least}, 100 boxes: {ours[6]:.0%} "
+                 f"against {theirs[6]:.0%}")
     draw.label_lines(ax)
 axes[0].set_ylabel("recall")
 draw.describe(axes[0], "Recall against the number of boxes: "

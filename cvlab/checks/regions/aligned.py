@@ -11,22 +11,26 @@ from cvlab.regions.roi import roi_align
 __all__ = ["ROI_ALIGN"]
 
 
+def _case(feature, boxes, size, scale, sampling, aligned) -> Case:
+    return Case(feature=feature, boxes=boxes, size=size, scale=scale, sampling=sampling, aligned=aligned)
+
+
 def _cases() -> list[Case]:
     return [
-        Case(RAMP, _boxes([1, 1, 2, 2]), 1, 1.0, 1, True),
-        Case(RAMP, _boxes([1, 1, 3, 2]), 1, 1.0, 1, False),
-        Case(RAMP, _boxes([0.5, 1, 3.5, 3]), 2, 1.0, 1, True),
-        Case(RAMP * RAMP, _boxes([1, 0.5, 4, 3.5]), 1, 1.0, 2, True),
-        Case(RAMP, _boxes([4, 2, 12, 12]), 2, 0.25, 2, True),
-        Case(RAMP, _boxes([1, 1, 1.5, 1.25]), 1, 1.0, 1, False),
-        Case(RAMP, _boxes([1, 1, 1.5, 1.25]), 1, 1.0, 2, True),
-        Case(RAMP, _boxes([0, 0.5, 4, 3]), 2, 1.0, 0, True),
-        Case(RAMP * RAMP, _boxes([0, 0, 3.5, 2.5]), 1, 1.0, -1, False),
-        Case(-RAMP, _boxes([-3, -2, 2, 2]), 2, 1.0, 2, True),
-        Case(_mixed(2, 5, 7), _boxes([16, 16, 84, 52], [5, 0, 5, 0]), 3, 1 / 16, 2, True),
-        Case(_mixed(3, 6, 5, seed=1), _boxes([-43, 9, 61, 27], [200, 9, 220, 20]), 2, 1 / 8, 3, False),
-        Case(RAMP, _boxes([2, 2, 2, 3]), 1, 1.0, 0, True),
-        Case(_mixed(2, 4, 4, seed=3), _boxes(), 2, 0.5, 2, True),
+        _case(RAMP, _boxes([1, 1, 2, 2]), 1, 1.0, 1, True),
+        _case(RAMP, _boxes([1, 1, 3, 2]), 1, 1.0, 1, False),
+        _case(RAMP, _boxes([0.5, 1, 3.5, 3]), 2, 1.0, 1, True),
+        _case(RAMP * RAMP, _boxes([1, 0.5, 4, 3.5]), 1, 1.0, 2, True),
+        _case(RAMP, _boxes([4, 2, 12, 12]), 2, 0.25, 2, True),
+        _case(RAMP, _boxes([1, 1, 1.5, 1.25]), 1, 1.0, 1, False),
+        _case(RAMP, _boxes([1, 1, 1.5, 1.25]), 1, 1.0, 2, True),
+        _case(RAMP, _boxes([0, 0.5, 4, 3]), 2, 1.0, 0, True),
+        _case(RAMP * RAMP, _boxes([0, 0, 3.5, 2.5]), 1, 1.0, -1, False),
+        _case(-RAMP, _boxes([-3, -2, 2, 2]), 2, 1.0, 2, True),
+        _case(_mixed(2, 5, 7), _boxes([16, 16, 84, 52], [5, 0, 5, 0]), 3, 1 / 16, 2, True),
+        _case(_mixed(3, 6, 5, seed=1), _boxes([-43, 9, 61, 27], [200, 9, 220, 20]), 2, 1 / 8, 3, False),
+        _case(RAMP, _boxes([2, 2, 2, 3]), 1, 1.0, 0, True),
+        _case(_mixed(2, 4, 4, seed=3), _boxes(), 2, 0.5, 2, True),
     ]
 
 
@@ -111,7 +115,7 @@ def _of(change):
 
 def _then(change):
     """Return the right answer, changed afterwards."""
-    return lambda *given: change(roi_align(*given))
+    return lambda **given: change(roi_align(**given))
 
 
 def _no_samples(feature, boxes, size, scale, sampling=2, aligned=True):

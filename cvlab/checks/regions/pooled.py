@@ -23,21 +23,25 @@ def _boxes(*rows) -> torch.Tensor:
     return torch.tensor(rows, dtype=torch.float32).reshape(-1, 4)
 
 
+def _case(feature, boxes, size, scale) -> Case:
+    return Case(feature=feature, boxes=boxes, size=size, scale=scale)
+
+
 def _cases() -> list[Case]:
     return [
-        Case(RAMP, _boxes([0, 0, 1, 2]), 1, 1.0),
-        Case(RAMP, _boxes([0, 1, 3, 2]), 2, 1.0),
-        Case(RAMP, _boxes([1, 1, 5, 3]), 1, 0.5),
-        Case(RAMP, _boxes([0, 0, 2, 2]), 2, 1.0),
-        Case(RAMP, _boxes([0.4, 0.6, 2.4, 3.6]), 2, 1.0),
-        Case(-RAMP, _boxes([1, 0, 3, 1]), 1, 1.0),
-        Case(RAMP, _boxes([2, 2, 5, 5]), 2, 1.0),
-        Case(-RAMP, _boxes([-3, -2, 1, 2]), 3, 1.0),
-        Case(RAMP, _boxes([1, -5, 2, -2], [-5, 1, -2, 2]), 1, 1.0),
-        Case(_mixed(2, 5, 7), _boxes([16, 16, 80, 48], [5, 0, 5, 0]), 3, 1 / 16),
-        Case(_mixed(3, 6, 5, seed=1), _boxes([-40, 9, 61, 27], [8, 8, 40, 24], [200, 9, 220, 20]), 2, 1 / 8),
-        Case(_mixed(1, 9, 9, seed=2), _boxes([3, 7, 35, 30]), 7, 0.25),
-        Case(_mixed(2, 4, 4, seed=3), _boxes(), 2, 0.5),
+        _case(RAMP, _boxes([0, 0, 1, 2]), 1, 1.0),
+        _case(RAMP, _boxes([0, 1, 3, 2]), 2, 1.0),
+        _case(RAMP, _boxes([1, 1, 5, 3]), 1, 0.5),
+        _case(RAMP, _boxes([0, 0, 2, 2]), 2, 1.0),
+        _case(RAMP, _boxes([0.4, 0.6, 2.4, 3.6]), 2, 1.0),
+        _case(-RAMP, _boxes([1, 0, 3, 1]), 1, 1.0),
+        _case(RAMP, _boxes([2, 2, 5, 5]), 2, 1.0),
+        _case(-RAMP, _boxes([-3, -2, 1, 2]), 3, 1.0),
+        _case(RAMP, _boxes([1, -5, 2, -2], [-5, 1, -2, 2]), 1, 1.0),
+        _case(_mixed(2, 5, 7), _boxes([16, 16, 80, 48], [5, 0, 5, 0]), 3, 1 / 16),
+        _case(_mixed(3, 6, 5, seed=1), _boxes([-40, 9, 61, 27], [8, 8, 40, 24], [200, 9, 220, 20]), 2, 1 / 8),
+        _case(_mixed(1, 9, 9, seed=2), _boxes([3, 7, 35, 30]), 7, 0.25),
+        _case(_mixed(2, 4, 4, seed=3), _boxes(), 2, 0.5),
     ]
 
 
@@ -98,6 +102,11 @@ def _other(feature, boxes, size, scale):
 def _of(change):
     """Return the right answer from changed arguments."""
     return lambda feature, boxes, size, scale: roi_pool(*change(feature, boxes, size, scale))
+
+
+def _then(change):
+    """Return the right answer, changed afterwards."""
+    return lambda **given: change(roi_pool(**given))
 
 
 def _one_map(feature, boxes, size, scale):
@@ -162,12 +171,12 @@ ROI_POOL = Exercise(
         Mistake("scale forgotten", _of(lambda f, b, n, s: (f, b, n, 1.0)), "The boxes are in pixels of the picture. Multiply by scale to get cells."),
         Mistake("divided by scale", _of(lambda f, b, n, s: (f, b / s / s, n, s)), "You divide by scale. It is cells a pixel: multiply."),
         Mistake("x for y", _of(lambda f, b, n, s: (f, _crossed(b), n, s)), "Rows and columns changed places. A box is x0, y0, x1, y1; a map is indexed row first: `feature[:, y, x]`."),
-        Mistake("grid turned", lambda f, b, n, s: roi_pool(f, b, n, s).mT, "Your grid is mirrored at its diagonal: i counts rows, j counts columns."),
+        Mistake("grid turned", _then(lambda pooled: pooled.mT), "Your grid is mirrored at its diagonal: i counts rows, j counts columns."),
         Mistake("x, y, w, h", _of(lambda f, b, n, s: (f, torch.cat([b[:, :2], b[:, :2] + b[:, 2:].clamp(min=0)], 1), n, s)), "You read the last two numbers as width and height. They are the far corner."),
         Mistake("first box for all", _repeated, "Every box got the first one's grid."),
         Mistake("first channel for all", _one_map, "Every channel got the first one's numbers. Take the largest over rows and columns only: `amax((1, 2))`."),
-        Mistake("channels last", lambda f, b, n, s: roi_pool(f, b, n, s).permute(0, 2, 3, 1), "The numbers are right, but channels come second: (N, C, size, size)."),
-        Mistake("no axis for boxes", lambda f, b, n, s: roi_pool(f, b, n, s).flatten(0, 1), "The numbers are right, but boxes and channels are one axis. Return (N, C, size, size)."),
+        Mistake("channels last", _then(lambda pooled: pooled.permute(0, 2, 3, 1)), "The numbers are right, but channels come second: (N, C, size, size)."),
+        Mistake("no axis for boxes", _then(lambda pooled: pooled.flatten(0, 1)), "The numbers are right, but boxes and channels are one axis. Return (N, C, size, size)."),
     ],
     hints=[
         "Three steps: the box in whole cells; the box in size x size parts of whole cells; the largest number in each part.",

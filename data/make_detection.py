@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cvlab.detection import two_stage
 from cvlab.map.judge import judge
 from cvlab.regions.crops import train_classifier, training_crops
 from cvlab.regions.fast_rcnn import detect as find
@@ -84,11 +85,25 @@ def fast_rcnn(seed: int) -> Detect:
     return detect
 
 
+def faster_rcnn(seed: int) -> Detect:
+    """Train both stages of lesson 06b, section 3, on the map of stride 16."""
+    scenes = make_scenes(300, split="train", seed=0, size=SIZE)
+    boxes = [torch.from_numpy(scene.boxes) for scene in scenes]
+    labels = [torch.from_numpy(scene.labels) for scene in scenes]
+    rpn, head, _ = two_stage.train(map_of(scenes), boxes, labels, seed=seed)
+
+    def detect(judged: Sequence[Scene]) -> tuple[list[dict], int]:
+        return two_stage.detect(rpn, head, map_of(judged)), len(judged)
+
+    return detect
+
+
 WAYS: dict[str, Callable[[int], Detect]] = {
     "windows": all_places,
     "selective search, classifier": functools.partial(region_by_region, refine=False),
     "R-CNN": functools.partial(region_by_region, refine=True),
     "Fast R-CNN": fast_rcnn,
+    "Faster R-CNN": faster_rcnn,
 }  # in the order of `cvlab.regions.records.WAYS`
 
 

@@ -319,7 +319,8 @@ for module in ("cv2", "PIL", "skimage", "logging"):
 # | **03** Training a CNN | Can a network find those nine numbers by itself, and what does it still not understand? | 193 |
 # | **04** Transfer learning | How do you train a good model with eight pictures a class? | 192 |
 # | **05** Segmentation | How does a network that shrinks pictures answer for every pixel? | 200 |
-# | 06 Detection | How can a network answer with a list whose length it does not know? | *in preparation* |
+# | **06a** Detection: regions | How can a network answer with a list whose length it does not know? | 214 |
+# | **06b** Detection: anchors | How can a single look find everything in a picture? | 252 |
 # | **07** mAP | Detector A or detector B? | 140 |
 # | 08 DINO | Can a network learn to see objects when nobody tells it what is in the picture? | *in preparation* |
 

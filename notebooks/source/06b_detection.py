@@ -1,5 +1,4 @@
-# minimum: code 20, check 5, widget 2
-# draft
+# minimum: code 140, check 5, widget 2
 # %% [markdown]
 # # 06b · Detection: anchors
 #

@@ -1434,7 +1434,8 @@ draw.table([{"what is changed": way, "AP": mean(way),
 # %% tags=["author"]
 gain = {way: mean(way) - mean("base") for way in ways}
 assert gain["squared errors for all (v1)"] < -0.05 and max(gain["3 priors by hand"], gain["3 priors by k-means (v2)"]) < -0.03
-assert gain["pooled context, SPP (v3-spp)"] > 0 and mean("base") > 0.15 and abs(gain["GIoU for the box"] - gain["CIoU for the box (v4)"]) < 0.02
+assert np.ptp(pieces.scores_of(record, "pooled context, SPP (v3-spp)", "seen")) < 0.031
+assert gain["two branches (YOLOX)"] > 0.015 and max(gain[w] for w in ("pooled context, SPP (v3-spp)", "mosaic (v4)", "stretched sigmoid (v4, v5)")) < 0.015 and mean("base") > 0.15 and abs(gain["GIoU for the box"] - gain["CIoU for the box (v4)"]) < 0.02
 whole, freed, dear = "all that YOLOX has", "centre may leave its cell", "the same, cells chosen by cost (YOLOX)"
 assert gain[whole] > 4.5 * max(g for way, g in gain.items() if way != whole) and gain[freed] < 0 and gain[dear] > gain[freed] + 0.01
 assert all(mean(w, number="AP75") > mean("base", number="AP75") and mean(w, number="AP50") < mean("base", number="AP50") for w in ("GIoU for the box", "CIoU for the box (v4)"))
@@ -1442,8 +1443,8 @@ assert all(mean(w, number="AP75") > mean("base", number="AP75") and mean(w, numb
 # %% [markdown]
 # Squared errors, the first YOLO's loss, halve what is found. Priors fit boxes better, and these detectors get *worse*: each of three answers a cell
 # sees a part of the examples only. (That cause is a guess; more steps would test it.) CIoU does what it promises, tighter boxes: AP75 rises. It
-# pays at AP50, and GIoU does the same. Two branches and pooled context give a little, mosaic and the stretched sigmoid nothing. Two hundredths may
-# be chance, though: short trainings, one size of objects.
+# pays at AP50, and GIoU does the same. Two branches give a little; pooled context, mosaic and the stretched sigmoid nothing that is sure: two runs
+# of one row differ by up to 0.03.
 #
 # **And then the last row.** All together gain five times the best single piece. Alone, most help nothing; they need each other. So "each piece
 # alone" is one way to ask, "all but one" another. Ask both of your own detector.
@@ -1666,8 +1667,8 @@ assert all(ap[w] > 2 * ap["cross-entropy"] for w in ap if w.startswith("3 ")) an
 
 # %% [markdown]
 # The first loss says it: where every "no" begins at 0.5, many of the steps go into saying "no". Beginning at 0.01, the same cross-entropy finds six
-# times as much. **The start matters most here**, for the focal loss too. With it, plain cross-entropy is even a little ahead. Few negatives help as
-# well, without any bias, and *the hardest* are no better than any three.
+# times as much. **The start matters most here**, for the focal loss too. With it, plain cross-entropy is even ahead. Few negatives help as well,
+# without any bias, and *the hardest* are no better than any three.
 #
 # RetinaNet's paper saw the same first step: without that bias its training fell apart, with it plain cross-entropy reached 30.2 AP on COCO. Focal
 # loss made that 34.0, over 90,000 steps, with 100,000 anchors a picture. We have 1,296 and 250 steps. Whether the focal loss wins here as well,

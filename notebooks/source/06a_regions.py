@@ -1026,7 +1026,7 @@ things = sum(len(s.boxes) for s in test)
 print(len(words), "sure windows for two objects;",
       sum(counts), "for", things, "in all scenes")
 
-# %% tags=["fold", "nbval-ignore-output"]
+# %% tags=["fold", "cover", "nbval-ignore-output"]
 # Draw the sure windows of one scene
 figure, axes = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained")
 show(test[14].image, title=f"The truth: {len(test[14].boxes)} objects", ax=axes[0])

@@ -2417,7 +2417,7 @@ def detect(net, image, side=192):
     boxes = unletterbox(found["boxes"], scale, corner, image.shape[:2])
     return found | {"boxes": boxes}
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from cvlab.boxes import box_iou
 
 net = cv2.dnn.readNetFromONNX(str(path))
@@ -2467,7 +2467,7 @@ AP = {name: judge(broad, found).numbers["AP"]
 AP["the halves, one by one"] = judge(
     scenes, found).numbers["AP"]
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Table the four
 draw.table([{"way in": name, "AP": value}
             for name, value in AP.items()], digits=2)
@@ -2477,9 +2477,9 @@ assert AP["letterboxed"] < AP["squeezed"] < AP["the halves, one by one"] - 0.1, 
 assert AP["boxes not brought back"] < 0.5 * AP["letterboxed"], AP
 
 # %% [markdown]
-# Both lose more than half, and the letterbox, which everybody recommends, loses *more*. It makes things half as large in both directions, squeezing
-# in one only. This detector has learnt sizes of 18 to 58 % of the side: to be thin costs less than to be small. A letterbox pays where training used
-# it too, and where the side can grow. Best is to look twice, half by half.
+# Both lose much, and the letterbox, which everybody recommends, loses *more*. It makes things half as large in both directions, squeezing in one only. This
+# detector has learnt sizes from a sixth of the side on: to be thin costs less than to be small. A letterbox pays where training used it too, and where the
+# side can grow. Best is to look twice, half by half.
 #
 # And boxes that are not brought back are all wrong, without an error.
 
@@ -2489,7 +2489,7 @@ assert AP["boxes not brought back"] < 0.5 * AP["letterboxed"], AP
 # **Trap:** nothing complains when the way in is wrong. OpenCV reads photos as **BGR**, blue first; the network learnt red first. Or you forget to
 # scale 0 to 255 down to -1 to 1. Or you scale to 0 to 1. What does each slip cost?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 slips = {"right": {}, "blue first": {"swapRB": True},
          "0 to 1": {"scalefactor": 1 / 255, "mean": [0] * 3},
          "0 to 255": {"scalefactor": 1, "mean": [0] * 3}}
@@ -2509,13 +2509,13 @@ draw.table(rows, digits=2)
 
 # %% tags=["author"]
 by = {row["the way in"]: row["AP"] for row in rows}
-assert by["blue first"] < by["right"] - 0.03 and by["0 to 255"] < 0.6 * by["right"], by
+assert by["blue first"] < by["right"] - 0.015 and by["0 to 255"] < 0.6 * by["right"], by
 assert by["0 to 1"] > by["right"] - 0.1, by
 
 # %% [markdown]
-# The worst slip, 0 to 255, leaves a fraction. Blue for red costs a good part, and 0 to 1 so little that you would never notice: half the contrast, a
-# brighter picture, and this network was trained on pictures of changed colours. A slip that costs two hundredths is the one that stays in the
-# product. Compare numbers, as above, not impressions.
+# The worst slip, 0 to 255, leaves a fraction. Blue for red costs a few points, and 0 to 1 so little that you would never notice: half the contrast, a
+# brighter picture, and this network was trained on pictures of changed colours. A slip that costs two hundredths is the one that stays in the product.
+# Compare numbers, as here, not impressions.
 
 # %% [markdown]
 # ### How fast, how small?
@@ -2602,7 +2602,7 @@ bits = {32: judged(detector).numbers["AP"]}
 bits |= {b: judged(rounded(detector, b)).numbers["AP"]
          for b in (8, 6, 5, 4)}
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Table AP by bits
 draw.table([{"bits a weight": b, "megabytes": 3 * b / 8, "AP": value}
             for b, value in bits.items()],
@@ -2612,7 +2612,7 @@ draw.table([{"bits a weight": b, "megabytes": 3 * b / 8, "AP": value}
 assert abs(bits[8] - bits[32]) < 0.025 and bits[4] < bits[32] - 0.05, bits
 
 # %% [markdown]
-# Eight bits are free, five nearly so, at four it breaks.
+# Eight bits cost next to nothing, six and five a few points, four a good part.
 #
 # And a file that was cut short on its way? OpenCV's own error is four lines of C++. The package's reader says which file, and what is wrong with it,
 # before the camera starts.
@@ -2770,7 +2770,7 @@ models |= {name: real.network(name) for name in real.NETWORKS}
 models = {k: v for k, v in models.items() if v is not None}
 photo = coco_photo()
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Ask each of them about what there is, and draw all alike
 asked = [(name, "a scene", scene.image) for name in models]
 asked += [(name, "a photo of COCO", photo)
@@ -2787,7 +2787,7 @@ for ax, (name, _, image) in zip(axes, asked, strict=True):
 #
 # **Trap:** a loop that draws *after* itself. Both cells draw what `ours` found. How many boxes does the first one draw?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 found = ask(ours, scene.image)
 drawn = 0
 for box in found["boxes"]:
@@ -2804,7 +2804,7 @@ assert drawn == 1 < len(found["boxes"])
 # **Trap:** what you give decides what you get. YOLOv5's hub model takes a *photo*: it letterboxes, scales, suppresses. Given a *tensor*, it does none
 # of that, and returns raw numbers. The same, in six lines, with ours:
 
-# %%
+# %% tags=["nbval-ignore-output"]
 class Hub(torch.nn.Module):
     def forward(self, given):
         if torch.is_tensor(given):
@@ -2850,7 +2850,7 @@ draw.table([{"part": part, "torchvision": thing.__qualname__}
 # %% [markdown]
 # **Where it breaks.**
 #
-# - A new drawing style costs more than any of the steps between YOLO and YOLOX gave.
+# - A new drawing style: even the long recipe falls by more than ten points of AP from the styles that it was trained on to Twemoji's.
 # - Small things: one cell of stride 8 is all that a thing of eight pixels gets.
 # - A detector must say *some* class. A unicorn becomes a horse, with a good score.
 # - What counts as one thing is a custom of those who labelled. A crowd, a picture of a cat on a mug, a cat in the mirror: no loss can tell.

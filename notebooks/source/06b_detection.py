@@ -1086,6 +1086,7 @@ assert loss_a[-10:].mean() < loss_p[-10:].mean() - 0.01
 # %% tags=["fold"]
 # Let the large arrays go
 levels = seen = learn = tests = masks = out = filled = None
+matches = idle = some = None
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting
@@ -1694,6 +1695,10 @@ assert torch.isfinite(loss) and (empty == -1).all()
 wrong = torch.full((2, 17), torch.nan)
 losses.focal_loss(wrong, torch.zeros(2, 17))
 
+# %% tags=["fold"]
+# Let the scenes go
+many = everything = None
+
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting
 import matplotlib.pyplot as plt, numpy as np, torch
@@ -2295,24 +2300,27 @@ from cvlab.world.scenes import make_scene, make_scenes
 # Your detector works in a notebook. The camera at the gate has no Python and no PyTorch, and its picture is not square. What has to leave, and what
 # has to be written again on the other side?
 #
-# First the network leaves. `torch.onnx.export` runs it once, notes every operation, and writes graph and weights into one file. You take the long
-# recipe's detector.
+# First the network leaves. `torch.onnx.export` runs it once, notes every operation, and writes graph and weights into one file. You take the long recipe's
+# detector. It is a script of its own, run once: the exporter would leave a hundred megabytes in this kernel.
 
 # %%
-import tempfile
+import subprocess, sys, tempfile
 from pathlib import Path
-from cvlab import settings
-from cvlab.detection.one_stage import Detector
-from cvlab.store.checkpoint import load_weights
+from cvlab.detection.one_stage import recorded
 
-detector = Detector().eval()
-load_weights(settings.data_dir() / "weights"
-             / "detector_scenes.safetensors", detector)
-path = Path(tempfile.mkdtemp()) / "detector.onnx"
-program = torch.onnx.export(
-    detector, (torch.zeros(1, 3, 192, 192),), path,
+script = """
+import sys, torch
+from cvlab.detection.one_stage import recorded
+
+torch.onnx.export(
+    recorded(), (torch.zeros(1, 3, 192, 192),), sys.argv[1],
     input_names=["image"], output_names=["boxes", "scores"],
     dynamo=True, external_data=False, verbose=False)
+"""
+path = Path(tempfile.mkdtemp()) / "detector.onnx"
+run = [sys.executable, "-c", script, str(path)]
+print("exit code", subprocess.run(run, check=True).returncode)
+detector = recorded()
 
 # %% [markdown]
 # **Predict:** which parts of your detector are *not* in the file: the sigmoid, the pyramid, non-maximum suppression, the resizing of the photo?
@@ -2629,47 +2637,57 @@ except ValueError as error:
 
 # %% tags=["fold"]
 # Let go of what is not needed any more
-program = graph = raw = theirs = broad = lists = forgot = None
+graph = raw = theirs = broad = lists = forgot = None
+runs = session = scenes = None
 
 # %% [markdown]
 # ## 10 · Real *(22 min)*
 #
 # Stickers on photos are a small world. Which detectors have seen the large one, and can you read their answers now?
 #
-# torchvision has four of those whose parts you built: **Faster R-CNN**, **Mask R-CNN**, **RetinaNet**, **SSD**. With random weights they know
-# nothing, but all their machinery is there. In training mode a detector takes pictures *and* truths, and answers with its losses. **Predict:** how
-# many losses has each?
+# torchvision has four of those whose parts you built: **Faster R-CNN**, **Mask R-CNN**, **RetinaNet**, **SSD**. With random weights they know nothing, but
+# all their machinery is there; here with small bodies, a ResNet-18 and a MobileNet, so that it costs seconds. In training mode a detector takes pictures
+# *and* truths, and answers with its losses. **Predict:** how many losses has each?
 
 # %%
 from torchvision.models import detection
+from torchvision.models.detection.backbone_utils import (
+    resnet_fpn_backbone)
 
 def built(name):
     torch.manual_seed(0)
-    small = {} if "ssd" in name else {"min_size": 160,
-                                      "max_size": 160}
-    return getattr(detection, name)(
-        weights=None, weights_backbone=None, **small)
+    if name == "SSD":
+        return detection.ssdlite320_mobilenet_v3_large(
+            weights=None, weights_backbone=None)
+    body = resnet_fpn_backbone(
+        backbone_name="resnet18", weights=None)
+    make = {"Faster R-CNN": detection.FasterRCNN,
+            "Mask R-CNN": detection.MaskRCNN,
+            "RetinaNet": detection.RetinaNet}[name]
+    return make(body, 91, min_size=160, max_size=160)
 
-picture = [torch.rand(3, 160, 160)]
-truth = [{"boxes": torch.tensor([[10.0, 20, 80, 90]]),
-          "labels": torch.tensor([17]),
-          "masks": torch.ones(1, 160, 160, dtype=torch.uint8)}]
+# %%
+pictures = list(torch.rand(2, 3, 160, 160))
+truth = {"boxes": torch.tensor([[10.0, 20, 80, 90]]),
+         "labels": torch.tensor([17]),
+         "masks": torch.ones(1, 160, 160, dtype=torch.uint8)}
 
 @torch.no_grad()
 def facts(name):
     net = built(name).train()
-    losses = net(picture, truth)
-    answer = net.eval()(picture)[0]
-    weights = sum(p.numel() for p in net.parameters()) / 1e6
-    return {"network": name, "weights": weights,
+    losses = net(pictures, [truth, truth])
+    answer = net.eval()(pictures)[0]
+    anchors = getattr(net, "rpn", net).anchor_generator
+    each = anchors.num_anchors_per_location()
+    return {"network": name, "levels": len(each),
+            "anchors at a place": each[0],
             "losses": ", ".join(losses), "answers": ", ".join(answer)}
 
 # %% tags=["fold"]
 # Ask all four
-from cvlab.detection import real
-
-rows = [facts(name) for name in real.NETWORKS]
-draw.table(rows, digits=1, units={"weights": "million"})
+rows = [facts(name) for name in
+        ("Faster R-CNN", "Mask R-CNN", "RetinaNet", "SSD")]
+draw.table(rows)
 
 # %% tags=["author"]
 assert [row["losses"].count(",") + 1 for row in rows] == [4, 5, 2, 2]
@@ -2755,6 +2773,7 @@ def ask(model, photo, least=0.3):
 
 # %%
 from cvlab.coco.categories import CATEGORIES
+from cvlab.detection import real
 from cvlab.segmentation.real import photo as coco_photo
 
 NUMBERED = {c["id"]: c["name"] for c in CATEGORIES}

@@ -6,8 +6,10 @@ import json
 import numpy as np
 
 from cvlab import settings
+from cvlab.detection.one_stage import Detector
+from cvlab.store.checkpoint import load_weights
 
-__all__ = ["GOALS", "LEVELS", "level_runs", "minute_runs", "pyramid", "recipe"]
+__all__ = ["GOALS", "LEVELS", "detector", "level_runs", "minute_runs", "pyramid", "recipe"]
 
 LEVELS = {  # way, and how a table names it
     "coarse alone": "stride 32 alone",
@@ -39,6 +41,20 @@ def recipe() -> dict:
     """
     path = settings.data_dir() / "training" / "detector.json"
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def detector() -> Detector:
+    """Return the network of the long training, with its weights, in evaluation mode.
+
+    Example:
+        >>> import torch
+        >>> boxes, scores = detector()(torch.zeros(1, 3, 192, 192))
+        >>> tuple(boxes.shape), tuple(scores.shape)
+        ((1, 576, 4), (1, 576, 17))
+    """
+    net = Detector()
+    load_weights(settings.data_dir() / "weights" / "detector_scenes.safetensors", net)
+    return net.eval()
 
 
 def level_runs(way: str, number: str, style: str = "seen") -> np.ndarray:

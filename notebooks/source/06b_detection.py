@@ -2306,21 +2306,21 @@ from cvlab.world.scenes import make_scene, make_scenes
 # %%
 import subprocess, sys, tempfile
 from pathlib import Path
-from cvlab.detection.one_stage import recorded
+from cvlab.detection import records
 
 script = """
 import sys, torch
-from cvlab.detection.one_stage import recorded
+from cvlab.detection import records
 
 torch.onnx.export(
-    recorded(), (torch.zeros(1, 3, 192, 192),), sys.argv[1],
+    records.detector(), (torch.zeros(1, 3, 192, 192),), sys.argv[1],
     input_names=["image"], output_names=["boxes", "scores"],
     dynamo=True, external_data=False, verbose=False)
 """
 path = Path(tempfile.mkdtemp()) / "detector.onnx"
 run = [sys.executable, "-c", script, str(path)]
 print("exit code", subprocess.run(run, check=True).returncode)
-detector = recorded()
+detector = records.detector()
 
 # %% [markdown]
 # **Predict:** which parts of your detector are *not* in the file: the sigmoid, the pyramid, non-maximum suppression, the resizing of the photo?

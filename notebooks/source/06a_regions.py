@@ -1586,7 +1586,6 @@ def similarities(a, b, area):
 # %% tags=["core"]
 import heapq
 from cvlab.regions.proposals import PARTS, united
-
 def merge_regions(regions, pairs, area, parts=PARTS):
     regions, merges = list(regions), []
     near = {i: set() for i in range(len(regions))}

@@ -71,8 +71,17 @@ def test_draw_by_keyboard(widget):
 
 
 def test_the_task_is_done_by_drawing(widget):
+    there = []  # a drag that begins on a box moves it
     for x0, y0, x1, y1 in ProposalRecall().values["objects"]:
-        drag(widget, (x0 + 1, y0 + 1), (min(190, x1 + 3), y1))
+        corners = [(x, y) for x in (x0 + 1, x1 - 1) for y in (y0 + 1, y1 - 1)]
+        free = [
+            (x, y)
+            for x, y in corners
+            if not any(a - 6 < x < c + 6 and b - 6 < y < d + 6 for a, b, c, d in there)
+        ]
+        x, y = free[0]
+        drag(widget, (x, y), (x0 + x1 - x, y0 + y1 - y))
+        there.append((x0, y0, x1, y1))
     agrees(widget)
     assert "✓Taskdone" in widget.readout()
     if folder := os.environ.get("CVLAB_SCREENSHOTS"):

@@ -31,7 +31,7 @@ class Suppression(Widget):
 
     Example:
         >>> Suppression().readout.splitlines()[:2]
-        ['kept: 5 of 5', 'in front, behind: 3, 2']
+        ['kept: 5 of 5 at IoU 0.75', 'in front, behind: 3, 2']
     """
 
     alt = "A scene of two sheep with five boxes, and again with those faded that suppression drops"
@@ -59,7 +59,7 @@ class Suppression(Widget):
                 if by[j] is None and _overlaps()[i, j] > threshold / 100:
                     by[j] = i
         kept = [i for i in order if by[i] is None]
-        return {"scores": values, "order": order, "by": by, "kept": kept}
+        return {"threshold": threshold / 100, "scores": values, "order": order, "by": by, "kept": kept}
 
     def draw(self, values):
         photo = dense(_photo(), SHOWN)
@@ -95,7 +95,7 @@ class Suppression(Widget):
 
     def text(self, values):
         lines = [
-            f"kept: {len(values['kept'])} of {len(BOXES)}",
+            f"kept: {len(values['kept'])} of {len(BOXES)} at IoU {values['threshold']:.2f}",
             f"in front, behind: {', '.join(str(n) for n in _each(values['kept']))}",
         ]
         for i, name in enumerate(NAMES):

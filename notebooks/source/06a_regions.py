@@ -1765,8 +1765,8 @@ assert all(parts_at[f"no {p}"]["recall at 0.7"] <= whole["recall at 0.7"] + 0.02
 
 # %% [markdown]
 # Surprised? Merging *any* neighbours already gives four fifths at IoU 0.5: that regions touch is worth most. The four similarities pay at IoU 0.7,
-# where boxes must fit. Colour, size and fill each add a few points, with 116 objects hardly more than noise. **Texture gives nothing here**: stickers
-# are flat. On photos of fur and grass that may differ.
+# where boxes must fit. Colour, size and fill each add a few points, with 116 objects hardly more than noise. **Texture gives nothing here.** On photos of
+# fur and grass that may differ.
 #
 # ### What it costs
 
@@ -2075,8 +2075,8 @@ assert named.counts["classification"] + named.counts["both"] > 0.6 * (named.kind
 assert named.counts["localisation"] < named.counts["both"]
 
 # %% [markdown]
-# Most errors have to do with the *name*: a piece of something, or a loose box, that the classifier calls something else, and is sure of. It has seen
-# some 300 objects of 17 classes, through a keyhole of 40 pixels. Boxes that are merely loose are rarer.
+# Most errors have to do with the *name*: a piece of something, or a loose box, that the classifier calls something else, and is sure of. Boxes
+# that are merely loose are rarer. (It has learnt from some 300 objects of 17 classes. Is that too few, or are 40 pixels? Try both.)
 #
 # And the growing table. "Selective search, classifier" is the same without moved edges. Time is proposals, crops and answers.
 

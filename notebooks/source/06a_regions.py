@@ -1685,8 +1685,7 @@ def grid(side=192, step=0.25):
         h = (56, 80, 112)[size] / (0.5, 1, 2)[ratio] ** 0.5
         x, y = np.meshgrid(np.arange(0, side - w, step * w),
                            np.arange(0, side - h, step * h))
-        boxes.append(
-            np.stack([x, y, x + w, y + h], 2).reshape(-1, 4))
+        boxes.append(np.stack([x, y, x + w, y + h], 2).reshape(-1, 4))
     return np.concatenate(boxes)
 
 def by_chance(count, side=192):
@@ -1697,8 +1696,7 @@ def by_chance(count, side=192):
 
 windows = [torch.tensor(dice.permutation(grid()),
                         dtype=torch.float32) for _ in seen]
-chance = [torch.tensor(by_chance(400), dtype=torch.float32)
-          for _ in seen]
+chance = [torch.tensor(by_chance(400), dtype=torch.float32) for _ in seen]
 print("windows:", len(windows[0]), "· proposals a scene:",
       round(np.mean([len(boxes) for boxes in proposals])))
 

@@ -2373,12 +2373,10 @@ import cv2
 from dataclasses import replace
 
 def wide(left, right):
-    """Return one scene of twice the width."""
     gap = np.array([192, 0, 192, 0], np.float32)
     edge = [np.pad(s.masks, ((0, 0), (0, 0), pad)) for s, pad
             in ((left, (0, 192)), (right, (192, 0)))]
-    both = {name: np.concatenate(
-        [getattr(left, name), getattr(right, name)])
+    both = {name: np.concatenate([getattr(left, name), getattr(right, name)])
         for name in ("labels", "visibility")}
     return replace(
         left, image=np.hstack([left.image, right.image]),
@@ -2390,8 +2388,7 @@ def squeezed(image, side=192):
     return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
 
 scenes = make_scenes(40, size=192, seed=5)
-broad = [wide(*pair) for pair in
-         zip(scenes[:20], scenes[20:], strict=True)]
+broad = [wide(*pair) for pair in zip(scenes[:20], scenes[20:], strict=True)]
 photo = broad[0].image
 show_many([photo, squeezed(photo), letterbox(photo)[0]], cols=3,
           titles=["The camera's picture", "Squeezed: thin",

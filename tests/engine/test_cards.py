@@ -112,7 +112,7 @@ def test_the_shorter_way_gives_the_same(exercise):
 
 
 def test_some_exercises_show_a_shorter_way():
-    assert len(SHORTER) > len(ALL) // 3
+    assert len(SHORTER) > len(ALL) // 4
 
 
 def test_the_shorter_way_is_told_only_where_it_is_shorter():

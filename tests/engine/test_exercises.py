@@ -551,6 +551,7 @@ def test_solution_is_code_that_passes(exercise):
         "np": np,
         "torch": torch,
         "nn": torch.nn,
+        "F": torch.nn.functional,
         "filters": filters,
         "Dataset": torch.utils.data.Dataset,
         "double_conv": double_conv,

@@ -411,7 +411,7 @@ def test_small_photos_work():
 
 
 def test_unknown_widgets_are_named():
-    with pytest.raises(AttributeError, match="has no attribute 'Resizer'; it has: BrightnessSlider"):
+    with pytest.raises(AttributeError, match="has no attribute 'Resizer'; it has: AnchorMatches"):
         _ = cvlab.widgets.Resizer
     assert dir(cvlab.widgets) == NAMES
 

@@ -122,6 +122,19 @@ def image(value, name: str = "image", *, channels: Sequence[int] | None = (1, 3,
     return array
 
 
+def rgb(value, name: str = "image") -> np.ndarray:
+    """Return `value` as a colour picture (H, W, 3) uint8.
+
+    Raises:
+        TypeError, ValueError: as `image`; also for values that are no bytes.
+    """
+    if image(value, name, channels=(3,)).dtype != np.uint8:
+        raise ValueError(
+            f"{name} must be uint8, 0 to 255; got {value.dtype}. As floats? (255 * {name}).astype(np.uint8)"
+        )
+    return value
+
+
 def _wanted(channels: Sequence[int] | None) -> str:
     if channels is None:
         return "(H, W)"

@@ -22,6 +22,7 @@ from make_segmenter import colours
 from cvlab.detection.one_stage import Detector, detect, loss_of, targets
 from cvlab.map.judge import judge
 from cvlab.store import weights
+from cvlab.store.checkpoint import save_weights
 from cvlab.store.files import write_whole
 from cvlab.world.scenes import make_scene, make_scenes
 
@@ -150,7 +151,7 @@ def train(folder: Path) -> dict:
             if step % EVERY == 0 or step == STEPS:
                 record["curve"].append({"step": step, "seconds": record["seconds"], **judged(averaged, 100)})
                 print(record["curve"][-1], flush=True)
-                averaged.save(folder / "detector_scenes.safetensors")
+                save_weights(folder / "detector_scenes.safetensors", averaged, half=True)
             saved = {
                 "net": net.state_dict(),
                 "averaged": averaged.state_dict(),

@@ -9,15 +9,13 @@ same batches. One thread.
 
 import copy
 import json
-import sys
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from make_yolo import BATCH, CELLS, CLASSES, DECAY, RATE, SEEDS, SIDE, STEPS, frozen, scenes
+from make_yolo import BATCH, CELLS, CLASSES, DECAY, RATE, SIDE, STEPS, every_run, frozen, scenes
 from torchvision.ops import batched_nms
 
 from cvlab.detection.anchors import make_anchors, match_anchors
@@ -161,16 +159,7 @@ def trained(way: str, seed: int, folder: Path) -> dict:
 
 def main() -> None:
     torch.set_num_threads(1)
-    folder = Path(sys.argv[1] if sys.argv[1:] else Path(tempfile.gettempdir(), "cvlab_yolo"))
-    folder.mkdir(exist_ok=True)
-    runs = []
-    for seed in SEEDS:
-        for i, way in enumerate(WAYS):
-            path = folder / f"focal_{i}_{seed}.json"
-            if not path.exists():
-                path.write_text(json.dumps(trained(way, seed, folder)))
-            runs.append(json.loads(path.read_text()))
-            print({k: v for k, v in runs[-1].items() if k not in ("batches", "loss")}, flush=True)
+    runs = every_run(WAYS, trained, "focal_")
     count = {
         "anchors": len(ANCHORS),
         "classes": CLASSES,

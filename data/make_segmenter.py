@@ -24,6 +24,7 @@ from cvlab.segmentation.scores import judged_maps
 from cvlab.segmentation.segmenter import Segmenter, label_scores
 from cvlab.segmentation.targets import label_map
 from cvlab.segmentation.topdown import SIDE
+from cvlab.store.checkpoint import save_weights
 from cvlab.store.files import write_whole
 from cvlab.world.scenes import make_scene, make_scenes
 
@@ -149,7 +150,7 @@ def train(folder: Path) -> dict:
                 scores = judged(averaged, None if step == STEPS else 100, flips=False)
                 record["curve"].append({"step": step, "seconds": record["seconds"], **scores})
                 print(record["curve"][-1], flush=True)
-                averaged.save(folder / "segmenter_scenes.safetensors")
+                save_weights(folder / "segmenter_scenes.safetensors", averaged, half=True)
             saved = {
                 "net": net.state_dict(),
                 "averaged": averaged.state_dict(),

@@ -20,13 +20,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torchvision.ops import batched_nms, box_iou
+from torchvision.ops import box_iou
 
 from cvlab.detection.mosaics import mosaic
 from cvlab.detection.overlaps import ciou, giou
 from cvlab.detection.priors import k_means, shape_iou
 from cvlab.detection.yolo import GridHead
 from cvlab.map.judge import judge
+from cvlab.regions.suppression import answers_of
 from cvlab.segmentation.topdown import WIDTHS, maps_of, mixing
 from cvlab.store.files import write_whole
 from cvlab.world.scenes import make_scenes
@@ -226,11 +227,7 @@ def found(head: Head, data: dict) -> list[dict]:
         centre, size, sure, kind = head(fine, coarse)
         boxes = corners(centre, size).clamp(0, SIDE).flatten(1, 3)
         scores = (sure.sigmoid()[..., None] * kind.sigmoid()).flatten(1, 3)
-        for box, score in zip(boxes, scores, strict=True):
-            cell, label = torch.nonzero(score > 0.02, as_tuple=True)
-            box, score = box[cell], score[cell, label]
-            kept = batched_nms(box, score, label, 0.55)[:50]
-            answers.append({"boxes": box[kept], "scores": score[kept], "labels": label[kept]})
+        answers += [answers_of(b, s, s > 0.02, 0.55, most=50) for b, s in zip(boxes, scores, strict=True)]
     return answers
 
 
@@ -261,18 +258,24 @@ def trained(way: Way, seed: int, folder: Path) -> dict:
     return record
 
 
-def main() -> None:
-    torch.set_num_threads(1)
+def every_run(ways, trained, stem: str) -> list[dict]:
+    """Train each way with each seed, but for those of which the folder keeps the record `STEM`I_SEED.json."""
     folder = Path(sys.argv[1] if sys.argv[1:] else Path(tempfile.gettempdir(), "cvlab_yolo"))
     folder.mkdir(exist_ok=True)
     runs = []
     for seed in SEEDS:
-        for i, way in enumerate(WAYS):
-            path = folder / f"{i}_{seed}.json"
+        for i, way in enumerate(ways):
+            path = folder / f"{stem}{i}_{seed}.json"
             if not path.exists():
                 path.write_text(json.dumps(trained(way, seed, folder)))
             runs.append(json.loads(path.read_text()))
-            print(runs[-1], flush=True)
+            print({k: v for k, v in runs[-1].items() if k not in ("batches", "loss")}, flush=True)
+    return runs
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    runs = every_run(WAYS, trained, "")
     machine = f"{platform.machine()}, torch {torch.__version__}, one thread"
     record = {
         "machine": machine,

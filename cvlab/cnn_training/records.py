@@ -1,12 +1,12 @@
 """The pictures and the recorded trainings of lesson 03; `data/make_training.py` wrote the records."""
 
 import functools
-import json
 from collections.abc import Callable
 
 import numpy as np
 
 from cvlab import settings
+from cvlab.store.records import training_record
 
 __all__ = ["explorer", "load_net", "record", "speed_record", "ten_classes", "tensors"]
 
@@ -19,8 +19,7 @@ def record() -> dict:
         >>> sorted(record()["nets"]), [run["seed"] for run in record()["nets"]["lenet"]]
         (['dense', 'lenet', 'resnet'], [0, 1, 2])
     """
-    path = settings.data_dir() / "training" / "record.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return training_record("record.json")
 
 
 @functools.cache
@@ -51,8 +50,7 @@ def speed_record() -> dict:
         >>> len(speed_record()["without"]["nothing"])
         3
     """
-    path = settings.data_dir() / "training" / "speed.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return training_record("speed.json")
 
 
 @functools.cache

@@ -13,15 +13,7 @@ __all__ = ["OUTPUTS", "answers", "detect", "export", "letterbox", "read_onnx", "
 OUTPUTS = ("boxes", "scores")
 
 
-def _rgb(value, name: str) -> np.ndarray:
-    if _validate.image(value, name, channels=(3,)).dtype != np.uint8:
-        raise ValueError(
-            f"{name} must be uint8, 0 to 255; got {value.dtype}. As floats? (255 * {name}).astype(np.uint8)"
-        )
-    return value
-
-
-@_validate.arguments(image=_rgb, side=_validate.positive_int)
+@_validate.arguments(image=_validate.rgb, side=_validate.positive_int)
 def letterbox(image: np.ndarray, side: int = 192, fill: int = 114):
     """Fit a picture into a square without stretching it, and fill the rest with grey.
 
@@ -155,7 +147,7 @@ def read_onnx(path: Path):
     return net
 
 
-@_validate.arguments(image=_rgb)
+@_validate.arguments(image=_validate.rgb)
 def detect(net, image: np.ndarray, side: int = 192) -> dict:
     """Find things in a picture of any size by OpenCV alone.
 

@@ -1,7 +1,5 @@
 """A detector in one look, without anchors: every cell says which class stands there and how far the four edges are."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -12,8 +10,7 @@ from cvlab._validate import arguments, positive_int
 from cvlab.detection.pyramid import STRIDES, Pyramid, places
 from cvlab.regions.geometry import box_iou, checked_boxes
 from cvlab.regions.suppression import batched_nms
-from cvlab.segmentation.topdown import enlarged, four_levels
-from cvlab.store import weights
+from cvlab.segmentation.topdown import enlarged, four_levels, headless
 
 __all__ = ["Detector", "Head", "OneStage", "answers", "boxes_at", "detect", "loss_of", "targets"]
 
@@ -252,8 +249,7 @@ class Detector(nn.Module):
 
     def __init__(self, classes: int = 17, side: int = 192):
         super().__init__()
-        self.encoder = weights.efficientnet_lite0(0)
-        self.encoder.conv_head, self.encoder.bn2 = nn.Identity(), nn.Identity()
+        self.encoder = headless()
         self.head = OneStage(classes)
         self.side = side
         self.register_buffer("cells", places(side, self.head.strides), persistent=False)
@@ -266,12 +262,6 @@ class Detector(nn.Module):
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits, edges = self.raw(x)
         return boxes_at(self.cells, edges), logits.sigmoid()
-
-    def save(self, path: Path) -> None:
-        """Write all weights in half precision: 6.5 MB."""
-        from safetensors.torch import save_file
-
-        save_file({name: value.half().contiguous() for name, value in self.state_dict().items()}, path)
 
 
 @torch.inference_mode()

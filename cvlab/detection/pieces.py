@@ -1,18 +1,13 @@
 """The recorded trainings of lesson 06b's one-stage heads; `data/make_yolo.py` and `data/make_focal.py` wrote the records."""
 
 import functools
-import json
 
 import numpy as np
 import torch
 
-from cvlab import settings
+from cvlab.store.records import training_record
 
 __all__ = ["batch_logits", "focal_record", "scores_of", "yolo_record"]
-
-
-def _read(name: str) -> dict:
-    return json.loads((settings.data_dir() / "training" / name).read_text(encoding="utf-8"))
 
 
 @functools.cache
@@ -23,7 +18,7 @@ def yolo_record() -> dict:
         >>> yolo_record()["runs"][0]["way"]
         'base'
     """
-    return _read("yolo.json")
+    return training_record("yolo.json")
 
 
 @functools.cache
@@ -34,7 +29,7 @@ def focal_record() -> dict:
         >>> focal_record()["anchors"]
         1296
     """
-    return _read("focal.json")
+    return training_record("focal.json")
 
 
 def scores_of(record: dict, way: str, style: str, number: str = "AP") -> np.ndarray:

@@ -3,6 +3,7 @@
 import torch
 
 from cvlab._validate import arguments, positive_int
+from cvlab.detection.shapes import shape_iou
 
 __all__ = ["k_means", "shape_iou"]
 
@@ -17,25 +18,6 @@ def _enough(sizes, k, **_) -> None:
         raise ValueError(f"sizes must be above 0; got a least of {float(sizes.min()):g}")
     if len(sizes) < 2 * k:
         raise ValueError(f"sizes must be at least {2 * k}, two for each of k = {k}; got {len(sizes)}")
-
-
-def shape_iou(sizes: torch.Tensor, priors: torch.Tensor) -> torch.Tensor:
-    """Return the IoU of every size with every prior, as if all had one centre.
-
-    Args:
-        sizes: (N, 2) widths and heights.
-        priors: (K, 2).
-
-    Returns:
-        (N, K) in [0, 1].
-
-    Example:
-        >>> shape_iou(torch.tensor([[20.0, 40.0]]), torch.tensor([[20.0, 20.0], [40.0, 40.0]]))
-        tensor([[0.5000, 0.5000]])
-    """
-    inter = torch.minimum(sizes[:, None], priors).prod(2)
-    areas = sizes.prod(1)[:, None] + priors.prod(1)
-    return inter / (areas - inter)  # (N, K)
 
 
 @arguments(_enough, k=positive_int, rounds=positive_int)

@@ -1,13 +1,13 @@
 """The recorded trainings of lesson 06's one-stage detector; `data/make_pyramid.py` and `data/make_detector.py` wrote them."""
 
 import functools
-import json
 
 import numpy as np
 
 from cvlab import settings
 from cvlab.detection.one_stage import Detector
 from cvlab.store.checkpoint import load_weights
+from cvlab.store.records import training_record
 
 __all__ = ["GOALS", "LEVELS", "detector", "level_runs", "minute_runs", "pyramid", "recipe"]
 
@@ -27,8 +27,7 @@ GOALS = {  # mAP@[.5:.95] and mAP@.5
 @functools.cache
 def pyramid() -> dict:
     """Return the record: "levels" and "minute" (lists of runs), "pyramid" and "live" (how they were trained), "machine"."""
-    path = settings.data_dir() / "training" / "pyramid.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return training_record("pyramid.json")
 
 
 @functools.cache
@@ -39,8 +38,7 @@ def recipe() -> dict:
         >>> sorted(recipe()["final"])
         ['seen', 'unseen', 'val']
     """
-    path = settings.data_dir() / "training" / "detector.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return training_record("detector.json")
 
 
 def detector() -> Detector:

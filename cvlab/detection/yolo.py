@@ -3,9 +3,9 @@
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torchvision.ops import batched_nms
 
 from cvlab._validate import arguments, positive_int
+from cvlab.regions.suppression import answers_of
 from cvlab.segmentation.topdown import WIDTHS, mixing
 
 __all__ = ["GridHead", "grid_boxes", "grid_targets", "yolo_loss"]
@@ -125,13 +125,7 @@ def grid_boxes(
     half = p[..., 3:5] ** 2 * side / 2
     boxes = torch.cat([centre - half, centre + half], -1).clamp(0, side).flatten(1, 2)  # (B, cells², 4)
     scores = (p[..., :1] * p[..., 5:]).flatten(1, 2)  # (B, cells², classes)
-    answers = []
-    for box, score in zip(boxes, scores, strict=True):
-        cell, label = torch.nonzero(score > least, as_tuple=True)
-        box, score = box[cell], score[cell, label]
-        kept = batched_nms(box, score, label, overlap)
-        answers.append({"boxes": box[kept], "scores": score[kept], "labels": label[kept]})
-    return answers
+    return [answers_of(b, s, s > least, overlap) for b, s in zip(boxes, scores, strict=True)]
 
 
 class GridHead(nn.Module):

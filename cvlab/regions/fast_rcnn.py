@@ -9,7 +9,7 @@ from torch import nn
 from torchvision.ops import roi_align as cut_align
 
 from cvlab.regions.rcnn import move_edges, region_targets
-from cvlab.regions.suppression import batched_nms
+from cvlab.regions.suppression import answers_of
 from cvlab.segmentation.topdown import maps_of
 from cvlab.world.scenes import Scene
 
@@ -136,10 +136,7 @@ def detect(
         scores, shares = head(cut_grids(one[None], [boxes], size=side, cut=cut))
         scores = scores.softmax(1)[:, 1:]  # (N, 17), without background
         moved = move_edges(boxes, shares).clamp(0, limit)
-        region, label = (scores > least).nonzero(as_tuple=True)
-        boxes, scores = moved[region], scores[region, label]
-        kept = batched_nms(boxes, scores, label, 0.5)[:50]
-        found.append({"boxes": boxes[kept], "scores": scores[kept], "labels": label[kept]})
+        found.append(answers_of(moved, scores, scores > least, 0.5, most=50))
     return found
 
 

@@ -9,7 +9,7 @@ from cvlab import _validate
 from cvlab.regions.crops import CropClassifier, crop_features, sample_crops, train_classifier
 from cvlab.regions.geometry import box_iou, checked_boxes
 from cvlab.regions.proposals import selective_search
-from cvlab.regions.suppression import batched_nms
+from cvlab.regions.suppression import answers_of
 from cvlab.world.scenes import Scene
 
 __all__ = [
@@ -225,12 +225,7 @@ class RCNN(nn.Module):
             height, width = size
             limits = torch.tensor([width, height] * 2)
             boxes = move_edges(boxes, self.shares(features)).clamp(min=0).minimum(limits)
-        region, labels = (probabilities >= LEAST).nonzero(
-            as_tuple=True
-        )  # a region may be told as several classes
-        boxes, scores = boxes[region], probabilities[region, labels]
-        kept = batched_nms(boxes, scores, labels, 0.3)
-        return {"boxes": boxes[kept], "scores": scores[kept], "labels": labels[kept]}
+        return answers_of(boxes, probabilities, probabilities >= LEAST, 0.3)
 
     def detect(self, image, most: int = 100, *, refine: bool = True) -> dict[str, torch.Tensor]:
         """Find the objects of one picture: propose, look at each region, answer.

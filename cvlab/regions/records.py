@@ -1,12 +1,11 @@
 """The recorded rows of lesson 06's growing table; `data/make_detection.py` measured them."""
 
 import functools
-import json
 
 import numpy as np
 
-from cvlab import settings
 from cvlab._validate import one_of
+from cvlab.store.records import training_record
 
 __all__ = ["WAYS", "record", "rows"]
 
@@ -31,8 +30,7 @@ def record() -> dict:
         >>> record()["scenes"]
         40
     """
-    path = settings.data_dir() / "training" / "detection.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return training_record("detection.json")
 
 
 def rows(until: str | None = None, *, ms: float | None = None, style: str = "seen") -> list[dict]:

@@ -5,7 +5,7 @@ import torch
 from cvlab import _validate
 from cvlab.regions.geometry import box_iou, checked_boxes
 
-__all__ = ["batched_nms", "matrix_nms", "nms", "soft_nms"]
+__all__ = ["answers_of", "batched_nms", "matrix_nms", "nms", "soft_nms"]
 
 
 def _number(value, name: str) -> float:
@@ -133,6 +133,32 @@ def batched_nms(
         stays[mine[nms(boxes[mine], scores[mine], threshold)]] = True
     best_first = scores.argsort(descending=True, stable=True)
     return best_first[stays[best_first]]
+
+
+def answers_of(
+    boxes: torch.Tensor, scores: torch.Tensor, told: torch.Tensor, overlap: float, most: int | None = None
+) -> dict[str, torch.Tensor]:
+    """Make the list of one picture: each box as every class that is told of it, thinned out class by class.
+
+    Args:
+        boxes: (N, 4) as x0, y0, x1, y1.
+        scores: (N, K) in [0, 1], one for each class.
+        told: (N, K) bool, what is said at all; usually `scores > least`.
+        overlap: the IoU above which the worse of two boxes of a class goes.
+        most: how many stay; all by default.
+
+    Returns:
+        "boxes" (n, 4), "scores" (n,), "labels" (n,) from 0, the best first.
+
+    Example:
+        >>> scores = torch.tensor([[0.9, 0.2], [0.8, 0.0]])
+        >>> answers_of(torch.tensor([[0.0, 0, 9, 9], [0, 0, 9, 8]]), scores, scores > 0.1, 0.5)["labels"]
+        tensor([0, 1])
+    """
+    place, label = told.nonzero(as_tuple=True)
+    boxes, scores = boxes[place], scores[place, label]
+    kept = batched_nms(boxes, scores, label, overlap)[:most]
+    return {"boxes": boxes[kept], "scores": scores[kept], "labels": label[kept]}
 
 
 @_validate.arguments(_one_each, boxes=checked_boxes, scores=_scores, sigma=_sigma, least=_least)

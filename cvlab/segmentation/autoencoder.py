@@ -1,7 +1,6 @@
 """An autoencoder of small stickers: squeeze a picture to a few numbers, grow it back; the trained ones of `data/make_autoencoder.py`."""
 
 import functools
-import json
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from torch import nn
 from cvlab import settings
 from cvlab._validate import one_of, positive_int
 from cvlab.store import weights
+from cvlab.store.records import training_record
 from cvlab.world import paint, stickers
 
 __all__ = ["TRAINED", "Autoencoder", "record", "small_stickers", "trained"]
@@ -120,5 +120,4 @@ def record() -> dict:
         >>> sorted(record()["psnr"])
         ['autoencoder', 'pca', 'relu']
     """
-    path = settings.data_dir() / "training" / "autoencoder.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return training_record("autoencoder.json")

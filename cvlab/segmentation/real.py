@@ -89,15 +89,7 @@ def network(name: str, *, limits: Limits = PATIENT):
     return net.eval()
 
 
-def _rgb(value, name: str) -> np.ndarray:
-    if _validate.image(value, name, channels=(3,)).dtype != np.uint8:
-        raise ValueError(
-            f"{name} must be uint8, 0 to 255; got {value.dtype}. As floats? (255 * {name}).astype(np.uint8)"
-        )
-    return value
-
-
-@_validate.arguments(photo=_rgb, side=_validate.positive_int)
+@_validate.arguments(photo=_validate.rgb, side=_validate.positive_int)
 def class_map(net, photo: np.ndarray, side: int = 520) -> np.ndarray:
     """Return the number of the likeliest class at every pixel of a photo.
 

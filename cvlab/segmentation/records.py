@@ -1,12 +1,12 @@
 """The recorded trainings of lesson 05; `data/make_segmentation.py` wrote the records."""
 
 import functools
-import json
 
 import numpy as np
 
 from cvlab import settings
 from cvlab.segmentation.targets import label_map
+from cvlab.store.records import training_record
 from cvlab.world.scenes import make_scene
 
 __all__ = ["STYLES", "WAYS", "long_run", "record", "scores", "shown_maps", "shown_scenes"]
@@ -27,8 +27,7 @@ def record() -> dict:
         >>> record()["seconds"]
         60
     """
-    path = settings.data_dir() / "training" / "segmentation.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return training_record("segmentation.json")
 
 
 @functools.cache
@@ -38,8 +37,7 @@ def long_run() -> dict:
     Returns:
         "steps", "seconds" of one core, "losses", "curve" (scores at some steps), "final" and "without flips".
     """
-    path = settings.data_dir() / "training" / "segmenter.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return training_record("segmenter.json")
 
 
 def scores(way: str, skips: int, style: str, task: str) -> np.ndarray:

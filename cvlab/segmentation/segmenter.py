@@ -1,15 +1,12 @@
 """The long recipe's network: EfficientNet-Lite0 without its head, and a decoder; 18 scores for every pixel of a scene."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from cvlab.segmentation.targets import NAMES
-from cvlab.segmentation.topdown import TopDown, enlarged, four_levels
-from cvlab.store import weights
+from cvlab.segmentation.topdown import TopDown, enlarged, four_levels, headless
 
 __all__ = ["Segmenter", "label_scores"]
 
@@ -24,19 +21,12 @@ class Segmenter(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.encoder = weights.efficientnet_lite0(0)
-        self.encoder.conv_head, self.encoder.bn2 = nn.Identity(), nn.Identity()
+        self.encoder = headless()
         self.decoder = TopDown(len(NAMES))
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.decoder(*four_levels(self.encoder, x))
-
-    def save(self, path: Path) -> None:
-        """Write all weights in half precision: 6 MB."""
-        from safetensors.torch import save_file
-
-        save_file({name: value.half().contiguous() for name, value in self.state_dict().items()}, path)
 
 
 @torch.inference_mode()

@@ -6,9 +6,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from cvlab._validate import arguments, positive_int
+from cvlab.store import weights
 from cvlab.transfer_learning.backbone import backbone, prepare
 
-__all__ = ["SIDE", "WIDTHS", "TopDown", "enlarged", "four_levels", "maps_of", "mixing"]
+__all__ = ["SIDE", "WIDTHS", "TopDown", "enlarged", "four_levels", "headless", "maps_of", "mixing"]
 
 SIDE = 128  # what the encoder is shown: a scene of 96 pixels, enlarged
 WIDTHS = (
@@ -28,6 +29,18 @@ def enlarged(images: np.ndarray, side: int = SIDE) -> torch.Tensor:
     """
     x = F.interpolate(prepare(images), (side, side), mode="bilinear", align_corners=False)
     return x.contiguous(memory_format=torch.channels_last)
+
+
+def headless() -> nn.Module:
+    """Return EfficientNet-Lite0 with ImageNet's weights and without its head, a fresh one, to be trained.
+
+    Example:
+        >>> headless().conv_head
+        Identity()
+    """
+    net = weights.efficientnet_lite0(0)
+    net.conv_head, net.bn2 = nn.Identity(), nn.Identity()
+    return net
 
 
 def four_levels(net, x: torch.Tensor) -> list[torch.Tensor]:

@@ -1,14 +1,13 @@
 """Answers from stored features: nearest neighbours, which train nothing, and the linear probe beside them."""
 
 import functools
-import json
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cvlab import settings
 from cvlab._validate import arguments, positive_int
+from cvlab.store.records import training_record
 from cvlab.transfer_learning.linear import linear_probe
 
 __all__ = ["few", "knn_curve", "knn_predict", "probe", "record"]
@@ -163,5 +162,4 @@ def record() -> dict:
         >>> record()["neighbours"]["probe"]["seen"].keys()
         dict_keys(['32', '64', '128'])
     """
-    path = settings.data_dir() / "training" / "features.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return training_record("features.json")

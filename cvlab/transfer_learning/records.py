@@ -1,12 +1,11 @@
 """The recorded trainings of lesson 04's one plot; `data/make_transfer.py` wrote them."""
 
 import functools
-import json
 
 import numpy as np
 
-from cvlab import settings
 from cvlab._validate import one_of
+from cvlab.store.records import training_record
 
 __all__ = ["WAYS", "record", "scores"]
 
@@ -21,8 +20,7 @@ def record() -> dict:
         >>> record()["counts"]["ten"]
         [1, 2, 4, 8, 32, 128]
     """
-    path = settings.data_dir() / "training" / "transfer.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return training_record("transfer.json")
 
 
 def scores(style: str = "unseen", task: str = "ten") -> dict[str, np.ndarray]:

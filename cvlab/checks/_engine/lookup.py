@@ -37,7 +37,7 @@ def _lookup(value: Any, verb: str) -> tuple[Exercise | None, str]:
     if name in known:
         return registry.find(name), ""
     unknown = f"There is no exercise called {cut(name, 60)!r}{nearest(name, known) or '.'}"
-    return None, f"{unknown} The exercises are: {', '.join(known)}."
+    return None, f"{unknown} The exercises are: {cut(', '.join(known), 500)}. `progress()` shows all."
 
 
 def _not_a_function(value: Any, verb: str) -> str:

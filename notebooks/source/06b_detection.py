@@ -2130,18 +2130,14 @@ train_maps = maps = logits = edges = None
 # in styles that were trained on, what in Twemoji's, which neither has seen?
 
 # %% tags=["nbval-ignore-output"]
-from cvlab import settings
 from cvlab.detection import records
-from cvlab.detection.one_stage import Detector, detect
+from cvlab.detection.one_stage import detect
 from cvlab.detection.training import found_on
-from cvlab.store.checkpoint import load_weights
 
 STYLES = {"seen": ("train", 5), "unseen": ("test", 1)}
 tests = {style: make_scenes(40, split=split, seed=seed, size=192)
          for style, (split, seed) in STYLES.items()}
-long = Detector()
-load_weights(settings.data_dir() / "weights"
-             / "detector_scenes.safetensors", long)
+long = records.detector()
 found, ms = {}, {}
 for style, some in tests.items():
     begin = perf_counter()
@@ -2483,7 +2479,7 @@ assert AP["boxes not brought back"] < 0.5 * AP["letterboxed"], AP
 
 # %% [markdown]
 # Both lose much, and the letterbox, which everybody recommends, loses *more*. It makes things half as large in both directions, squeezing in one only. This
-# detector has learnt sizes from a sixth of the side on: to be thin costs less than to be small. A letterbox pays where training used it too, and where the
+# detector has learnt sizes from a sixth of the side on: to be thin costs less than to be small. A letterbox may pay where training used it too, and where the
 # side can grow. Best is to look twice, half by half.
 #
 # And boxes that are not brought back are all wrong, without an error.
@@ -2801,7 +2797,7 @@ for ax, (name, _, image) in zip(axes, asked, strict=True):
 # %% [markdown]
 # ### Two slips that many copy
 #
-# **Trap:** a loop that draws *after* itself. Both cells draw what `ours` found. How many boxes does the first one draw?
+# **Trap:** a loop that draws *after* itself. This one means to draw all that `ours` found. **Predict:** how many does it draw?
 
 # %% tags=["nbval-ignore-output"]
 found = ask(ours, scene.image)

@@ -1790,8 +1790,8 @@ print(f"selective search {1000 * search / 8:.0f} ms a scene, "
 assert torch.equal(selective_search(seen[0].image), proposals[0])
 
 # %% [markdown]
-# `selective_search(image)` is all of it in one call. Choosing *where* to look costs more than a whole pass of the network over the scene. It learns
-# nothing, and no GPU helps it. Remember that ratio: the wish to be rid of it made Faster R-CNN.
+# `selective_search(image)` is all of it in one call. Choosing *where* to look costs about as much as a whole pass of the network over the scene. It
+# learns nothing, and no GPU helps it. Remember that ratio: the wish to be rid of it made Faster R-CNN.
 
 # %% tags=["fold"]
 # Let the large lists go

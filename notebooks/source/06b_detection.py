@@ -628,7 +628,7 @@ draw.table({"step": ["selective search", "one pass", "the head"],
     "ms a scene": clocks.values()}, digits=0)
 
 # %% [markdown]
-# Selective search takes the largest part. Everything else is one pass and two small layers. And it never learns: it knows edges and colours, and no
+# Selective search takes a large part. Everything else is one pass and two small layers. And it never learns: it knows edges and colours, and no
 # stickers.
 #
 # Yet the map is there already. **Faster R-CNN** lets the network propose, by a *region proposal network*, RPN, on the same map: one 3 x 3 convolution that

@@ -10,7 +10,7 @@ import torch
 from cvlab import boxes
 from cvlab.regions.roi import roi_align, roi_pool
 from cvlab.widgets._engine.base import encode
-from cvlab.widgets._engine.grid import cells, format_number, grey, scene_of
+from cvlab.widgets._engine.grid import cells, grey, scene_of
 from cvlab.widgets._engine.pointer import PointerWidget
 from cvlab.widgets._engine.sheet import HERE, PREDICTION, TRUTH, Sheet
 from cvlab.world.scenes import make_scene
@@ -113,7 +113,7 @@ class RoiGrid(PointerWidget):
                 f"which are pixels: {', '.join(map(str, values['read']))}",
                 f"IoU with the box: {values['iou']:.2f}",
                 f"RoI align samples: {(2 * values['size']) ** 2} places",
-                f"means of pool, align: {format_number(values['pool'].mean().round(1))}, {format_number(values['align'].mean().round(1))}",
+                f"means of pool, align: {values['pool'].mean():.1f}, {values['align'].mean():.1f}",
             ]
         )
 

@@ -93,11 +93,13 @@ def forget() -> None:
     _levels.cache_clear()
 
 
-def sticker(path: Path, length: int, angle: int, flip: bool = False, gain: int = 256) -> np.ndarray:
+def sticker(
+    drawing: Path | np.ndarray, length: int, angle: int, flip: bool = False, gain: int = 256
+) -> np.ndarray:
     """Draw one sticker at a size, turned, perhaps mirrored, lighter or darker.
 
     Args:
-        path: the drawing's file.
+        drawing: its file, or its pixels (H, W, 4) uint8 RGBA.
         length: pixels of its longer side before turning.
         angle: degrees, anticlockwise as seen.
         flip: mirror left and right first.
@@ -106,7 +108,7 @@ def sticker(path: Path, length: int, angle: int, flip: bool = False, gain: int =
     Returns:
         (H, W, 4) uint8 RGB times alpha, and alpha; just large enough to hold it.
     """
-    lanes, height, width = _level(path, length)
+    lanes, height, width = _level(drawing, length)
     cos, sin = _COS[angle % 360], _COS[(angle - 90) % 360]
     longest = max(height, width)
     rows = ((height * abs(cos) + width * abs(sin)) * length // longest >> 16) + 2
@@ -165,20 +167,24 @@ def _photo(name: str, shrink: int) -> np.ndarray:
     return (blocks.sum(axis=(1, 3), dtype=np.uint32) // shrink**2).astype(np.uint16)
 
 
-def _level(path: Path, length: int) -> tuple[np.ndarray, int, int]:
-    """Return the smallest stored halving of a drawing that is still at least `length` long, and its size."""
-    levels = _levels(path)
+def _level(drawing: Path | np.ndarray, length: int) -> tuple[np.ndarray, int, int]:
+    """Return the smallest halving of a drawing that is still at least `length` long, and its size."""
+    levels = _halvings(drawing) if isinstance(drawing, np.ndarray) else _levels(drawing)
     fitting = [level for level in levels if max(level[1:]) >= length]
     return fitting[-1] if fitting else levels[0]
 
 
 @cache
 def _levels(path: Path) -> list[tuple[np.ndarray, int, int]]:
-    """A drawing cut to its outline at full, half and quarter size, channels times alpha, in 64-bit lanes."""
     from PIL import Image
 
     with Image.open(path) as image:
-        pixels = np.array(image.convert("RGBA")).astype(np.uint16)
+        return _halvings(np.array(image.convert("RGBA")))
+
+
+def _halvings(pixels: np.ndarray) -> list[tuple[np.ndarray, int, int]]:
+    """A drawing cut to its outline at full, half and quarter size, channels times alpha, in 64-bit lanes."""
+    pixels = pixels.astype(np.uint16)
     pixels[..., :3] = (pixels[..., :3] * pixels[..., 3:] + 127) // 255
     rows, cols = (np.flatnonzero((pixels[..., 3] >= 8).any(axis=axis)) for axis in (1, 0))
     pixels = pixels[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]

@@ -108,7 +108,7 @@ def teach(
     second: torch.Tensor,
     steps: int,
     *,
-    batch: int = 32,
+    batch: int = 16,
     rate: float = 2e-3,
     momentum: float = 0.98,
     teacher_temp: float = 0.04,

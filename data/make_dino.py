@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from cvlab.dino.judging import Judged, judged, measure
 from torch import nn
 
+from cvlab.dino.judging import Judged, judged, measure
 from cvlab.distillation.maps import crop_maps, maps_of
 from cvlab.distillation.teaching import Projector, small_vit, teach
 from cvlab.store.checkpoint import save_weights

@@ -8,7 +8,7 @@ from cvlab.checks.dino.vote import KNN_ACCURACY
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
 TITLE = "DINO: what it sees"
-QUESTION = "Can a network learn to see objects when nobody tells it what is in the picture?"
+QUESTION = "What in your own pictures could play the part of the second moment?"
 EXERCISES = [
     KNN_ACCURACY,
     MASS_MASK,

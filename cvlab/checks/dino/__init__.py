@@ -7,7 +7,7 @@ from cvlab.checks.dino.propagate import PROPAGATE_LABELS
 __all__ = ["EXERCISES", "QUESTION", "TITLE"]
 
 TITLE = "DINO: what it sees"
-QUESTION = "Which part of what your network knows came from labels, and how would you find out?"
+QUESTION = "What in your own pictures could play the part of the second moment?"
 EXERCISES = [
     MASS_MASK,
     ATTENTION_OVERLAY,

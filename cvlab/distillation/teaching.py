@@ -108,9 +108,9 @@ def teach(
     second: torch.Tensor,
     steps: int,
     *,
-    batch: int = 128,
-    rate: float = 1e-3,
-    momentum: float = 0.99,
+    batch: int = 16,
+    rate: float = 2e-3,
+    momentum: float = 0.98,
     teacher_temp: float = 0.04,
     centered: bool = True,
     watch: Callable[[int, dict], None] | None = None,
@@ -138,7 +138,7 @@ def teach(
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, step / min(50, steps / 5)) * (falling + 0.02)
         some = torch.randperm(len(first))[:batch]
-        views = [crop_maps(maps[some].float(), (0.4, 1), 8) for maps in (first, second)]
+        views = [crop_maps(maps[some].float(), (0.4, 1), 6) for maps in (first, second)]
         with torch.no_grad():
             answers = torch.stack([teacher(view) for view in views])
         said = torch.stack([student(view) for view in views])

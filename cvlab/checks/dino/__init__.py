@@ -1,0 +1,15 @@
+"""The exercises of lesson 08b, in the order of the notebook."""
+
+from cvlab.checks.dino.mass import MASS_MASK
+from cvlab.checks.dino.overlay import ATTENTION_OVERLAY
+from cvlab.checks.dino.propagate import PROPAGATE_LABELS
+
+__all__ = ["EXERCISES", "QUESTION", "TITLE"]
+
+TITLE = "DINO: what it sees"
+QUESTION = "What in your own pictures could play the part of the second moment?"
+EXERCISES = [
+    MASS_MASK,
+    ATTENTION_OVERLAY,
+    PROPAGATE_LABELS,
+]

@@ -6,7 +6,8 @@
 #
 # **Can a network learn to see objects when nobody tells it what is in the picture?**
 #
-# To be written.
+# In 08a you built a student that learns from its own past. Now you find out what it learns: things, or backgrounds? That depends on one choice, and you
+# make the experiment. Then you look where it looks, cut things out of a film without one label but the first, and sort pictures into groups that nobody named.
 #
 # *202 minutes, in four sittings: sections 1 and 2 (56 min), 3 and 4 (66 min), 5 and 6 (58 min), 7 (22 min). You need lesson 08a.*
 

@@ -4,9 +4,11 @@
 # %% [markdown]
 # # 08a · DINO: a student and its own past
 #
-# **Can a network learn to see objects when nobody tells it what is in the picture?**
+# **How can a network learn when nobody tells it an answer?**
 #
-# To be written.
+# Every network so far was told what was in its pictures. Here nobody tells. You cut a picture into words, let the words look at each other, and build
+# a transformer of them. Then it learns from its own past: what would I have said of another view of this? You also see the two ways in which that
+# comes to nothing, and what prevents them.
 #
 # *186 minutes, in three sittings: sections 1 and 2 (60 min), 3 and 4 (66 min), 5 and 6 (60 min). You need lessons 00 to 04.*
 

@@ -158,12 +158,15 @@ class Judged:
 def labelled_drawings() -> list[tuple[str, int]]:
     """List the drawings of the bank: (style, row) of things with a group, of two styles, no held-out thing.
 
+    They are well mixed, so that the first few show all sorts of things.
+
     Example:
         >>> len(labelled_drawings())
         929
     """
     things, shown = pool.things(), {style: pool.sprites(style)[1] for style in ("noto", "noto2017")}
-    return [(s, i) for s, i in drawings_to_learn() if s in shown and things[shown[s][i]].group]
+    labelled = [(s, i) for s, i in drawings_to_learn() if s in shown and things[shown[s][i]].group]
+    return [labelled[i] for i in np.random.default_rng(0).permutation(len(labelled))]
 
 
 @functools.cache

@@ -361,8 +361,8 @@ assert with_gradient == len(list(student.parameters()))
 # value to 1, and the centre follows the mean answer.
 
 # %% tags=["core"]
-def teach(student, first, second, steps, *, batch=128, rate=1e-3,
-          momentum=0.99, teacher_temp=0.04, centered=True, size=8,
+def teach(student, first, second, steps, *, batch=16, rate=2e-3,
+          momentum=0.98, teacher_temp=0.04, centered=True, size=6,
           watch=None):
     teacher = copy.deepcopy(student).requires_grad_(False)
     optimizer = torch.optim.AdamW(student.parameters(), rate,

@@ -1,6 +1,7 @@
 """Frozen maps of pictures, computed once, and crops of them: what the small transformer learns from."""
 
 import torch
+import torch.nn.functional as F
 from torchvision.ops import roi_align
 
 from cvlab.transfer_learning.backbone import backbone, prepare
@@ -14,7 +15,8 @@ CHANNELS, PLACES = 112, 12  # of block 4 of EfficientNet-Lite0 for pictures of 1
 def maps_of(images, batch: int = 10) -> torch.Tensor:
     """Return what block 4 of the frozen, pretrained EfficientNet-Lite0 makes of pictures, in half precision.
 
-    It was trained with ImageNet's labels: what stands on it is not free of labels from the ground up.
+    Each place is brought to mean 0 and spread 1 over its channels. The network was trained with ImageNet's labels:
+    what stands on it is not free of labels from the ground up.
 
     Args:
         images: (N, H, W, 3) uint8 RGB, 192 x 192 in lesson 08.
@@ -33,6 +35,7 @@ def maps_of(images, batch: int = 10) -> torch.Tensor:
         x = net.bn1(net.conv_stem(prepare(images[i : i + batch])))
         for block in net.blocks[:5]:
             x = block(x)
+        x = F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],)).permute(0, 3, 1, 2)
         parts.append(x.contiguous().half())
     return torch.cat(parts)
 

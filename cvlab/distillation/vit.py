@@ -4,10 +4,39 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cvlab._validate import arguments, positive_int
 from cvlab.distillation.attention import attention
 from cvlab.distillation.patches import patchify
 
 __all__ = ["Attention", "Block", "ViT"]
+
+
+def _heads_share(width, heads, **_):
+    if width % heads:
+        raise ValueError(f"width must be a multiple of heads, each has its slice; got {width} and {heads}")
+
+
+def _whole_patches(side, patch, **_):
+    if side % patch:
+        near = side // patch * patch or patch
+        raise ValueError(
+            f"side must be a multiple of the patch; got {side} pixels and patches of {patch}. Crop to {near}?"
+        )
+
+
+def _fits(self, x):
+    weights, p = self.patch_embed.weight, self.patch
+    channels = weights.shape[1] // p**2
+    if x.ndim != 4 or x.shape[1] != channels:
+        slip = ". One picture? x[None] makes a batch of it" if x.ndim == 3 else ""
+        raise ValueError(f"x must have shape (B, {channels}, H, W); got {tuple(x.shape)}{slip}")
+    rows, cols = x.shape[2] // p, x.shape[3] // p
+    known = rows * cols if self.pos_embed is None else self.pos_embed.shape[1] - 1
+    if x.shape[2] % p == x.shape[3] % p == 0 and known != rows * cols:  # other sides: patchify says so
+        raise ValueError(
+            f"x has {rows} x {cols} patches, the net knows {known} positions. A picture of another size? "
+            f"net.pos_embed = nn.Parameter(resized_positions(net.pos_embed, ({rows}, {cols})))"
+        )
 
 
 class Attention(nn.Module):
@@ -19,6 +48,7 @@ class Attention(nn.Module):
         (torch.Size([1, 5, 8]), torch.Size([1, 2, 5, 5]))
     """
 
+    @arguments(_heads_share, width=positive_int, heads=positive_int)
     def __init__(self, width: int, heads: int):
         super().__init__()
         self.heads = heads
@@ -88,6 +118,7 @@ class ViT(nn.Module):
     Source: Dosovitskiy et al., An Image is Worth 16x16 Words, ICLR 2021; names as in timm's `VisionTransformer`.
     """
 
+    @arguments(_whole_patches, side=positive_int, patch=positive_int, depth=positive_int)
     def __init__(
         self, side, patch, channels=3, width=96, depth=2, heads=4, ratio=2, *, positions: bool = True
     ):
@@ -96,9 +127,10 @@ class ViT(nn.Module):
         self.patch_embed = nn.Linear(channels * patch * patch, width)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(0.02 * torch.randn(1, 1 + count, width)) if positions else None
-        self.blocks = nn.ModuleList(Block(width, heads, ratio) for _ in range(depth))
+        self.blocks = nn.Sequential(*(Block(width, heads, ratio) for _ in range(depth)))
         self.norm = nn.LayerNorm(width, eps=1e-6)
 
+    @arguments(_fits)
     def embed(self, x: torch.Tensor) -> torch.Tensor:
         """Return the tokens before the first block, (B, 1 + N, width), the class token first."""
         x = self.patch_embed(patchify(x, self.patch))
@@ -107,17 +139,12 @@ class ViT(nn.Module):
 
     def tokens(self, x: torch.Tensor) -> torch.Tensor:
         """Return the tokens after the last block, (B, 1 + N, width), the class token first."""
-        x = self.embed(x)
-        for block in self.blocks:
-            x = block(x)
-        return self.norm(x)
+        return self.norm(self.blocks(self.embed(x)))
 
     def attention(self, x: torch.Tensor, layer: int = -1) -> torch.Tensor:
         """Return who looks where in one block, (B, heads, 1 + N, 1 + N)."""
-        x, layer = self.embed(x), range(len(self.blocks))[layer]
-        for block in self.blocks[:layer]:
-            x = block(x)
-        return self.blocks[layer].attn.weights(self.blocks[layer].norm1(x))
+        x, block = self.blocks[:layer](self.embed(x)), self.blocks[layer]
+        return block.attn.weights(block.norm1(x))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.tokens(x)[:, 0]

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from cvlab.dino.records import checkpoint
 from torch import nn
 
 from cvlab import settings
 from cvlab.dino.features import features_of, imagenet_features
 from cvlab.dino.judging import judged
+from cvlab.dino.records import checkpoint
 from cvlab.dino.search import listed, stickers
 from cvlab.distillation.maps import crop_maps, maps_of
 from cvlab.distillation.teaching import small_vit

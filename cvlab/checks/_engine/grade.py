@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ __all__ = ["check", "grade", "judge", "outcomes_of", "same_outcomes"]
 
 _CONTROL = 30.0  # seconds in which the right answer must be judged
 _UNFIT = re.compile("^It raised RuntimeError: .*fork")  # what torch refuses in a forked process only
-_judging = False
+_judging = threading.Event()  # no plain name: `kept_world` may put those back after all else
 
 
 def check(function: Any = NOTHING, /, *others: Any) -> Result:
@@ -44,7 +45,7 @@ def check(function: Any = NOTHING, /, *others: Any) -> Result:
         if complaint:
             return Result("not checked", "check", complaint)
         result = signature_slip(exercise, function)
-        if result is None and _judging:
+        if result is None and _judging.is_set():
             text = "`check` was called by the function that is being checked. Call it on its own, outside."
             return Result("not checked", "check", text)
         if result is None:
@@ -82,13 +83,12 @@ def _recorded(result: Result) -> Result:
 
 def judge(exercise: Exercise, function: Callable) -> Result:
     """Judge in a process of its own where the system can fork, so that the notebook lives; else as `grade` does."""
-    global _judging
-    _judging = True
+    _judging.set()
     try:
         result = _judge_apart(exercise, function) if can_fork() else None
         return grade(exercise, function) if result is None else result
     finally:
-        _judging = False
+        _judging.clear()
 
 
 def _judge_apart(exercise: Exercise, function: Callable) -> Result | None:

@@ -79,8 +79,8 @@ def run(
     outcome, printed = Outcome(), Shortened()
     worker = _Worker(call)
     with steady_world(printed) as warned:
-        worker.begin()
         try:
+            worker.begin()  # an interrupt may come when the thread already runs
             outcome.left = worker.wait(seconds, tick)
             outcome.timed_out = not worker.over.is_set()
             outcome.line_number, outcome.line = worker.place() if outcome.timed_out else (0, "")
@@ -171,7 +171,7 @@ class _Worker(threading.Thread):
         try:
             while not self.over.is_set() and time.monotonic() < end:
                 with self.lock:
-                    if not self.finished and not self._is_importing():
+                    if self.ident and not self.finished and not self._is_importing():
                         raise_in_thread(ctypes.c_ulong(self.ident), ctypes.py_object(_Stop))
                 self.over.wait(0.005)
                 sys.setswitchinterval(1e-5 if random.random() < 0.5 else interval)

@@ -1,0 +1,114 @@
+"""Write `training/neighbours.npz` and `neighbours.json`: lesson 08b's search engine, and how few labels its features need.
+
+    python data/make_neighbours.py [FOLDER]      # goes on where it was stopped; after data/make_dino.py
+    python data/make_stickers.py --hashes        # then bring the table of data/README.md up to date
+
+FOLDER keeps the maps of all stickers, which no training changes. One thread, about six minutes.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cvlab import settings
+from cvlab.dino.features import features_of, imagenet_features
+from cvlab.dino.judging import judged
+from cvlab.dino.records import checkpoint
+from cvlab.dino.search import listed, stickers
+from cvlab.distillation.maps import crop_maps, maps_of
+from cvlab.distillation.teaching import small_vit
+from cvlab.store.files import write_whole
+from cvlab.transfer_learning.neighbours import probe
+from cvlab.world.moments import drawings_to_judge, make_moments
+
+LABELS, DRAWS, STEPS, PART = (1, 2, 4, 8, 16, 32), (0, 1, 2), 300, 250
+AGAIN = (3, 4)  # seeds with which the judged things are painted twice more
+
+
+def maps_of_stickers(folder: Path) -> torch.Tensor:
+    """Return maps (N, 112, 12, 12) of all stickers that belong to a group, kept in `folder`."""
+    drawings, parts = [(style, row) for style, row, _ in listed()], []
+    for begin in range(0, len(drawings), PART):
+        file = folder / f"gallery_{begin}.pt"
+        if not file.exists():
+            torch.save(maps_of(stickers(drawings[begin : begin + PART])), file.with_suffix(".new"))
+            file.with_suffix(".new").replace(file)
+            print(file.name, flush=True)
+        parts.append(torch.load(file))
+    return torch.cat(parts)
+
+
+def eighths(features: torch.Tensor) -> np.ndarray:
+    """Round each row to whole numbers of -127 to 127; its length is lost, cosines stay within 0.01."""
+    return (127 * features / features.abs().amax(1, keepdim=True)).round().to(torch.int8).numpy()
+
+
+def at_most(labels: torch.Tensor, n: int, seed: int) -> torch.Tensor:
+    """Return the places of n pictures of each group, or of as many as there are, drawn by lot."""
+    dice = np.random.default_rng(seed)
+    groups = [np.flatnonzero(labels == group) for group in labels.unique()]
+    return torch.from_numpy(np.concatenate([dice.permutation(places)[:n] for places in groups]))
+
+
+def from_scratch(x: torch.Tensor, labels: torch.Tensor, asked: torch.Tensor, seed: int) -> torch.Tensor:
+    """Train the lesson's small transformer on labelled maps alone, and return what it says of others."""
+    torch.manual_seed(seed)
+    net = nn.Sequential(small_vit(), nn.Linear(96, int(labels.max()) + 1))
+    optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.04)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=STEPS, pct_start=0.1)
+    for _ in range(STEPS):
+        some = torch.randint(len(x), (32,))
+        loss = F.cross_entropy(net(crop_maps(x[some].float(), (0.4, 1), 6)), labels[some])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return features_of(net.eval(), asked).argmax(1)
+
+
+def few_labels() -> dict:
+    """Return way -> labels a group -> accuracy of each draw, on the judged things painted three times."""
+    sets = judged()
+    more = [make_moments(drawings_to_judge(), split="test", seed=seed) for seed in AGAIN]
+    asked = torch.cat([sets.queries, *(maps_of(one.images[0]) for one in more)])
+    truth = torch.cat([sets.labels, *(torch.from_numpy(one.groups) for one in more)])
+    torch.manual_seed(0)
+    ways = {
+        "DINO": checkpoint("dino"),
+        "untrained": small_vit().eval(),
+        "frozen maps' mean": lambda x: x.mean((2, 3)),
+    }
+    features = {way: [features_of(net, maps) for maps in (sets.bank, asked)] for way, net in ways.items()}
+    features["ImageNet's labels"] = [imagenet_features(maps) for maps in (sets.bank, asked)]
+    found = {way: {str(n): [] for n in LABELS} for way in [*features, "from scratch"]}
+    for n in LABELS:
+        for seed in DRAWS:
+            rows = at_most(sets.bank_labels, n, seed)
+            labels = sets.bank_labels[rows]
+            said = {way: probe(bank[rows], labels, queries) for way, (bank, queries) in features.items()}
+            said["from scratch"] = from_scratch(sets.bank[rows], labels, asked, seed)
+            for way, names in said.items():
+                found[way][str(n)].append(round((names == truth).float().mean().item(), 4))
+            print(n, seed, {way: found[way][str(n)][-1] for way in said}, flush=True)
+    return {"labels": LABELS, "accuracy": found, "judged": len(truth), "steps from scratch": STEPS}
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    folder = Path(sys.argv[1] if sys.argv[1:] else Path(tempfile.gettempdir(), "cvlab_neighbours"))
+    folder.mkdir(parents=True, exist_ok=True)
+    target, maps = settings.data_dir() / "training", maps_of_stickers(folder)
+    features = {"DINO": features_of(checkpoint("dino"), maps), "frozen": maps.float().mean((2, 3))}
+    with (target / "neighbours.npz").open("wb") as file:
+        np.savez_compressed(file, **{name: eighths(rows) for name, rows in features.items()})
+    write_whole(target / "neighbours.json", (json.dumps(few_labels(), indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -31,12 +31,687 @@ draw.theme("light")
 # %% [markdown]
 # ## 1 · Pictures as words *(26 min)*
 #
-# To be written.
+# The transformer was made for sentences. It takes a row of words, each of them a vector of numbers, and lets every word look at every other. A picture
+# has no words. Where could you get some?
+#
+# The answer of 2020 is almost rude: cut the picture into squares, and call each square a word.
+
+# %% tags=["fold"]
+# Draw a picture cut into 16 squares, and the squares in a row
+drawings = drawings_to_learn()
+two = make_moments([drawings[191]] * 2, split="test", seed=1)
+fish = two.images[0, 1]  # (192, 192, 3) uint8
+squares = [fish[y:y + 48, x:x + 48]
+           for y in range(0, 192, 48) for x in range(0, 192, 48)]
+figure = plt.figure(figsize=(9, 3.6), layout="constrained")
+places = [["page"] * 4 + [4 * r + c for c in range(4)]
+          for r in range(4)]
+axes = figure.subplot_mosaic(places)
+show(fish, ax=axes["page"])
+figure.suptitle("A picture is 16 words, read like a page",
+                x=0.005, ha="left", weight="bold")
+for at in (48, 96, 144):
+    axes["page"].axhline(at - 0.5, color="white", lw=1.5)
+    axes["page"].axvline(at - 0.5, color="white", lw=1.5)
+for n, square in enumerate(squares):
+    show(square, ax=axes[n])
+    axes[n].text(3, 4, n, color="white", va="top", size=10,
+                 bbox={"color": "black", "pad": 1.5})
+draw.describe(axes["page"], "A fish cut by a grid into 16 squares, "
+    "and the same squares apart, numbered row by row.")
+
+# %% [markdown]
+# Such a square is a **patch**. A patch becomes a word by being laid out flat: all its reds, row by row, then all its greens, then all its blues. Begin
+# with a case for paper: a grey picture of 4 x 4 pixels, and patches of 2 x 2.
+
+# %%
+page = torch.arange(16).reshape(1, 1, 4, 4)  # (B, C, H, W)
+print(page[0, 0])
+print("first patch:", page[0, 0, :2, :2].flatten().tolist())
+print("last patch: ", page[0, 0, 2:, 2:].flatten().tolist())
+
+# %% [markdown]
+# **Predict:** two colour pictures, 32 pixels high and 48 wide, in patches of 16. How many words has each picture, and how many numbers has a word?
+
+# %% [markdown]
+# **Exercise.** Write `patchify(images, patch)`: pictures `(B, C, H, W)` to words `(B, N, C * patch * patch)`. The patches are read row by row. Within a
+# word comes channel by channel, each of them row by row. `patch` divides H and W. It needs no loop: split the sides, put them in another order, join them.
+
+# %% tags=["exercise"]
+def patchify(images, patch):
+    """Return (B, N, C * patch * patch)."""
+    ### BEGIN SOLUTION
+    b, c, h, w = images.shape
+    x = images.reshape(b, c, h // patch, patch, w // patch, patch)
+    x = x.permute(0, 2, 4, 1, 3, 5)  # (B, rows, columns, C, P, P)
+    return x.reshape(b, h // patch * (w // patch), c * patch * patch)
+    ### END SOLUTION
+
+# %%
+check(patchify)
+
+# %% [markdown]
+# The lesson goes on with the package's copy. Your prediction: 2 x 3 patches, so six words, each of 3 x 16 x 16 = 768 numbers.
+#
+# **Trap: a plain reshape.** `images.reshape(b, -1, c * patch * patch)` has the very same shape. Nothing complains. What is in its words?
+
+# %%
+from cvlab.distillation.patches import patchify
+
+print(patchify(torch.zeros(2, 3, 32, 48), 16).shape)
+picture = torch.from_numpy(fish).permute(2, 0, 1)[None] / 255
+words = patchify(picture, 48)  # (1, 16, 6912)
+slips = picture.reshape(words.shape)
+
+def as_patches(words):
+    """Return (N, 48, 48, 3): one picture's words as squares."""
+    words = words.reshape(-1, 3, 48, 48)
+    return words.permute(0, 2, 3, 1).numpy()
+
+show_many([*as_patches(words)[4:8], *as_patches(slips)[4:8]],
+          cols=4, titles=["patchify: word 4", "5", "6", "7",
+                          "reshape: word 4", "5", "6", "7"])
+
+# %% tags=["author"]
+assert np.allclose(as_patches(words)[5], squares[5] / 255)
+assert torch.equal(slips.flatten().sort().values, words.flatten().sort().values) and not torch.equal(slips, words)
+
+# %% [markdown]
+# `reshape` cuts off the next numbers in memory: twelve whole rows of pixels, in one colour at a time. A network trains on that, too, only worse. Look at a
+# word before you trust it.
+#
+# ### From words to tokens
+#
+# A word of 768 numbers is projected to a **token** of a chosen width by a Linear layer, the same one for all. timm's class for this step is called
+# `PatchEmbed`, and there you find no Linear: it has a convolution whose stride is the patch. Is that something else?
+
+# %%
+from timm.layers import PatchEmbed
+
+torch.manual_seed(0)
+theirs = PatchEmbed(192, 16, embed_dim=96)  # its stride is 16
+ours = nn.Linear(768, 96)
+ours.weight.data = theirs.proj.weight.data.flatten(1)  # (96, 768)
+ours.bias.data = theirs.proj.bias.data
+with torch.no_grad():
+    tokens = ours(patchify(picture, 16))  # (1, 144, 96)
+    gap = (tokens - theirs(picture)).abs().max().item()
+print(tuple(tokens.shape), "equal to 1e-5:", gap < 1e-5)
+
+# %% tags=["author"]
+assert gap < 1e-5 and theirs.proj.stride == (16, 16)
+
+# %% [markdown]
+# It is the same. A kernel that moves by its own width sees every patch once, and it holds one weight for each number of a word. The kernel's order is
+# (C, P, P), and that is why our words have this order: weights from a library fit.
+#
+# **Predict:** a picture of 224 pixels in patches of 16. Now the patches get half as wide. How many times as many words?
+
+# %%
+rows = []
+for side, patch in [(224, 16), (224, 8), (224, 1),
+                    (192, 16), (48, 6)]:
+    some = patchify(torch.zeros(1, 3, side, side), patch)
+    rows.append({"picture": side, "patch": patch,
+                 "words": some.shape[1],
+                 "numbers a word": some.shape[2]})
+draw.table(rows, units={"picture": "px", "patch": "px"})
+
+# %% tags=["author"]
+assert [row["words"] for row in rows] == [196, 784, 50176, 144, 64]
+
+# %% [markdown]
+# Four times. With every pixel a word of its own there are 50,176 of them, and each would look at each: that is what patches are for. Section 3 measures
+# what words cost.
+#
+# A side that patches do not fill is refused. The error names the sides that would fit.
+
+# %%
+try:
+    patchify(torch.zeros(1, 3, 225, 224), 16)
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# ### What is lost
+#
+# Not a number is lost in `patchify`. But take one fixed shuffle of the pixels, and apply it within every patch of every picture. You will hardly know the
+# fish again. **Predict:** how much harder does it get for a network that begins with a Linear on patches?
+
+# %% tags=["fold"]
+# 404 small pictures; shuffle the pixels of each patch of 6 x 6
+some = make_moments(drawings[::5], size=48, seed=0)
+images = torch.from_numpy(some.images[0]).permute(0, 3, 1, 2)
+images = images / 255
+masks = torch.from_numpy(some.masks[0])[:, None].float()
+truth = (F.avg_pool2d(masks, 6) > 0.5).float().flatten(1)
+
+def shuffled(images, patch):
+    """Return pictures with each patch shuffled, and the order."""
+    dice = torch.Generator().manual_seed(0)
+    order = torch.randperm(patch * patch, generator=dice)
+    words = patchify(images, patch).unflatten(2, (3, -1))
+    words = words[..., order].flatten(2).mT
+    side = images.shape[2:]
+    return F.fold(words, side, patch, stride=patch), order
+
+hidden, order = shuffled(images, 6)
+axes = show_many(
+    [x[0].permute(1, 2, 0).numpy()
+     for x in (picture, shuffled(picture, 16)[0])],
+    cols=2, titles=["What you see", "The same, shuffled by patch"])
+draw.describe(axes[0], "The fish, and the same with each patch's "
+    "pixels shuffled: its colours remain, its stripes do not.")
+
+# %% [markdown]
+# Try it on the smallest task: is a patch part of the thing? The network is a Linear on words, then one more layer. It learns from plain pictures, and from
+# shuffled ones, where its starting weights are put into the shuffled order as well.
+
+# %% tags=["nbval-ignore-output"]
+def last_loss(images, order, steps=60):
+    """Train on patches of 6; return the mean of 10 last losses."""
+    torch.manual_seed(0)
+    first = nn.Linear(108, 32)
+    net = nn.Sequential(first, nn.GELU(), nn.Linear(32, 1))
+    start = first.weight.data.unflatten(1, (3, 36))
+    first.weight.data = start[..., order].flatten(1)
+    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+    words, losses = patchify(images, 6), []
+    for step in range(steps):
+        few = torch.arange(64) + step % 5 * 64
+        said = net(words[few]).squeeze(2)  # (64, 64)
+        loss = F.binary_cross_entropy_with_logits(said, truth[few])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return np.mean(losses[-10:])
+
+plain = last_loss(images, torch.arange(36))
+mixed_up = last_loss(hidden, order)
+print(f"loss: plain {plain:.3f}, shuffled {mixed_up:.3f}")
+
+# %% tags=["author"]
+assert abs(plain - mixed_up) < 2e-3 and plain < 0.5
+
+# %% [markdown]
+# Not harder at all. The Linear has one weight for each place in the patch and knows nothing of neighbours. A convolution has small windows, and these do
+# count on neighbours. How much of a pixel do its eight neighbours foretell, and how much do all the others in its patch?
+
+# %% tags=["fold"]
+# How much of a pixel can be foretold linearly, plain and shuffled
+def unforetold(known, pixel):
+    """Share of a pixel's variance that no linear guess reaches."""
+    known = torch.cat([known, torch.ones(len(known), 1)], dim=1)
+    known, pixel = known.double(), pixel.double()
+    rest = pixel - known @ torch.linalg.lstsq(known, pixel).solution
+    return (rest.var() / pixel.var()).item()
+
+def foretell(images, name, at):
+    """One row: from the window around a pixel, from its patch."""
+    grey = images.mean(1, keepdim=True)
+    window = F.unfold(grey, 3).mT[:, ::7].reshape(-1, 9)
+    patch = patchify(grey, 6).reshape(-1, 36)
+    row = {"pictures": name}
+    for part, x, i in [("8 neighbours", window, 4),
+                       ("its patch", patch, at)]:
+        known = torch.arange(x.shape[1]) != i
+        row[f"from {part}"] = 1 - unforetold(x[:, known], x[:, [i]])
+    return row
+
+same_pixel = (order == 14).nonzero().item()
+rows = [foretell(images, "plain", 14),
+        foretell(hidden, "shuffled", same_pixel)]
+draw.table(rows, digits=".0%")
+
+# %% tags=["author"]
+assert rows[0]["from 8 neighbours"] > rows[1]["from 8 neighbours"] + 0.1
+assert abs(rows[0]["from its patch"] - rows[1]["from its patch"]) < 1e-4
+
+# %% [markdown]
+# So this is what is lost: **the knowledge that two pixels are neighbours**. Within a patch it can only be learnt. A convolution is born with it. That is one
+# reason why transformers ask for more pictures.
+#
+# ### Two more vectors
+#
+# Tokens still lack two things. First, who answers for the whole picture? One more token does, in front of the others, the **class token**. It shows no part
+# of the picture: it is a learnt vector, and what it has gathered in the end is the network's answer.
+#
+# Second, a row of tokens does not tell where each of them was. So each place has a learnt vector of its own, which is **added** to the token there.
+
+# %%
+cls_token = nn.Parameter(torch.zeros(1, 1, 96))
+pos_embed = nn.Parameter(0.02 * torch.randn(1, 1 + 144, 96))
+row = torch.cat([cls_token, tokens], dim=1)  # (1, 145, 96)
+row = row + pos_embed
+print(tuple(row.shape))
+
+# %% [markdown]
+# That is all that goes in. What do such places know of each other? At first nothing, they are drawn by chance. The older way writes them down: the row and
+# the column, each as waves, slow ones and fast ones.
+#
+# **Predict:** whose waves are most like those of a place in the middle?
+
+# %%
+def waves(side, width):
+    """Return (side * side, width): row and column as waves."""
+    speeds = 100 ** -(torch.arange(width // 4) / (width // 4))
+    angle = torch.arange(side)[:, None] * speeds
+    wave = torch.cat([angle.sin(), angle.cos()], dim=1)
+    return torch.cat([wave.repeat_interleave(side, 0),
+                      wave.repeat(side, 1)], dim=1)
+
+def alike(places):
+    """Cosine of each place's vector with each other's."""
+    places = F.normalize(places.detach(), dim=1)
+    return places @ places.T
+
+learnt, written = alike(pos_embed[0, 1:]), alike(waves(12, 96))
+print("the place itself, next to it, across the picture:",
+      written[66, [66, 67, 0]].numpy().round(2))
+
+# %% tags=["fold"]
+# Draw how alike the vectors of all places are to those of three
+chosen = {0: "corner", 66: "middle", 107: "edge"}
+axes = show_many(
+    [table[n].reshape(12, 12).numpy()
+     for table in (learnt, written) for n in chosen], cols=3,
+    limits=(0, 1),
+    titles=[f"{kind}, {name}" for kind in ("By chance", "Waves")
+            for name in chosen.values()])
+for ax, n in zip(axes, [*chosen] * 2, strict=True):
+    ax.plot(n % 12, n // 12, "o", ms=9, mfc="none",
+            mec=draw.ERROR, mew=2)
+    ax.set(xticks=[], yticks=[])
+draw.describe(axes[0], "Six maps of places. Vectors drawn by chance "
+    "are alike only to themselves, waves to all near by.")
+
+# %% tags=["author"]
+assert written[66, 67] > 0.85 and written[66, 0] < 0.6
+assert learnt[66, torch.arange(144) != 66].abs().max() < 0.5
+
+# %% [markdown]
+# White is alike. Waves know what is near from the start, a little longer along rows and columns. Vectors drawn by chance would have to learn it. Can they?
+# Section 2 lets you watch.
+#
+# A picture is a row of tokens now: patches, laid out and projected, the class token in front, and each place added.
 
 # %% [markdown]
 # ## 2 · Attention *(34 min)*
 #
-# To be written.
+# A patch of brown fur: a bear, or a carpet? The answer stands in the other patches. So far each token knows its own square and nothing else. How does a
+# token get to know of the others?
+#
+# Each token makes three vectors. Its **query** says what it looks for. Its **key** says what it has. Its **value** is what it tells those who listen.
+#
+# Here are three tokens for paper. All numbers are made up.
+#
+# | token | query | key | value |
+# | --- | --- | --- | --- |
+# | A | 2 0 0 0 | 2 0 0 0 | 9 0 |
+# | B | 0 2 0 0 | 1 1 0 0 | 0 9 |
+# | C | 0 0 0 1 | 0 0 2 0 | 3 3 |
+
+# %% [markdown]
+# A asks. Its query times each key, number by number and added up, gives the **scores** 4, 2, 0. They are divided by the square root of how many numbers a
+# query has, here by 2: the scores are 2, 1, 0. (Why? Soon.)
+#
+# Now the scores become shares of 1, by **softmax**: exp makes 7.39, 2.72 and 1.00 of them, together 11.11. Divided by that, A's **weights** are 0.67, 0.24
+# and 0.09. With these shares the values are mixed: 0.67 times (9, 0), 0.24 times (0, 9), 0.09 times (3, 3). A gets (6.26, 2.47).
+#
+# **Predict:** C looks for something that nobody has. What does it get?
+
+# %%
+q = torch.tensor([[2., 0, 0, 0], [0, 2, 0, 0], [0, 0, 0, 1]])
+k = torch.tensor([[2., 0, 0, 0], [1, 1, 0, 0], [0, 0, 2, 0]])
+v = torch.tensor([[9., 0], [0, 9], [3, 3]])
+scores = q @ k.T / 2  # (3, 3) who asks, who answers
+shares = scores.exp() / scores.exp().sum(dim=1, keepdim=True)
+print(scores.numpy(), "\n\n", shares.numpy().round(2), "\n\n",
+      (shares @ v).numpy().round(2))
+
+# %% tags=["author"]
+wanted = torch.tensor([[0.665, 0.245, 0.090], [0.212, 0.576, 0.212], [1 / 3] * 3])
+assert torch.allclose(shares, wanted, atol=1e-3)
+assert torch.allclose(shares @ v, torch.tensor([[6.26, 2.47], [2.54, 5.82], [4, 4]]), atol=0.01)
+
+# %% [markdown]
+# (4, 4), the plain mean of all values. Who finds nobody does not get nothing: shares always sum to 1.
+
+# %% tags=["fold"]
+# Draw the weights twice: as threads, and as a matrix
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4),
+                                     layout="constrained")
+for i in range(3):
+    for j in range(3):
+        left.plot([0, 1], [-i, -j], color=draw.PALETTE[i],
+                  lw=20 * shares[i, j], solid_capstyle="butt",
+                  alpha=0.75)
+    color = draw.readable(draw.PALETTE[i])
+    for x in (-0.12, 1.12):
+        left.text(x, -i, "ABC"[i], size=20, ha="center",
+                  va="center", weight="bold", color=color)
+left.set_title("Who asks (left) listens to whom", loc="left")
+left.set(xlim=(-0.3, 1.3), ylim=(-2.4, 0.4))
+left.axis("off")
+right.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+for (i, j), share in np.ndenumerate(shares.numpy()):
+    right.text(j, i, f"{share:.2f}", ha="center", va="center",
+               size=14, color="white" if share > 0.6 else "black")
+right.set(xticks=range(3), xticklabels="ABC", xlabel="who answers",
+          yticks=range(3), yticklabels="ABC", ylabel="who asks")
+right.set_title("Each row sums to 1", loc="left")
+right.grid(False)
+draw.describe(left, "Threads as thick as the weights of A, B and C. "
+    "A listens mostly to A, B to B, C to all three alike.")
+
+# %% [markdown]
+# Rows sum to 1, columns do not: many may listen to one token, or nobody. And the matrix is not symmetric. A gives B 0.24, B gives A 0.21.
+
+# %% [markdown]
+# **Exercise.** Write `attention(q, k, v)`: queries `(..., T, D)`, keys `(..., S, D)`, values `(..., S, E)`. Divide the scores by the square root of D.
+# Return the mixed values `(..., T, E)` and the weights `(..., T, S)`. The three dots stand for any sides in front, such as pictures and heads. Let
+# torch's `softmax` do the shares.
+
+# %% tags=["exercise"]
+def attention(q, k, v):
+    """Return mixed values (..., T, E) and weights (..., T, S)."""
+    ### BEGIN SOLUTION
+    scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5  # (..., T, S)
+    weights = scores.softmax(dim=-1)
+    return weights @ v, weights
+    ### END SOLUTION
+
+# %%
+check(attention)
+
+# %% [markdown]
+# Why torch's `softmax` and not `exp` by hand? **Trap: one loud token.** A float32 holds numbers up to about 3e38, and `exp(89)` is more.
+
+# %%
+loud = torch.tensor([0., 50, 100])
+print("by hand:", (loud.exp() / loud.exp().sum()).tolist())
+print("softmax:", loud.softmax(dim=0).numpy().round(3).tolist())
+calm = (loud - loud.max()).exp()
+print("by hand, less the largest:",
+      (calm / calm.sum()).numpy().round(3).tolist())
+
+# %% tags=["author"]
+assert (loud.exp() / loud.exp().sum()).isnan().any()
+assert torch.allclose(calm / calm.sum(), loud.softmax(0))
+
+# %% [markdown]
+# Shares do not change when the same number is taken off all scores, so `softmax` takes off the largest first.
+#
+# The lesson goes on with the package's copy. torch has all of it in one call that never writes the weights down. Equal?
+
+# %%
+from cvlab.distillation.attention import attention
+
+torch.manual_seed(0)
+rows = []
+for shape, answers in [((3, 4), 3), ((2, 6, 197, 64), 197),
+                       ((2, 6, 1, 64), 197), ((5, 7, 8), 1)]:
+    q = torch.randn(shape)
+    k, v = torch.randn(2, *shape[:-2], answers, shape[-1])
+    theirs = F.scaled_dot_product_attention(q, k, v)
+    gap = (attention(q, k, v)[0] - theirs).abs().max().item()
+    rows.append({"q": str(shape), "who answer": answers,
+                 "equal to 1e-5": gap < 1e-5})
+draw.table(rows)
+
+# %% tags=["author"]
+assert all(row["equal to 1e-5"] for row in rows)
+
+# %% [markdown]
+# ### Why the root?
+#
+# A score is a sum of d products. The longer the sum, the further it strays from 0. **Predict:** queries and keys of random numbers with spread 1, and 16
+# tokens that answer. What becomes of a row of weights when d grows from 4 to 1,024 and nobody divides? And when you divide by d?
+#
+# A row's **entropy** says how widely it looks: 1 is all alike, 0 is one token only (here as a share of ln 16). Its **slope** says how much the weights
+# still move when the scores do: without slope nothing is learnt.
+
+# %%
+torch.manual_seed(0)
+rows = []
+for d in (4, 16, 64, 256, 1024):
+    q, k = torch.randn(300, 1, d), torch.randn(300, 16, d)
+    scores = (q @ k.mT).squeeze(1)  # (300, 16)
+    for name, by in [("1", 1), ("root of d", d ** 0.5), ("d", d)]:
+        w = (scores / by).softmax(dim=1)
+        look = torch.special.entr(w).sum(1).mean() / np.log(16)
+        rows.append({"d": d, "divided by": name,
+                     "variance": (scores / by).var().item(),
+                     "entropy": look.item(),
+                     "slope": (w - w * w).sum(1).mean().item()})
+draw.table(
+    [row for row in rows if row["d"] in (4, 64, 1024)],
+    digits=dict.fromkeys(["variance", "entropy", "slope"], ".2f"))
+
+# %% tags=["author"]
+last = {row["divided by"]: row for row in rows[-3:]}
+assert 900 < last["1"]["variance"] < 1150 and 0.9 < last["root of d"]["variance"] < 1.12
+assert last["1"]["entropy"] < 0.1 and last["1"]["slope"] < 0.12 and last["d"]["entropy"] > 0.99
+rooted = [row for row in rows if row["divided by"] == "root of d"]
+assert all(0.8 < row["entropy"] < 0.93 and row["slope"] > 0.75 for row in rooted)
+
+# %% tags=["fold"]
+# Draw how widely a token looks, against the numbers of a query
+_, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
+for name, label in [("d", "divided by d: all alike"),
+                    ("root of d", "divided by the root of d"),
+                    ("1", "not divided: one token only")]:
+    mine = [row for row in rows if row["divided by"] == name]
+    ax.plot(range(5), [row["entropy"] for row in mine], "o-",
+            label=label)
+ax.set(xticks=range(5), xticklabels=[4, 16, 64, 256, 1024],
+       ylim=(0, 1.05), xlabel="d, numbers a query",
+       ylabel="entropy of the weights")
+ax.set_title("With the root the look is as wide for any d",
+             loc="left")
+draw.label_lines(ax)
+draw.describe(ax, "Entropy against d: undivided it falls to 0, "
+    "divided by d it rises to 1, by the root of d it stays.")
+
+# %% [markdown]
+# The variance of a score is d. Undivided, at d = 1,024, a token looks at a single other one by accident, and its weights hardly move any more. Divided by d
+# it looks at all alike and says nothing. Divided by the root, the variance is 1 and the look stays as it was, for any d.
+#
+# ### Heads
+#
+# One softmax is one way of looking. A token may have two questions: *who has my colour?* and *who is near me?* Set both up by hand for a patch of the
+# fish, with the mean colour of each patch and the waves of section 1, and then one head that asks both at once.
+
+# %%
+colour = patchify(picture, 16).reshape(144, 3, 256).mean(2)
+colour = F.normalize(colour - colour.mean(0), dim=1)  # (144, 3)
+place = F.normalize(waves(12, 96), dim=1)  # (144, 96)
+both = torch.cat([8 ** 0.5 * colour, 15 ** 0.5 * place], dim=1)
+me = 4 * 12 + 4  # the patch in row 4, column 4
+
+def look_for(what, strength):
+    """Weights (144, 144) of tokens that look for their like."""
+    root = what.shape[1] ** 0.5
+    return attention(strength * root * what, what, colour)[1]
+
+looks = {"Head 1: my colour": look_for(colour, 8),
+         "Head 2: my place": look_for(place, 15),
+         "One head for both": look_for(both, 1)}
+at = torch.tensor([(y, x) for y in range(12) for x in range(12)])
+far = (at - at[me]).abs().amax(1) > 2  # outside of 5 x 5
+rows = [{"head": name,
+         "looks farther than 2 patches": w[me, far].sum().item(),
+         "likeness of colour": (w[me] @ colour @ colour[me]).item()}
+        for name, w in looks.items()]
+draw.table(rows, digits=".2f")
+
+# %% tags=["author"]
+distant, likeness = ([row[name] for row in rows] for name in list(rows[0])[1:])
+assert distant[0] > 0.6 and distant[1] < 0.3 and distant[2] < 0.2
+assert likeness[0] > 0.95 and likeness[1] < 0.6 and likeness[2] > 0.95
+
+# %% tags=["fold"]
+# Draw where the two heads and the single one look
+axes = show_many(
+    [fish] + [w[me].reshape(12, 12).numpy() / w[me].max().item()
+              for w in looks.values()], cols=4,
+    titles=["Who asks", *looks])
+axes[0].add_patch(plt.Rectangle((64, 64), 16, 16, fc="none",
+                                ec=draw.ERROR, lw=2.5))
+for ax in axes[1:]:
+    ax.plot(4, 4, "s", mfc="none", mec=draw.ERROR, mew=2)
+    ax.set(xticks=[], yticks=[])
+draw.describe(axes[0], "A yellow patch of the fish asks. Head 1 "
+    "lights up all yellow, head 2 what is near, one head both.")
+
+# %% [markdown]
+# Head 1 finds the fish's yellow, most of it far away. Head 2 finds what is near, whatever its colour. The single head adds both scores before its one
+# softmax, and what is left is *yellow **and** near*. Where else is yellow, and what else is near? It cannot say.
+#
+# So a layer has several **heads**. Each one gets a slice of the queries, keys and values, attends by itself, and the mixed slices are laid side by side
+# again. One more Linear mixes them. All of it in four lines:
+
+# %%
+def split(x, heads):
+    """(B, T, D) to (B, heads, T, D / heads)."""
+    return x.unflatten(2, (heads, -1)).transpose(1, 2)
+
+def many_heads(x, layer, heads):
+    """Attend as nn.MultiheadAttention does, with its weights."""
+    asked = F.linear(x, layer.in_proj_weight, layer.in_proj_bias)
+    q, k, v = asked.chunk(3, dim=2)  # (B, T, D) each
+    mixed, weights = attention(*(split(y, heads) for y in (q, k, v)))
+    joined = mixed.transpose(1, 2).flatten(2)  # (B, T, D)
+    return layer.out_proj(joined), weights
+
+# %% [markdown]
+# `F.linear` makes queries, keys and values of all tokens at once, and `chunk` parts them. **Predict:** which layer has more weights, one with a single head
+# or one with eight?
+
+# %%
+torch.manual_seed(0)
+rows = []
+for heads in (1, 4, 8):
+    layer = nn.MultiheadAttention(96, heads, batch_first=True).eval()
+    with torch.no_grad():
+        ours, w = many_heads(row, layer, heads)
+        theirs, their_w = layer(row, row, row,
+                                average_attn_weights=False)
+    gap = max((ours - theirs).abs().max(), (w - their_w).abs().max())
+    rows.append({"heads": heads, "numbers a head": 96 // heads,
+                 "weights": sum(p.numel() for p in layer.parameters()),
+                 "equal to 1e-5": bool(gap < 1e-5)})
+draw.table(rows)
+
+# %% tags=["author"]
+assert all(r["equal to 1e-5"] and r["weights"] == 37248 for r in rows)
+
+# %% [markdown]
+# The same number. Eight heads are eight narrow looks in place of a broad one.
+#
+# ### Does it know the order?
+#
+# Nothing in `attention` asks where a token stands. So shuffle the 144 patch tokens, and look at what the class token gets. **Predict:** what changes when
+# no places were added? And when they were, each vector staying at its place?
+
+# %%
+def shown(words, places):
+    """Return the class token after one layer of four heads."""
+    x = torch.cat([asker, words + places], dim=1)
+    return many_heads(x, look, 4)[0][:, 0].detach()
+
+torch.manual_seed(0)
+asker = torch.randn(1, 1, 96)  # a class token, as if learnt
+look = nn.MultiheadAttention(96, 4, batch_first=True)
+moved = tokens[:, torch.randperm(144)]
+rows = []
+for name, places in [("none", 0), ("waves", waves(12, 96))]:
+    before, after = shown(tokens, places), shown(moved, places)
+    change = ((after - before).norm() / before.norm()).item()
+    rows.append({"places": name, "class token changes by": change})
+draw.table(rows, digits=".4%")
+
+# %% tags=["author"]
+assert rows[0]["class token changes by"] < 1e-6 and rows[1]["class token changes by"] > 0.005
+
+# %% [markdown]
+# Without places nothing changes, but for rounding: a fish and a heap of its squares are the same to it. With places it does notice.
+#
+# ### Places that find their neighbours
+#
+# Now for the question of section 1. Can places drawn by chance learn which ones are near? Nobody will tell them. Take the 404 small pictures, each of
+# 8 x 8 patches, and a game: *guess the colour of a hidden patch from the other 63*. Queries and keys are made **from the places alone**, so all that can be
+# learnt is where to look.
+#
+# **Predict:** where will a place look? By chance, 5.6 % of a look would fall on the patches that share a side with it.
+
+# %% tags=["nbval-ignore-output"]
+def learn_places(colours, steps=200, width=32):
+    """Return (64, width) places and (64, 64) who looks where."""
+    torch.manual_seed(0)
+    places = nn.Parameter(torch.randn(64, width) * 0.3)
+    ask = nn.Linear(width, 2 * width, bias=False)
+    optimizer = torch.optim.Adam([places, *ask.parameters()], 0.01)
+    hide = torch.eye(64) * -1e9  # nobody looks at itself
+    for _ in range(steps):
+        q, k = ask(places).chunk(2, dim=1)
+        looks = (q @ k.T / width ** 0.5 + hide).softmax(dim=1)
+        loss = (looks @ colours - colours).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return places.detach(), looks.detach()
+
+colours = patchify(images, 6).unflatten(2, (3, 36)).mean(3)
+at = torch.tensor([(y, x) for y in range(8) for x in range(8)])
+near = (at - at[:, None]).abs().sum(2) == 1  # (64, 64)
+places, looks = learn_places(colours)
+share = (looks * near).sum(1).mean().item()
+print(f"{share:.0%} of a look falls on the patches beside it")
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw where three places look, and how alike the places have become
+axes = show_many(
+    [table[n].clamp(min=0).reshape(8, 8).numpy() / table[n].max().item()
+     for table in (looks, alike(places)) for n in (0, 27, 39)], cols=3,
+    titles=["The corner looks here", "The middle", "The edge",
+            "Alike to the corner", "To the middle", "To the edge"])
+for ax, n in zip(axes, [0, 27, 39] * 2, strict=True):
+    ax.plot(n % 8, n // 8, "o", ms=9, mfc="none",
+            mec=draw.ERROR, mew=2)
+    ax.set(xticks=[], yticks=[])
+draw.describe(axes[0], "Six maps of 8 x 8 places. Three places look "
+    "at the patches beside them, and are alike to those near.")
+
+# %% [markdown]
+# They have found the grid, and places near each other have become alike. But is it the pictures that taught them, or something built in? Move the patches of all pictures in one and the same way, so
+# that who was a neighbour stands somewhere else, and let them learn anew.
+
+# %% tags=["nbval-ignore-output"]
+dice = torch.Generator().manual_seed(1)
+order = torch.randperm(64, generator=dice)
+places, looks = learn_places(colours[:, order])
+beside = (looks * near).sum(1).mean().item()
+were = (looks * near[order][:, order]).sum(1).mean().item()
+print(f"on those beside it now {beside:.0%}, "
+      f"on those that were beside it {were:.0%}")
+
+# %% tags=["author"]
+assert share > 0.85 and were > 0.85 and beside < 0.2
+likeness = alike(learn_places(colours)[0])
+assert likeness[near].mean() > likeness[~near].mean() + 0.3
+
+# %% [markdown]
+# They look for the old neighbours, wherever these stand now. The neighbourhood that a convolution has built in can be **learnt from pictures alone**: because
+# patches side by side have like colours, and nobody said so.
+#
+# A token gets to know of the others by asking all of them at once: queries meet keys, softmax makes shares, values are mixed. It knows no order but what is
+# in the tokens. In section 3 it becomes a network.
+
+# %% tags=["fold"]
+# Let go of what only this sitting needs
+images = hidden = masks = truth = some = two = colours = None
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting

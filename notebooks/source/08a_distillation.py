@@ -117,8 +117,8 @@ assert np.allclose(as_patches(words)[5], squares[5] / 255)
 assert torch.equal(slips.flatten().sort().values, words.flatten().sort().values) and not torch.equal(slips, words)
 
 # %% [markdown]
-# `reshape` cuts off the next numbers in memory: twelve whole rows of pixels, in one colour at a time. A network trains on that, too, only worse. Look at a
-# word before you trust it.
+# `reshape` cuts off the next numbers in memory: 36 whole rows of the picture, most of the time all in red, in green or in blue. Look at a word before
+# you trust it.
 #
 # ### From words to tokens
 #
@@ -269,8 +269,9 @@ assert rows[0]["from 8 neighbours"] > rows[1]["from 8 neighbours"] + 0.1
 assert abs(rows[0]["from its patch"] - rows[1]["from its patch"]) < 1e-4
 
 # %% [markdown]
-# So this is what is lost: **the knowledge that two pixels are neighbours**. Within a patch it can only be learnt. A convolution is born with it. That is one
-# reason why transformers ask for more pictures.
+# From its neighbours 97 % of a pixel can be foretold, after the shuffle 78 %. From its patch it is 97 %, before and after. So this is what is lost: **the
+# knowledge that two pixels are neighbours**. Within a patch it can only be learnt. A convolution is born with it. The authors of the vision transformer
+# name this, too, when they say why it asks for more pictures.
 #
 # ### Two more vectors
 #
@@ -443,7 +444,7 @@ assert torch.allclose(calm / calm.sum(), loud.softmax(0))
 # %% [markdown]
 # Shares do not change when the same number is taken off all scores, so `softmax` takes off the largest first.
 #
-# The lesson goes on with the package's copy. torch has all of it in one call that never writes the weights down. Equal?
+# The lesson goes on with the package's copy. torch has all of it in one call, which keeps the weights to itself. Equal?
 
 # %%
 from cvlab.distillation.attention import attention
@@ -570,7 +571,7 @@ draw.describe(axes[0], "A yellow patch of the fish asks. Head 1 "
 # softmax, and what is left is *yellow **and** near*. Where else is yellow, and what else is near? It cannot say.
 #
 # So a layer has several **heads**. Each one gets a slice of the queries, keys and values, attends by itself, and the mixed slices are laid side by side
-# again. One more Linear mixes them. All of it in four lines:
+# again. One more Linear mixes them.
 
 # %%
 def split(x, heads):

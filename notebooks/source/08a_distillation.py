@@ -1734,11 +1734,10 @@ for ax, momentum in zip(axes, (0, 0.9, 0.99), strict=True):
         ax.plot(size * np.cos(turn), size / 6**0.5 * np.sin(turn),
                 color="0.8", lw=1)
     ax.plot(*student.T, color=draw.ERROR, lw=0.7, alpha=0.7)
-    ax.plot(*teacher.T, color=draw.PREDICTION, lw=2.5)
+    ax.plot(*teacher.T, color=draw.PREDICTION, lw=1.8)
     ax.plot(0, 0, "o", color=draw.TRUTH)
     ax.set(title=f"momentum {momentum}: {late(teacher):.2f} off",
-           xlabel="first weight", aspect="equal",
-           xlim=(-3.3, 1.7), ylim=(-2.2, 2.2))
+           xlabel="first weight", xlim=(-3.3, 2.2))
 axes[0].set_ylabel("second weight")
 draw.describe(axes[0], "A student's jagged way down a valley, and "
     "three teachers' ways: the same, smooth, and slow.")
@@ -2179,7 +2178,7 @@ def draw_runs(runs, title):
     draw.describe(axes[0], "Loss, the teacher's entropy, divergence "
         f"by step, dotted ln K, for: {', '.join(runs)}.")
 
-draw_runs(runs, "Entropy tells the two collapses apart; loss does not")
+draw_runs(runs, "Three of four collapse, one with the lowest loss")
 
 # %%
 def ends(runs):
@@ -2256,11 +2255,12 @@ draw.describe(ax, "What the answers tell about a picture, by step: "
 
 # %% tags=["author"]
 _, moving, hasty = ends(more)
-assert moving["told"] < 0.05 and hasty["told"] < 0.05
-assert min(told, key=lambda name: -ends(told)[list(told).index(name)]["told"]) == "both brakes"
+assert moving["told"] < 0.1 and hasty["told"] < 0.2
+first, *rest = [row["told"] for row in ends(told)]
+assert first > 0.7 > 1.3 * max(rest)
 
 # %% [markdown]
-# Both have collapsed within a few steps: nothing is told. But neither the loss nor the entropy comes to rest. All pictures get one answer, the centre
+# Both have collapsed: next to nothing is told. But neither the loss nor the entropy comes to rest. All pictures get one answer, the centre
 # takes it off, the two flee to the next one, and the centre runs after them. So `told` is the number to watch: in *every* collapse it is near 0.
 #
 # The paper found the same for momentum: with the student itself, or the student of one step ago, as the teacher, k-NN accuracy on ImageNet is 0.1 %; with
@@ -2269,15 +2269,36 @@ assert min(told, key=lambda name: -ends(told)[list(told).index(name)]["told"]) =
 # Other methods brake otherwise. **BYOL** has no centre and no sharpening; its student has one part more than its teacher, the *predictor*. **SimSiam**
 # does without momentum too, and reports that it collapses without stop-gradient, and fails without predictor. Neither is tried here.
 #
-# Chance? Each training ran from one start. Three starts:
+# How soon would you have known?
 
-# %% tags=["nbval-ignore-output"]
-def told_at_the_end(name, seed):
-    return ends({name: run(seed=seed, **brakes[name])})[0]["told"]
+# %%
+def lost(seen):
+    """From which step on is half of the first `told` gone?"""
+    half = seen[0]["told"] / 2
+    kept = [step for step, now in enumerate(seen)
+            if now["told"] >= half]
+    return kept[-1] + 1 if kept[-1] + 1 < len(seen) else None
 
-draw.table([{"training": name, **{f"start {seed}": told_at_the_end(
-    name, seed) for seed in (1, 2)}} for name in list(brakes)[:3]],
-    digits=".2f")
+draw.table([{"training": name, "half is gone, for good": lost(seen)}
+            for name, seen in told.items()],
+           units={"half is gone, for good": "step"})
+
+# %% tags=["author"]
+steps = [lost(seen) for seen in told.values()]
+assert steps[0] is None and all(step is not None and step < 80 for step in steps[1:])
+
+# %% [markdown]
+# In every collapse half is gone early, and with both brakes never for good. Before you wait for an hour, look at the first minute.
+#
+# The paper draws the same two curves for ImageNet: without centring the entropy goes to 0, without sharpening to ln K, and in both cases the divergence
+# goes to 0. So it is no matter of our network's size. But mind what is *not* shown here: whether any of these networks sees things better than
+# before. Collapse shows at once. Learning takes longer, and is for 08b.
+#
+# **In one line:** the loss alone would be happiest with one answer for all; centring and sharpening hold each other in balance.
+
+# %% tags=["fold"]
+# What is big goes
+maps = None
 
 # %% [markdown]
 # ## Recap

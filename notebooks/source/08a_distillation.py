@@ -2303,7 +2303,52 @@ maps = None
 # %% [markdown]
 # ## Recap
 #
-# - To be written.
+# - A picture becomes words: patches, laid out, projected, with a class token before them. Only the positions tell where a patch lay.
+# - Attention: products of queries and keys, over the root of their length; softmax makes weights of them; values are mixed. Its cost grows with the square
+#   of the words.
+# - What two views have in common is what can be learnt from them. What else gives them away is learnt as well.
+# - The student foretells what its teacher says of another view. The teacher is the average of the student's past; no gradient reaches it.
+# - The easiest answer is the same for all. Sharpening and centring each prevent one kind of it, and need each other.
+
+# %% [markdown]
+# **In the library.** torch has attention as one function and as a layer, timm whole transformers, torchvision what makes the views:
+
+# %%
+import timm
+from torchvision.transforms import v2
+
+parts = {"attention": F.scaled_dot_product_attention,
+         "heads and projections": nn.MultiheadAttention,
+         "a whole transformer": timm.models.VisionTransformer,
+         "a crop": v2.RandomResizedCrop, "colour": v2.ColorJitter,
+         "blur": v2.GaussianBlur, "solarise": v2.RandomSolarize,
+         "an average of the past":
+         torch.optim.swa_utils.AveragedModel}
+draw.table([{"part": part, "where": f"{thing.__module__.split('.')[0]}",
+             "name": thing.__name__} for part, thing in parts.items()])
+
+# %% [markdown]
+# **Where it breaks.**
+#
+# - Many small patches: twice as many places each way are sixteen times as many pairs.
+# - Two views that share a watermark, a border or a colour cast: that is the cheapest thing to learn, and the loss is content.
+# - Centre and temperature hold each other in balance; a wrong pair collapses without a word, and the loss alone may even look good.
+# - A small batch makes a poor centre, and a momentum too high a teacher that hardly moves.
+
+# %% [markdown]
+# **Sources.**
+# [Attention Is All You Need](https://arxiv.org/abs/1706.03762), Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser, Polosukhin, NeurIPS 2017.
+# [An Image is Worth 16x16 Words](https://arxiv.org/abs/2010.11929), Dosovitskiy and others, ICLR 2021.
+# [Layer Normalization](https://arxiv.org/abs/1607.06450), Ba, Kiros, Hinton, 2016.
+# [Emerging Properties in Self-Supervised Vision Transformers](https://arxiv.org/abs/2104.14294) (DINO), Caron, Touvron, Misra, Jégou, Mairal,
+# Bojanowski, Joulin, ICCV 2021.
+# [Unsupervised Learning of Visual Features by Contrasting Cluster Assignments](https://arxiv.org/abs/2006.09882) (multi-crop), Caron, Misra, Mairal,
+# Goyal, Bojanowski, Joulin, NeurIPS 2020.
+# [Mean teachers are better role models](https://arxiv.org/abs/1703.01780), Tarvainen, Valpola, NeurIPS 2017.
+# [Bootstrap Your Own Latent](https://arxiv.org/abs/2006.07733), Grill and others, NeurIPS 2020.
+# [Exploring Simple Siamese Representation Learning](https://arxiv.org/abs/2011.10566), Chen, He, CVPR 2021.
+#
+# **In one line:** patches look at each other, and a student learns from its own past what two views have in common.
 
 # %%
 progress("08a")

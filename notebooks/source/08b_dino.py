@@ -1320,7 +1320,46 @@ net = both = eight = x = larger = None
 # %% [markdown]
 # ## Recap
 #
-# - To be written.
+# - What two views share is what is learnt. The same thing before another background: the thing. Before the same: the background, at a lower loss.
+# - k-NN, neighbours and attention judge without training a head. Each needs a rule to beat: pooled features, a blob, the colour of the border.
+# - Attention finds things that nobody pointed out, better than that of the same network told the groups. Labels name groups better.
+# - Patches of one thing lie close together: colours by principal components, a mask handed on through a film.
+# - Clusters are found, names are given. Which groups were meant, only labels can tell.
+
+# %% [markdown]
+# **In the library.** What you wrote by hand exists, and timm has the networks that Meta's authors trained without a label:
+
+# %%
+import timm
+
+names = timm.list_models("*.dino*", pretrained=True)
+print(*[name for name in names if "vit_small" in name], sep="\n")
+
+# %% tags=["author"]
+assert "vit_small_patch16_224.dino" in names
+
+# %% [markdown]
+# **Where it breaks.**
+#
+# - The maps under all this were learnt with ImageNet's labels. From pixels, in minutes, on one core: nothing.
+# - Painted moments know the outline. A film's moments share most of their background, and crops of one photo all of its light.
+# - A scene with two things: whose is the class token? Attention finds what stands out, which is not always what you ask for.
+# - Twelve places each way: a leg thinner than sixteen pixels is in no mask.
+
+# %% [markdown]
+# **Sources.**
+# [Emerging Properties in Self-Supervised Vision Transformers](https://arxiv.org/abs/2104.14294) (DINO), Caron, Touvron, Misra, Jégou, Mairal,
+# Bojanowski, Joulin, ICCV 2021.
+# [DINOv2](https://arxiv.org/abs/2304.07193), Oquab, Darcet, Moutakanni and others, TMLR 2024.
+# [Vision Transformers Need Registers](https://arxiv.org/abs/2309.16588), Darcet, Oquab, Mairal, Bojanowski, ICLR 2024.
+# [Unsupervised Feature Learning via Non-Parametric Instance Discrimination](https://arxiv.org/abs/1805.01978) (the weighted vote), Wu, Xiong, Yu, Lin,
+# CVPR 2018.
+# [Learning Features by Watching Objects Move](https://arxiv.org/abs/1612.06370), Pathak, Girshick, Dollár, Darrell, Hariharan, CVPR 2017.
+# [The 2017 DAVIS Challenge on Video Object Segmentation](https://arxiv.org/abs/1704.00675), Pont-Tuset and others, 2017.
+# [Space-Time Correspondence as a Contrastive Random Walk](https://arxiv.org/abs/2006.14613) (labels handed on), Jabri, Owens, Efros, NeurIPS 2020.
+# [Visualizing Data using t-SNE](https://www.jmlr.org/papers/v9/vandermaaten08a.html), van der Maaten, Hinton, JMLR 2008.
+#
+# **In one line:** show a network one thing before many backgrounds, and it finds the thing.
 
 # %%
 progress("08b")

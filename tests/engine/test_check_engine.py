@@ -156,41 +156,6 @@ def test_users_interrupt_at_the_start_of_the_thread_stops_it(monkeypatch):
     assert_no_worker_is_left()
 
 
-@pytest.mark.skipif(not apart.can_fork(), reason="it is about the fork")
-def test_users_interrupt_during_the_fork_comes_after_it(interrupts, monkeypatch):
-    fork, pids = apart._fork, []
-
-    def pressed():
-        try:
-            _thread.interrupt_main()
-            threading.Event().wait(0)  # it comes here
-        except KeyboardInterrupt:
-            pass  # as Python does with what is raised in a function of `os.register_at_fork`
-        pids.append(fork())
-        return pids[-1]
-
-    monkeypatch.setattr(apart, "_fork", pressed)
-    with pytest.raises(KeyboardInterrupt):
-        check(registry.find("mirror").reference)
-    with pytest.raises(ChildProcessError):  # it was ended and is no child any more
-        os.waitpid(pids[0], os.WNOHANG)
-
-
-def test_users_interrupt_at_the_start_of_the_thread_stops_it(monkeypatch):
-    def start(worker):
-        threading.Thread.start(worker)
-        raise KeyboardInterrupt
-
-    def mirror(image):
-        while True:
-            pass
-
-    monkeypatch.setattr("cvlab.checks._engine.run._Worker.start", start)
-    with pytest.raises(KeyboardInterrupt):
-        mirror_as(mirror)
-    assert_no_worker_is_left()
-
-
 def test_global_state_is_put_back():
     random.seed(5)
     np.random.seed(5)  # noqa: NPY002

@@ -13,7 +13,7 @@ from cvlab.widgets._engine.picture import board
 __all__ = ["MovingAverage"]
 
 STEPS, LAST, LONGEST = 200, 50, 150  # of the student; of them judged; the longest memory
-WIDE, HIGH = (-3.4, 1.4), (-2.0, 2.0)  # the piece of the plane that is shown
+WIDE, HIGH = (-3.4, 2.0), (-2.0, 2.0)  # the piece of the plane that is shown
 FAR = 3.5  # the largest distance shown
 
 
@@ -61,7 +61,7 @@ class MovingAverage(Widget):
         plane = chart(
             [Line(_inside(way[:, 0]), _up(way[:, 1]), *more) for way, *more in ways],
             [Point(0, 0.5, look.truth, "minimum")],
-            x=Axis("first weight", -3, 1, 1),
+            x=Axis("first weight", -3, 2, 1),
             y_label="second weight",
             levels={(v - HIGH[0]) / (HIGH[1] - HIGH[0]): str(v) for v in range(-2, 3)},
             look=look,

@@ -123,10 +123,10 @@ class ViT(nn.Module):
         self, side, patch, channels=3, width=96, depth=2, heads=4, ratio=2, *, positions: bool = True
     ):
         super().__init__()
-        self.patch, count = patch, (side // patch) ** 2
+        self.patch, n = patch, (side // patch) ** 2
         self.patch_embed = nn.Linear(channels * patch * patch, width)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
-        self.pos_embed = nn.Parameter(0.02 * torch.randn(1, 1 + count, width)) if positions else None
+        self.pos_embed = nn.Parameter(0.02 * torch.randn(1, 1 + n, width)) if positions else None
         self.blocks = nn.Sequential(*(Block(width, heads, ratio) for _ in range(depth)))
         self.norm = nn.LayerNorm(width, eps=1e-6)
 

@@ -1210,30 +1210,34 @@ def seen(net, x):
 small = real.prepare(picture, 192)[1]
 name = "DINO's ViT-S/16" if learnt else "random weights"
 both = {
-    "ours": (small, *seen(checkpoint("dino"), maps_of(small[None]).float())),
+    "ours": (small, *seen(checkpoint("dino"),
+                          maps_of(small[None]).float())),
     name: (shown, *seen(net, x)),
 }
 
 # %% tags=["fold", "nbval-ignore-output"]
 # Draw heads as colours, a mask of 60 % of the attention, and patches as colours
 def draw_both():
-    fig, axes = plt.subplots(2, 4, figsize=(9, 5), layout="constrained")
-    palette = np.array([plt.matplotlib.colors.to_rgb(c) for c in draw.PALETTE])
-    for line, (who, (image, heads, colors)) in zip(axes, both.items(), strict=True):
+    fig, axes = plt.subplots(2, 4, figsize=(9, 5),
+                             layout="constrained")
+    palette = plt.matplotlib.colors.to_rgba_array(draw.PALETTE)[:, :3]
+    for line, who in zip(axes, both, strict=True):
+        image, heads, colors = both[who]
         side = math.isqrt(heads.shape[1])
         mask = mass_mask(heads.mean(0), 0.6).reshape(side, side)
-        pictures = [image, attention_overlay(image, heads.numpy(), palette[: len(heads)]),
-                    mask.numpy(), colors.reshape(side, side, 3).numpy()]
-        titles = [who, f"{len(heads)} heads", f"60 %: {mask.sum()} of {side**2} places",
-                  "patches as colours"]
+        laid = attention_overlay(image, heads.numpy(),
+                                 palette[: len(heads)])
+        pictures = [image, laid, mask, colors.reshape(side, side, 3)]
+        titles = [who, f"{len(heads)} heads",
+                  f"60 %: {mask.sum()} of {side**2} places", "patches"]
         for ax, one, title in zip(line, pictures, titles, strict=True):
             ax.imshow(one, cmap="gray", interpolation="nearest")
             ax.set_title(title, size=11)
             ax.axis("off")
-    words = "the same photo, two networks" if learnt else "ours, and the same functions on random weights"
-    fig.suptitle(words[0].upper() + words[1:])
-    draw.describe(axes[0, 0], "A photo with attention of all heads as colours, a mask, "
-                  "and patches coloured by principal components, for two networks.")
+    fig.suptitle("One photo, two networks" if learnt else
+                 "Ours, and the same functions on random weights")
+    draw.describe(axes[0, 0], "For two networks: a photo, its heads "
+                  "as colours, a mask, patches as colours.")
 
 draw_both()
 
@@ -1243,8 +1247,10 @@ trained = [who for who in both if who != "random weights"]
 for who in trained:
     heads = both[who][1]
     side = math.isqrt(heads.shape[1])
-    show_many([(h / h.max()).reshape(side, side).numpy() for h in heads], cols=6,
-              titles=[f"{who}, head {k + 1}" for k in range(len(heads))])
+    heads = heads / heads.amax(1, keepdim=True)
+    show_many(list(heads.reshape(-1, side, side).numpy()), cols=6,
+              titles=[f"{who}, head {k + 1}"
+                      for k in range(len(heads))])
 
 # %% tags=["author"]
 def share_of_places(who):
@@ -1277,7 +1283,7 @@ net(larger)
 def resized_positions(pos_embed, grid):
     first, rest = pos_embed[:, :1], pos_embed[:, 1:]
     side = math.isqrt(rest.shape[1])
-    rest = rest.unflatten(1, (side, side)).permute(0, 3, 1, 2)  # (1, width, side, side)
+    rest = rest.unflatten(1, (side, side)).permute(0, 3, 1, 2)
     rest = F.interpolate(rest, size=tuple(grid), mode="bicubic", antialias=True)
     return torch.cat([first, rest.flatten(2).transpose(1, 2)], dim=1)
 
@@ -1301,7 +1307,8 @@ assert gap < 1e-5 and heads.shape == (6, 400)
 # The weights of patches of 8 pixels have nearly the same names and shapes. **Predict:** which two must differ?
 
 # %% tags=["raises-exception"]
-eight = timm.create_model("vit_small_patch8_224", depth=1, num_classes=0)
+eight = timm.create_model("vit_small_patch8_224", depth=1,
+                          num_classes=0)
 load_timm(ViT(224, 16, width=384, depth=1, heads=6, ratio=4),
           eight.state_dict(), "dino8.pth")
 

@@ -1342,7 +1342,7 @@ pictures = [torch.from_numpy(p).permute(2, 0, 1) / 255
 panda = pictures[PANDA]
 axes = show_many(two.images[:, PANDA], cols=2, titles=[
     "One moment of a thing", "Another moment"])
-draw.describe(axes[0], "A panda's head before a dull ground, then "
+draw.describe(axes[0], "A panda before a dull ground, then "
     "larger before a cup of coffee.")
 
 # %% [markdown]
@@ -1372,7 +1372,7 @@ for area, ratio in [(0.25, 1), (0.25, 4), (0.5, 4)]:
 
 # %% tags=["exercise"]
 def multi_crop(image, crops, large=96, small=48):
-    """Return a list of V views: two large ones, then small ones."""
+    """Return a list of V views: two large, then small ones."""
     ### BEGIN SOLUTION
     h, w = image.shape[1:]
     views = []
@@ -1425,8 +1425,8 @@ axes = show_many([as_picture(v) for v in [panda, *views]], cols=5,
 for part, color in ((slice(2), 0), (slice(2, 8), 1)):
     draw.draw_boxes(boxes_of(crops[part]), ax=axes[0],
                     color=draw.PALETTE[color])
-draw.describe(axes[0], "A panda with eight boxes, and the eight crops, "
-    "two large and six small.")
+draw.describe(axes[0], "A panda with eight boxes, and the eight "
+    "crops, two large and six small.")
 
 # %% [markdown]
 # A local view that shows nothing of the thing could agree with the teacher by its background alone. How common is that? The mask of a thing can be
@@ -1458,7 +1458,7 @@ assert none[:2].mean() < 0.02 and 0.02 < none[2:].mean() < 0.12
 
 # %% tags=["core"]
 def mix(image, other, share):
-    """1: the image; 0: the other; above 1: away from the other."""
+    """1: the image; 0: the other; above 1: away from it."""
     return (share * image + (1 - share) * other).clamp(0, 1)
 
 def to_grey(image):
@@ -1504,7 +1504,7 @@ one = small[PANDA]
 axes = show_many([as_picture(one)]
     + [as_picture(f(one)) for f in changes.values()],
     cols=5, titles=["as it was", *changes])
-draw.describe(axes[0], "A small picture of a panda in ten versions.")
+draw.describe(axes[0], "A picture of a panda in ten versions.")
 
 # %% [markdown]
 # **Predict:** a frozen network from lesson 04 sees each picture before and after. Which change moves its answer furthest?
@@ -1570,7 +1570,7 @@ rows = [change(multi_crop(panda, random_crops(dice, 3)), dice)
         for _ in range(2)]
 axes = show_many([as_picture(v) for row in rows for v in row], cols=5,
     titles=["global", "global", "local", "local", "local"] * 2)
-draw.describe(axes[0], "Ten crops of the panda's picture in changed "
+draw.describe(axes[0], "Ten crops of one picture in changed "
     "colours, some mirrored, blurred or grey.")
 
 # %% [markdown]
@@ -1579,15 +1579,16 @@ draw.describe(axes[0], "Ten crops of the panda's picture in changed "
 
 # %%
 def mean_colours(dice, changed):
-    crops = [multi_crop(p, random_crops(dice, 0)) for p in pictures]
-    pairs = [change(c, dice) for c in crops] if changed else crops
-    return [torch.stack([pair[k].mean((1, 2)) for pair in pairs])
+    both = [multi_crop(p, random_crops(dice, 0)) for p in pictures]
+    both = [change(b, dice) for b in both] if changed else both
+    return [torch.stack([views[k].mean((1, 2)) for views in both])
             for k in (0, 1)]  # (64, 3) each
 
 rated = []
 for changed in (False, True):
     a, b = mean_colours(np.random.default_rng(1), changed)
-    apart, same = torch.cdist(a, b), torch.eye(64, dtype=torch.bool)
+    apart = torch.cdist(a, b)  # (64, 64)
+    same = torch.eye(64, dtype=torch.bool)
     rated.append(auc(apart[same], apart[~same]))
     print(f"colours {'changed' if changed else 'as they were'}: "
           f"AUC {rated[-1]:.2f}")
@@ -1608,7 +1609,7 @@ assert rated[0] > 0.93 and 0.52 < rated[1] < 0.75
 
 # %%
 kept = make_moments(things, moments=2, elsewhere=False)
-turned = things[1:] + things[:1]  # each before its neighbour's ground
+turned = things[1:] + things[:1]  # before a neighbour's ground
 swapped = make_moments(turned)
 pairs = {"same thing, same background": kept.images[1],
          "other thing, same background": swapped.images[0],
@@ -1616,8 +1617,8 @@ pairs = {"same thing, same background": kept.images[1],
 axes = show_many([two.images[0, PANDA]]
     + [images[PANDA] for images in pairs.values()], cols=4,
     titles=["one picture", *pairs])
-draw.describe(axes[0], "A panda, then the panda moved before the same "
-    "ground, then another thing there, then the panda before a cup.")
+draw.describe(axes[0], "A panda, the panda moved before the same "
+    "ground, another thing there, the panda before a cup.")
 
 # %% [markdown]
 # **Predict:** to the frozen network, which of the three is nearest to the first picture? And to our transformer of section 3, untrained?
@@ -1631,7 +1632,8 @@ vit = small_vit().eval()
 @torch.no_grad()
 def both(images):
     maps = maps_of(images).float()
-    return {"pooled map": maps.mean((2, 3)), "untrained ViT": vit(maps)}
+    return {"pooled map": maps.mean((2, 3)),
+            "untrained ViT": vit(maps)}
 
 first = both(two.images[0])
 second = {name: both(images) for name, images in pairs.items()}
@@ -1639,12 +1641,15 @@ rows, apart = [], {}
 for net, a in first.items():
     elsewhere = view_distances(a, second[list(pairs)[2]][net])[1]
     for name in pairs:
-        within = apart[net, name] = view_distances(a, second[name][net])[0]
+        within = view_distances(a, second[name][net])[0]
+        apart[net, name] = within
         rows.append({"network": net, "pair": name,
                      "mean distance": within.mean().item(),
                      "AUC": auc(within, elsewhere)})
-    rows.append({"network": net, "pair": "other thing, other background",
-                 "mean distance": elsewhere.mean().item(), "AUC": 0.5})
+    rows.append({"network": net,
+                 "pair": "other thing, other background",
+                 "mean distance": elsewhere.mean().item(),
+                 "AUC": 0.5})
     apart[net, "other"] = elsewhere
 draw.table(rows, digits=".2f")
 
@@ -1671,17 +1676,19 @@ for ax, name in zip(axes, (list(pairs)[0], list(pairs)[2]),
                     strict=True):
     within = apart["pooled map", name]
     between = apart["pooled map", "other"]
-    for some, color, words, at in (
-            (between, 1, "two things", 0.6), (within, 0, "one thing", 0.22)):
-        ax.hist(some.numpy(), bins, density=True, alpha=0.7,
+    for distances, color, words, at in (
+            (between, 1, "two things", 0.6),
+            (within, 0, "one thing", 0.22)):
+        ax.hist(distances.numpy(), bins, density=True, alpha=0.7,
                 color=draw.PALETTE[color])
         ax.text(at, 0.55, words, transform=ax.transAxes,
                 color=draw.readable(draw.PALETTE[color]))
-    ax.set_title(f"{name.split(', ')[1].capitalize()}: AUC {auc(within, between):.2f}")
+    ground = name.split(", ")[1].capitalize()
+    ax.set_title(f"{ground}: AUC {auc(within, between):.2f}")
     ax.set_xlabel("distance, 1 - cosine")
 axes[0].set_ylabel("density")
-draw.describe(axes[0], "Distances between two views of one thing and "
-    "between things: apart before one background, mixed before two.")
+draw.describe(axes[0], "Distances within a thing and between things: "
+    "apart before one background, mixed before two.")
 
 # %% [markdown]
 # **Two views teach what they share.** A student whose views share the background can agree without knowing anything of the thing. What does it learn

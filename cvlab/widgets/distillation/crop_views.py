@@ -51,7 +51,7 @@ class CropViews(PointerWidget):
     default_task = f"With a crop of at most {SHARE:.0%} of the picture, keep the similarity to the whole picture at {ENOUGH} or more."
     learnt = "Each such crop shows more of cup and table than of the fish: it is the background that agrees."
     hint = "Drag the crop. Arrow keys move it by 4 pixels, with Shift up and down they change its size."
-    answer: ClassVar = {"size": 64, "x": 120, "y": 96}
+    answer: ClassVar = {"size": 64, "x": 56, "y": 128}
     scene = scene_of(__file__)
 
     def __init__(self, **options):

@@ -686,8 +686,8 @@ assert steps[0] is None and all(step is not None and step < 80 for step in steps
 # In every collapse half is gone early, and with both brakes never for good. Before you wait for an hour, look at the first minute.
 #
 # The paper draws the same two curves for ImageNet: without centring the entropy goes to 0, without sharpening to ln K, and in both cases the divergence
-# goes to 0. So it is no matter of our network's size. But mind what is *not* shown here: whether any of these networks sees things better than
-# before. Collapse shows at once. Learning takes longer, and is for 08b.
+# goes to 0. So it is not only our small network that collapses. But mind what is *not* shown here: whether any of these networks sees things better
+# than before, and whether these two temperatures hold the balance for every network. Collapse shows at once. Learning takes longer, and is for 08b.
 #
 # **In one line:** the loss alone would be happiest with one answer for all; centring and sharpening hold each other in balance.
 

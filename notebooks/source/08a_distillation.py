@@ -683,7 +683,7 @@ steps = [lost(seen) for seen in told.values()]
 assert steps[0] is None and all(step is not None and step < 80 for step in steps[1:])
 
 # %% [markdown]
-# In every collapse a third is gone early, and with both brakes never for good. Before you wait for an hour, look at the first minute.
+# From this start, a third is gone early in every collapse, and with both brakes never for good. Before you wait for an hour, look at the first minute.
 #
 # The paper draws the same two curves for ImageNet: without centring the entropy goes to 0, without sharpening to ln K, and in both cases the divergence
 # goes to 0. So it is not only our small network that collapses. But mind what is *not* shown here: whether any of these networks sees things better

@@ -433,10 +433,11 @@ draw.describe(ax, "k-NN accuracy by training step, three seeds.")
 
 # %% tags=["author"]
 assert knn[:, -1].min() > max(np.mean([row[-1]["k-NN"] for row in rows]) for rows in flat.values()) + 0.03
-assert abs(gained) < 0.15
+assert abs(gained) < 0.08
 
 # %% [markdown]
-# The band is what three seeds differ by. Remember it when you compare two numbers of one seed.
+# Most of it comes early. Where the background stays, nothing comes at all. The band is what three seeds differ by: remember it when you compare two
+# numbers of one seed.
 #
 # Now take the first seed's teacher, and beside it five others: the same transformer untrained; the same one *told* the 18 groups; the frozen maps that
 # all of these read, simply averaged; and what **ImageNet's** network itself makes of those maps at its end, the 1,280 numbers that lesson 04 stood on.
@@ -484,7 +485,7 @@ def draw_neighbours(way, rows, k=6):
         pictures += [sets.images[row][1::3, 1::3]]
         pictures += [*sets.bank_images[found]]
         titles += ["asked"]
-        titles += ["same group" if s else "other" for s in same]
+        titles += ["same" if s else "other" for s in same]
         right += int(same.sum())
     axes = show_many(pictures, cols=k + 1, titles=titles)
     axes[0].figure.suptitle(f"{way}: {right} of {k * len(rows)} "
@@ -494,8 +495,8 @@ def draw_neighbours(way, rows, k=6):
 draw_neighbours("DINO", [3, 40, 75, 110])
 
 # %% [markdown]
-# Backgrounds differ within each row: what the two views did not share, the network does not look for. Try `"the frozen maps' mean"` in the last line, and
-# other rows.
+# The photos behind differ within each row: what two views did not share is not looked for. Where the group is missed, say what is alike all the same.
+# Mostly it is a colour, or a form. Try `"the frozen maps' mean"` in the last line, and other rows.
 #
 # ### The same thing, drawn by another company
 #
@@ -523,10 +524,13 @@ draw.table([{"features": way, "the same thing is nearest": share}
             for way, share in same_thing.items()], digits=2)
 
 # %% tags=["author"]
-assert same_thing["DINO"] > same_thing["untrained"] + 0.1
-assert same_thing["DINO"] > same_thing["the frozen maps' mean"] + 0.05
+assert same_thing["DINO"] > max(same_thing[way] for way in ("untrained", "the frozen maps' mean", "ImageNet's end")) + 0.1
+assert abs(same_thing["DINO"] - same_thing["told the groups"]) < 0.08
 
 # %% [markdown]
+# One in five, where chance gives one in a hundred, and as often as the one that was told the groups. ImageNet's end hardly ever finds it. Keep that in mind
+# for section 6, where you find out what the frozen maps sort pictures by.
+#
 # ### What patches say, as colour
 #
 # So far each picture was its class token. Its 144 patches have 96 numbers each, too. **PCA** finds the three directions in which the patches of all
@@ -545,27 +549,62 @@ print({way: tuple(c.shape) for way, c in colours.items()})
 thing = places(sets.masks)  # (127, 144)
 
 def told_apart(colour):
-    """Share of the colours' variance between thing and rest."""
-    middle = colour.mean((0, 1))
-    means = torch.where(thing[..., None], colour[thing].mean(0),
-                        colour[~thing].mean(0))
-    return ((means - middle).square().sum()
-            / (colour - middle).square().sum()).item()
+    """IoU of what is nearer to the things' mean colour."""
+    near, far = ((colour - colour[part].mean(0)).norm(dim=2)
+                 for part in (thing, ~thing))
+    said = near < far
+    return ((said & thing).sum() / (said | thing).sum()).item()
 
-share = {way: told_apart(c) for way, c in colours.items()}
+iou = {way: told_apart(c) for way, c in colours.items()}
 pictures = [*sets.images[rows][:, ::2, ::2]]
 for colour in colours.values():
     pictures += [*colour[rows].reshape(-1, 12, 12, 3).numpy()]
 axes = show_many(pictures, cols=6)
-axes[0].figure.suptitle("Thing or background explains "
-    f"{share['frozen maps']:.0%} of the frozen maps' colours, "
-    f"{share['DINO']:.0%} of DINO's")
+for ax in axes:
+    ax.set(xticks=[], yticks=[])
+for ax, name in zip(axes[::6], ["picture", *colours], strict=True):
+    ax.set_ylabel(name)
+axes[0].figure.suptitle("Colour tells thing from photo: IoU "
+    f"{iou['frozen maps']:.2f} in frozen maps, {iou['DINO']:.2f} in DINO's")
 draw.describe(axes[0], "Six pictures, then the components of the "
                        "frozen maps and of DINO as colours.")
+
+# %% tags=["author"]
+assert min(iou.values()) > 0.6 and abs(iou["DINO"] - iou["frozen maps"]) < 0.12
+
 # %% [markdown]
-# Equal colours are alike patches. Compare the two lower rows: what keeps one colour from picture to picture, the things or the photos? The title counts it
-# on all 127 pictures, with the exact masks.
+# Things have one colour in all pictures, photos another: which of the two a patch's colour is nearer to, cuts things out well. But look at the row in the
+# middle. The *frozen* maps do that just as well! Nobody had to learn it.
 #
+# ### Then what was learnt?
+#
+# The class token gathers from patches, as attention says. Perhaps it learnt *where to look*, and little else. That can be tried: throw away all that
+# DINO's tokens say. Keep its attention alone, as weights for the mean of the *frozen* maps.
+#
+# **Predict:** the plain mean of the frozen maps gives a k-NN of 0.24, DINO 0.42. And their mean weighted by DINO's attention?
+
+# %%
+def gathered(maps):
+    """Return the frozen maps' mean, weighted by attention."""
+    weights = ways["DINO"].attention(maps)[:, :, 0, 1:].mean(1)
+    weights = weights / weights.sum(1, keepdim=True)  # (B, 144)
+    return (weights[:, None] * maps.flatten(2)).sum(2)  # (B, 112)
+
+bank["frozen, where DINO looks"] = features_of(gathered, sets.bank)
+asked["frozen, where DINO looks"] = features_of(gathered, sets.queries)
+right = knn_accuracy(bank["frozen, where DINO looks"], sets.bank_labels,
+                     asked["frozen, where DINO looks"], sets.labels)
+print(f"k-NN of the frozen maps where DINO looks: {right:.2f}")
+
+# %% tags=["author"]
+plain, dino = (knn_accuracy(bank[way], sets.bank_labels, asked[way], sets.labels)
+               for way in ("the frozen maps' mean", "DINO"))
+assert right > plain + 0.12 and right > dino - 0.05
+
+# %% [markdown]
+# As good as DINO itself: looking is all of its gain here. On these maps the objective taught the network to look at the thing; what the thing *is* stood
+# there already, drowned by the photo. A DINO from pixels has to learn both.
+# %% [markdown]
 # ### t-SNE: a page of pictures
 #
 # 96 numbers do not fit on a page. **t-SNE** tries to lay pictures on a plane so that neighbours stay neighbours. First, each row gives shares to the
@@ -643,33 +682,38 @@ figure.suptitle("The same 300 pictures, three pages")
 draw.describe(axes[0], "Three t-SNE pages of the same pictures.")
 
 # %% [markdown]
-# **Trap: reading distances off the page.** On one page mammals lie beside vehicles, on the next far off. Is any of it true? Take the fifteen
-# distances between the middles of the six groups, on a page and in the 96 numbers, and correlate them. And count whose nearest neighbour
-# on the page is among its ten nearest of 300 in the 96 numbers.
+# Hands and faces stand apart, whatever the seed. Are faces *far* from hands, then, and vehicles a *wide* group?
+#
+# **Trap: reading distances and sizes off the page.** Ask three clouds of which you know the answer, 100 points each. A and B are 5 apart. C is ten times as
+# far away, and four times as wide. **Predict** what t-SNE makes of them.
 
 # %% tags=["nbval-ignore-output"]
-def middles(page):
-    return torch.pdist(torch.stack([page[labels == n].mean(0)
-                                    for n in numbers]))
+dice = torch.Generator().manual_seed(0)
+clouds = torch.randn(3, 100, 96, generator=dice) / 96**0.5
+clouds[2] *= 4
+clouds[1:, :, 0] += torch.tensor([[5], [50]])
+rows = [{"where": "96 numbers", "cloud": clouds}]
+for seed in (0, 1):
+    page = tsne(clouds.flatten(0, 1), seed=seed)
+    rows.append({"where": f"the page, seed {seed}",
+                 "cloud": page.reshape(3, 100, 2)})
+for row in rows:
+    points = row.pop("cloud")
+    middle = points.mean(1)
+    width = (points - middle[:, None]).norm(dim=2).mean(1)
+    far = (middle - middle[0]).norm(dim=1)
+    row |= {"A to B": far[1].item(), "A to C": far[2].item()}
+    row |= {"width of A": width[0].item(), "of C": width[2].item()}
+draw.table(rows, digits=1)
 
-def alike(a, b):
-    return np.corrcoef(middles(a), middles(b))[0, 1]
-
-def near(x, k):
-    apart = torch.cdist(x, x).fill_diagonal_(torch.inf)
-    return apart.argsort(1)[:, :k]
-
-first, rows = pages["perplexity 30"], []
-for name, page in pages.items():
-    kept = (near(page, 1) == near(x, 10)).any(1).float().mean()
-    rows.append({"page": name, "nearest kept": kept.item(),
-                 "distances as in 96 numbers": alike(page, x),
-                 "as on the first page": alike(page, first)})
-draw.table(rows, digits=2)
+# %% tags=["author"]
+assert rows[0]["A to C"] > 9 * rows[0]["A to B"] and rows[0]["of C"] > 3.5 * rows[0]["width of A"]
+for row in rows[1:]:
+    assert 0.7 < row["A to C"] / row["A to B"] < 1.4 and 0.8 < row["of C"] / row["width of A"] < 1.25
 
 # %% [markdown]
-# Neighbours can be trusted, mostly. Distances between groups, their sizes and the gaps between them cannot: another seed is another map. Look at
-# a t-SNE page to find out *what to ask*; answer with k-NN.
+# On the page all clouds are equally far and equally wide. Neighbours can be trusted; distances between groups and their sizes cannot. Look at a t-SNE page
+# to find out *what to ask*, and answer with the numbers themselves.
 #
 # ### How many labels does it save?
 #
@@ -749,7 +793,11 @@ for way in dict.fromkeys([*seeds, *bank]):
 draw.table(rows, digits=2)
 
 # %% [markdown]
-# TO BE SAID WITH THE NUMBERS
+# Without one label of ours, DINO votes about as well as ImageNet's end, and finds a thing drawn by another company far more often. Told the groups, the
+# same transformer is better still at groups, and no better at things: it learnt what it was asked. "DINO, short" is a fifth of the steps.
+#
+# ImageNet's end deserves a fair word. It was trained on photos, and of 1,000 kinds; here it meets
+# drawings before photos, and is not told which of the two is asked about.
 
 # %% tags=["fold"]
 # Let the large tensors go
@@ -857,12 +905,12 @@ print(f"inertia {min(inertia):.0f} to {max(inertia):.0f} of "
 assert len(clusters.unique()) == 18
 
 # %% [markdown]
-# Here are eight of the heaps, each by the seven pictures nearest to its centre. **Predict** before you look on: give each heap a name. What would a
+# Here are six of the heaps, each by the seven pictures nearest to its centre. **Predict** before you look on: give each heap a name. What would a
 # child call it?
 
 # %% tags=["fold"]
-# Draw the middle of eight heaps
-large = clusters.bincount().argsort(descending=True)[::2][:8]
+# Draw the middle of six heaps
+large = clusters.bincount().argsort(descending=True)[::3][:6]
 middle = torch.cdist(centers, x).argsort(1)[:, :7]  # (18, 7)
 shown = [pictures[i] for j in large for i in middle[j]]
 titles = [names[groups[i]] for j in large for i in middle[j]]
@@ -870,7 +918,7 @@ axes = show_many(shown, cols=7)
 for ax, name in zip(axes, titles, strict=True):
     ax.set_title(name.split()[0], fontsize=9)
 axes[0].figure.suptitle("A heap a row, and our words for it")
-draw.describe(axes[0], "Eight rows of pictures, a cluster each.")
+draw.describe(axes[0], "Six rows of pictures, a cluster each.")
 
 # %% [markdown]
 # ### How well do they agree with ours?
@@ -964,12 +1012,14 @@ for name in scores:
 # Draw clusters against groups, after the best matching
 table = contingency(clusters, groups)  # (18, 18)
 rows_of, columns = linear_sum_assignment(table, maximize=True)
-order = np.argsort(-np.bincount(groups))
+order = groups.bincount().argsort(descending=True).tolist()
 place = [rows_of[list(columns).index(g)] for g in order]
 share = table[place][:, order] / table.sum(1)[place, None]
+share = share.numpy()
 figure, ax = plt.subplots(figsize=(8, 6.4), layout="constrained")
-image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
-for i, j in np.argwhere(np.array(share) > 0.145):
+ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+ax.grid(False)
+for i, j in np.argwhere(share > 0.145):
     ink = "white" if share[i, j] > 0.55 else "black"
     ax.text(j, i, f"{100 * share[i, j]:.0f}", fontsize=9,
             ha="center", va="center", color=ink)
@@ -1029,8 +1079,17 @@ explained = {name: {way: between(values, heap)
 draw.table([{"measure": name} | row
             for name, row in explained.items()], digits=2)
 
+# %% tags=["author"]
+colour, fills, _, photo = explained.values()
+assert fills["DINO's heaps"] > fills["our groups"] + 0.05 and colour["DINO's heaps"] > colour["our groups"] - 0.02
+assert photo["the frozen maps'"] > 0.2 and photo["DINO's heaps"] < 0.08
+
 # %% [markdown]
-# TOLD WITH NUMBERS
+# More than between ours! Drawings of one heap are more alike in colour, and much more in how they fill their frame, than drawings of one group. They are heaps
+# of round yellow things, of thin grey ones. Our words go by use, and use has no colour.
+#
+# The last row is the lesson in one line. Sorted by the frozen maps' mean, pictures fall into heaps of like *photos*. DINO's heaps know nothing of the
+# photo.
 #
 # ### How many?
 #

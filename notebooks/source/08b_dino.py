@@ -442,7 +442,7 @@ assert abs(gained) < 0.08
 # that all of these read, simply averaged; and what **ImageNet's** network itself makes of those maps at its end, the 1,280 numbers that lesson 04
 # stood on.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 sets = judged()
 torch.manual_seed(0)
 ways = {"untrained": small_vit().eval(),
@@ -475,7 +475,7 @@ def nearest(stored, query, k=10):
     found = cosines.topk(k)
     return found.indices, found.values
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Draw some judged pictures and their six nearest
 def draw_neighbours(way, rows, k=6):
     pictures, titles, right = [], [], 0
@@ -505,7 +505,7 @@ draw_neighbours("DINO", [3, 40, 75, 110])
 #
 # **Predict:** who wins: DINO, the one told the groups, or ImageNet's end?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 other = drawings_to_judge("noto")
 other = make_moments(other, split="test", seed=5)
 maps = maps_of(other.images[0])
@@ -544,7 +544,7 @@ frozen = sets.queries.float().flatten(2).transpose(1, 2)
 colours = {"frozen maps": to_rgb(frozen), "DINO": to_rgb(tokens)}
 print({way: tuple(c.shape) for way, c in colours.items()})
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Draw the patches' colours
 thing = places(sets.masks)  # (127, 144)
 
@@ -583,7 +583,7 @@ assert min(iou.values()) > 0.6 and abs(iou["DINO"] - iou["frozen maps"]) < 0.12
 #
 # **Predict:** the plain mean of the frozen maps gives a k-NN of 0.24, DINO 0.42. And their mean weighted by DINO's attention?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def gathered(maps):
     """Return the frozen maps' mean, weighted by attention."""
     weights = ways["DINO"].attention(maps)[:, :, 0, 1:].mean(1)
@@ -723,7 +723,7 @@ for row in rows[1:]:
 #
 # Good features need few labels. A **linear probe** is one linear layer on features that stand still. Give it four labels of each group, 72 in all.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 dice = np.random.default_rng(0)
 rows = np.concatenate([
     dice.permutation(np.flatnonzero(sets.bank_labels == n))[:4]
@@ -778,7 +778,7 @@ assert mean["DINO"][0] > max(mean[way][0] for way in shown if way != "DINO") + 0
 # Everything side by side, with the spread over three seeds where there are three. The k-NN of ImageNet's network has no spread: there is one such
 # network.
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Put all ways of looking into one table
 told = record()
 seeds = {"untrained": told["untrained"]["untrained"],
@@ -894,7 +894,7 @@ def k_means(x, centers, rounds=100):
 # Every start ends somewhere else. What k-means makes small is the **inertia**, the summed squared distance of each row to its centre. So start ten
 # times and keep the smallest. No label is needed for that choice.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def sorted_into(x, k, seeds=range(10)):
     """Return the clusters of the start with the least inertia."""
     tries = [k_means(x, spread_start(x, k, seed))
@@ -916,7 +916,7 @@ assert len(clusters.unique()) == 18
 # Here are six of the heaps, each by the seven pictures nearest to its centre. **Predict** before you look on: give each heap a name. What would a
 # child call it?
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Draw the middle of six heaps
 large = clusters.bincount().argsort(descending=True)[::3][:6]
 middle = torch.cdist(centers, x).argsort(1)[:, :7]  # (18, 7)
@@ -984,7 +984,7 @@ check(cluster_accuracy)
 # %% [markdown]
 # The lesson goes on with the package's copy. Sort the same 542 pictures by other features, too, and once by lot: what does a score give for nothing?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from cvlab.dino.clusters import cluster_accuracy
 
 torch.manual_seed(0)
@@ -1016,7 +1016,7 @@ for name in scores:
 #
 # ### Which groups merge?
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Draw clusters against groups, after the best matching
 table = contingency(clusters, groups)  # (18, 18)
 rows_of, columns = linear_sum_assignment(table, maximize=True)
@@ -1073,7 +1073,7 @@ def between(values, heaps):
         middle[heaps == j] = values[heaps == j].mean(0)
     return middle.var(0).sum() / values.var(0).sum()
 
-# %%
+# %% tags=["nbval-ignore-output"]
 candidates = {"mean colour of the drawing": facts[:, :3],
               "how much of its frame it fills": facts[:, 3:4],
               "wide or tall": facts[:, 4:],
@@ -1106,7 +1106,7 @@ assert photo["the frozen maps'"] > 0.2 and photo["DINO's heaps"] < 0.08
 #
 # **Trap: purity.** It rises with k, too. With one cluster a picture it is 1.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 ks = [2, 4, 8, 12, 18, 27, 40, 80, 160, 542]
 runs = {k: sorted_into(x, k, range(2)) for k in ks}
 curves = {name: [score(runs[k][0], groups) for k in ks]
@@ -1116,7 +1116,7 @@ lot = [torch.randint(k, (542,), generator=dice) for k in ks]
 lot = [mutual_information(mine, groups) for mine in lot]
 print("purity:", [round(v, 2) for v in curves["purity"]])
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Draw inertia and scores by the number of clusters
 wide = {"figsize": (9, 3.6), "layout": "constrained"}
 figure, (left, right) = plt.subplots(1, 2, **wide)
@@ -1150,7 +1150,7 @@ assert lot[-2] > lot[4] + 0.1
 # Sorting is done once; searching is asked again and again. The gallery holds 2,497 stickers by five companies on plain grey, with the features of
 # each. A question is any picture.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def search(picture, k=10):
     """Return the k nearest stickers, and their cosines."""
     with torch.no_grad():
@@ -1167,7 +1167,7 @@ print([names[gallery().groups[i]] for i in found_now[:5]])
 #
 # **Predict:** on grey, who wins?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 every, things = gallery(), torch.from_numpy(sets.things)
 
 def precision(way, said):

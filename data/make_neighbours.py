@@ -72,9 +72,9 @@ def from_scratch(x: torch.Tensor, labels: torch.Tensor, asked: torch.Tensor, see
     return features_of(net.eval(), asked).argmax(1)
 
 
-def few_labels() -> dict:
+def few_labels(folder: Path) -> dict:
     """Return way -> labels a group -> accuracy of each draw, on the judged things painted three times."""
-    sets = judged()
+    done, sets = folder / "few.json", judged()
     more = [make_moments(drawings_to_judge(), split="test", seed=seed) for seed in AGAIN]
     asked = torch.cat([sets.queries, *(maps_of(one.images[0]) for one in more)])
     truth = torch.cat([sets.labels, *(torch.from_numpy(one.groups) for one in more)])
@@ -87,14 +87,16 @@ def few_labels() -> dict:
     features = {way: [features_of(net, maps) for maps in (sets.bank, asked)] for way, net in ways.items()}
     features["ImageNet's labels"] = [imagenet_features(maps) for maps in (sets.bank, asked)]
     found = {way: {str(n): [] for n in LABELS} for way in [*features, "from scratch"]}
+    found = json.loads(done.read_text()) if done.exists() else found
     for n in LABELS:
-        for seed in DRAWS:
+        for seed in DRAWS[len(found["DINO"][str(n)]) :]:
             rows = at_most(sets.bank_labels, n, seed)
             labels = sets.bank_labels[rows]
             said = {way: probe(bank[rows], labels, queries) for way, (bank, queries) in features.items()}
             said["from scratch"] = from_scratch(sets.bank[rows], labels, asked, seed)
             for way, names in said.items():
                 found[way][str(n)].append(round((names == truth).float().mean().item(), 4))
+            write_whole(done, json.dumps(found).encode())
             print(n, seed, {way: found[way][str(n)][-1] for way in said}, flush=True)
     return {"labels": LABELS, "accuracy": found, "judged": len(truth), "steps from scratch": STEPS}
 
@@ -107,7 +109,7 @@ def main() -> None:
     features = {"DINO": features_of(checkpoint("dino"), maps), "frozen": maps.float().mean((2, 3))}
     with (target / "neighbours.npz").open("wb") as file:
         np.savez_compressed(file, **{name: eighths(rows) for name, rows in features.items()})
-    write_whole(target / "neighbours.json", (json.dumps(few_labels(), indent=1) + "\n").encode())
+    write_whole(target / "neighbours.json", (json.dumps(few_labels(folder), indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

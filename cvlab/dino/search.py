@@ -12,7 +12,7 @@ from cvlab import settings
 from cvlab._validate import arguments, positive_int
 from cvlab.world import pool
 
-__all__ = ["Gallery", "gallery", "nearest", "precision_at", "stickers"]
+__all__ = ["Gallery", "gallery", "listed", "nearest", "stickers"]
 
 
 @dataclass(frozen=True)
@@ -125,34 +125,6 @@ def nearest(stored: torch.Tensor, query: torch.Tensor, k: int = 10) -> tuple[tor
     cosines = F.normalize(stored, dim=1) @ F.normalize(query, dim=0)
     found = cosines.topk(k)
     return found.indices, found.values
-
-
-def precision_at(
-    stored: torch.Tensor,
-    stored_groups: torch.Tensor,
-    queries: torch.Tensor,
-    groups: torch.Tensor,
-    k: int = 10,
-) -> torch.Tensor:
-    """Return for each query the share of its k nearest stored pictures that belong to its group.
-
-    Args:
-        stored: (N, D) float.
-        stored_groups: (N,) int64.
-        queries: (M, D) float.
-        groups: (M,) int64.
-        k: how many are looked at, 1 to N.
-
-    Returns:
-        (M,) in [0, 1].
-
-    Example:
-        >>> stored, groups = torch.tensor([[0.0, 1.0], [2.0, 0.0], [1.0, 1.0]]), torch.tensor([3, 3, 5])
-        >>> precision_at(stored, groups, torch.tensor([[1.0, 0.1]]), torch.tensor([3]), k=2)
-        tensor([0.5000])
-    """
-    found = torch.stack([nearest(stored, query, k)[0] for query in queries])  # (M, k)
-    return (stored_groups[found] == groups[:, None]).float().mean(1)
 
 
 @functools.cache

@@ -404,11 +404,10 @@ from cvlab.world.moments import drawings_to_judge, drawings_to_learn, make_momen
 # %% [markdown]
 # ## 3 · Judged without a head *(32 min)*
 #
-# The teacher has no classifier. It gives 96 numbers a picture, and no number has a name. How do you find out whether they are good for
-# anything?
+# The teacher has no classifier. It gives 96 numbers a picture, and no number has a name. How do you find out whether they are good for anything?
 #
-# Ask their neighbours. Take 929 pictures whose group somebody wrote down, 18 groups in all, and 127 pictures of things that no training ever saw, by a
-# company that no training ever saw. **k-NN**: the 20 nearest of the 929 vote. Nothing is trained on a label; labels only keep the score.
+# Ask their neighbours. Take 929 pictures whose group somebody wrote down, 18 groups in all, and 127 pictures of things that no training ever saw, by
+# a company that no training ever saw. **k-NN**: the 20 nearest of the 929 vote. Nothing is trained on a label; labels only keep the score.
 
 # %% tags=["fold"]
 # What this section needs
@@ -449,15 +448,17 @@ draw.describe(ax, "k-NN accuracy by training step, three seeds.")
 
 # %% tags=["author"]
 assert knn[:, -1].min() > max(np.mean([row[-1]["k-NN"] for row in rows]) for rows in flat.values()) + 0.03
-assert abs(gained) < 0.15
+assert abs(gained) < 0.08
 
 # %% [markdown]
-# The band is what three seeds differ by. Remember it when you compare two numbers of one seed.
+# Most of it comes early. Where the background stays, nothing comes at all. The band is what three seeds differ by: remember it when you compare two
+# numbers of one seed.
 #
-# Now take the first seed's teacher, and beside it five others: the same transformer untrained; the same one *told* the 18 groups; the frozen maps that
-# all of these read, simply averaged; and what **ImageNet's** network itself makes of those maps at its end, the 1,280 numbers that lesson 04 stood on.
+# Now take the first seed's teacher, and beside it five others: the same transformer untrained; the same one *told* the 18 groups; the frozen maps
+# that all of these read, simply averaged; and what **ImageNet's** network itself makes of those maps at its end, the 1,280 numbers that lesson 04
+# stood on.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 sets = judged()
 torch.manual_seed(0)
 ways = {"untrained": small_vit().eval(),
@@ -476,8 +477,8 @@ for way in bank:
     print(f"{way:22}{bank[way].shape[1]:5} numbers, k-NN {right:.2f}")
 
 # %% [markdown]
-# Say it plainly once more: even "DINO" reads maps that were learnt with ImageNet's labels. What is shown here is what the *objective* adds to them, from
-# pictures that nobody labelled.
+# Say it plainly once more: even "DINO" reads maps that were learnt with ImageNet's labels. What is shown here is what the *objective* adds to them,
+# from pictures that nobody labelled.
 #
 # ### Look at neighbours
 #
@@ -490,7 +491,7 @@ def nearest(stored, query, k=10):
     found = cosines.topk(k)
     return found.indices, found.values
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Draw some judged pictures and their six nearest
 def draw_neighbours(way, rows, k=6):
     pictures, titles, right = [], [], 0
@@ -500,7 +501,7 @@ def draw_neighbours(way, rows, k=6):
         pictures += [sets.images[row][1::3, 1::3]]
         pictures += [*sets.bank_images[found]]
         titles += ["asked"]
-        titles += ["same group" if s else "other" for s in same]
+        titles += ["same" if s else "other" for s in same]
         right += int(same.sum())
     axes = show_many(pictures, cols=k + 1, titles=titles)
     axes[0].figure.suptitle(f"{way}: {right} of {k * len(rows)} "
@@ -510,8 +511,8 @@ def draw_neighbours(way, rows, k=6):
 draw_neighbours("DINO", [3, 40, 75, 110])
 
 # %% [markdown]
-# Backgrounds differ within each row: what the two views did not share, the network does not look for. Try `"the frozen maps' mean"` in the last line, and
-# other rows.
+# The photos behind differ within each row: what two views did not share is not looked for. Where the group is missed, say what is alike all the same.
+# Mostly it is a colour, or a form. Try `"the frozen maps' mean"` in the last line, and other rows.
 #
 # ### The same thing, drawn by another company
 #
@@ -520,7 +521,7 @@ draw_neighbours("DINO", [3, 40, 75, 110])
 #
 # **Predict:** who wins: DINO, the one told the groups, or ImageNet's end?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 other = drawings_to_judge("noto")
 other = make_moments(other, split="test", seed=5)
 maps = maps_of(other.images[0])
@@ -539,15 +540,18 @@ draw.table([{"features": way, "the same thing is nearest": share}
             for way, share in same_thing.items()], digits=2)
 
 # %% tags=["author"]
-assert same_thing["DINO"] > same_thing["untrained"] + 0.1
-assert same_thing["DINO"] > same_thing["the frozen maps' mean"] + 0.05
+assert same_thing["DINO"] > max(same_thing[way] for way in ("untrained", "the frozen maps' mean", "ImageNet's end")) + 0.1
+assert abs(same_thing["DINO"] - same_thing["told the groups"]) < 0.08
 
 # %% [markdown]
+# One in five, where chance gives one in a hundred, and as often as the one that was told the groups. ImageNet's end hardly ever finds it. Keep that
+# in mind for section 6, where you find out what the frozen maps sort pictures by.
+#
 # ### What patches say, as colour
 #
 # So far each picture was its class token. Its 144 patches have 96 numbers each, too. **PCA** finds the three directions in which the patches of all
-# pictures differ most, and calls them red, green and blue. One PCA serves all pictures, so equal colours mean alike patches, in whichever picture. Do the
-# same with the frozen maps themselves: what was there before?
+# pictures differ most, and calls them red, green and blue. One PCA serves all pictures, so equal colours mean alike patches, in whichever picture. Do
+# the same with the frozen maps themselves: what was there before?
 
 # %%
 rows = [1, 12, 40, 64, 90, 120]
@@ -556,32 +560,68 @@ frozen = sets.queries.float().flatten(2).transpose(1, 2)
 colours = {"frozen maps": to_rgb(frozen), "DINO": to_rgb(tokens)}
 print({way: tuple(c.shape) for way, c in colours.items()})
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Draw the patches' colours
 thing = places(sets.masks)  # (127, 144)
 
 def told_apart(colour):
-    """Share of the colours' variance between thing and rest."""
-    middle = colour.mean((0, 1))
-    means = torch.where(thing[..., None], colour[thing].mean(0),
-                        colour[~thing].mean(0))
-    return ((means - middle).square().sum()
-            / (colour - middle).square().sum()).item()
+    """IoU of what is nearer to the things' mean colour."""
+    near, far = ((colour - colour[part].mean(0)).norm(dim=2)
+                 for part in (thing, ~thing))
+    said = near < far
+    return ((said & thing).sum() / (said | thing).sum()).item()
 
-share = {way: told_apart(c) for way, c in colours.items()}
+iou = {way: told_apart(c) for way, c in colours.items()}
 pictures = [*sets.images[rows][:, ::2, ::2]]
 for colour in colours.values():
     pictures += [*colour[rows].reshape(-1, 12, 12, 3).numpy()]
 axes = show_many(pictures, cols=6)
-axes[0].figure.suptitle("Thing or background explains "
-    f"{share['frozen maps']:.0%} of the frozen maps' colours, "
-    f"{share['DINO']:.0%} of DINO's")
+for ax in axes:
+    ax.set(xticks=[], yticks=[])
+for ax, name in zip(axes[::6], ["picture", *colours], strict=True):
+    ax.set_ylabel(name)
+axes[0].figure.suptitle("Colour tells thing from photo: IoU "
+    f"{iou['frozen maps']:.2f} in frozen maps, {iou['DINO']:.2f} in DINO's")
 draw.describe(axes[0], "Six pictures, then the components of the "
                        "frozen maps and of DINO as colours.")
+
+# %% tags=["author"]
+assert min(iou.values()) > 0.6 and abs(iou["DINO"] - iou["frozen maps"]) < 0.12
+
 # %% [markdown]
-# Equal colours are alike patches. Compare the two lower rows: what keeps one colour from picture to picture, the things or the photos? The title counts it
-# on all 127 pictures, with the exact masks.
+# Things have one colour in all pictures, photos another: which of the two a patch's colour is nearer to, cuts things out well. But look at the row in
+# the middle. The *frozen* maps do that just as well! Nobody had to learn it.
 #
+# ### Then what was learnt?
+#
+# The class token gathers from patches, as attention says. Perhaps it learnt *where to look*, and little else. That can be tried: throw away all that
+# DINO's tokens say. Keep its attention alone, as weights for the mean of the *frozen* maps.
+#
+# **Predict:** the plain mean of the frozen maps gives a k-NN of 0.24, DINO 0.42. And their mean weighted by DINO's attention?
+
+# %% tags=["nbval-ignore-output"]
+def gathered(maps):
+    """Return the frozen maps' mean, weighted by attention."""
+    weights = ways["DINO"].attention(maps)[:, :, 0, 1:].mean(1)
+    weights = weights / weights.sum(1, keepdim=True)  # (B, 144)
+    return (weights[:, None] * maps.flatten(2)).sum(2)  # (B, 112)
+
+bank["frozen, where DINO looks"] = features_of(gathered, sets.bank)
+asked["frozen, where DINO looks"] = features_of(gathered, sets.queries)
+right = knn_accuracy(bank["frozen, where DINO looks"], sets.bank_labels,
+                     asked["frozen, where DINO looks"], sets.labels)
+print(f"k-NN of the frozen maps where DINO looks: {right:.2f}")
+
+# %% tags=["author"]
+plain, dino = (knn_accuracy(bank[way], sets.bank_labels, asked[way], sets.labels)
+               for way in ("the frozen maps' mean", "DINO"))
+assert right > plain + 0.12 and right > dino - 0.05
+
+# %% [markdown]
+# As good as DINO itself: looking is all of its gain here. On these maps the objective taught the network to look at the thing; what the thing *is*
+# stood there already, drowned by the photo. A DINO from pixels has to learn both.
+
+# %% [markdown]
 # ### t-SNE: a page of pictures
 #
 # 96 numbers do not fit on a page. **t-SNE** tries to lay pictures on a plane so that neighbours stay neighbours. First, each row gives shares to the
@@ -625,9 +665,9 @@ def tsne(x, perplexity=30, steps=500, seed=0):
     return place
 
 # %% [markdown]
-# `near` falls off slowly, as 1 / (1 + distance²): the t in the name. So what is only fairly near may move far away, and there is room on the page. During
-# the first quarter neighbours attract twelve times as much, so that groups gather before they spread. `gain` speeds up a coordinate that keeps its
-# direction.
+# `near` falls off slowly, as 1 / (1 + distance²): the t in the name. So what is only fairly near may move far away, and there is room on the page.
+# During the first quarter neighbours attract twelve times as much, so that groups gather before they spread. `gain` speeds up a coordinate that keeps
+# its direction.
 #
 # Take 300 pictures of six groups. The colours are added *afterwards*: t-SNE never sees a group.
 
@@ -645,6 +685,7 @@ print(len(x), "pictures,", tuple(pages["perplexity 30"].shape))
 # %% tags=["fold", "nbval-ignore-output"]
 # Draw three pages of the same pictures
 wide = {"figsize": (9, 3.6), "layout": "constrained"}
+plate = {"fc": "white", "alpha": 0.8, "ec": "none", "pad": 1}
 figure, axes = plt.subplots(1, 3, **wide)
 labels = sets.bank_labels[rows]
 for ax, (name, page) in zip(axes, pages.items(), strict=True):
@@ -653,45 +694,52 @@ for ax, (name, page) in zip(axes, pages.items(), strict=True):
         here = page[labels == n]
         ax.scatter(*here.T, s=9, color=color)
         ax.text(*here.median(0).values, group, ha="center",
-                color=draw.readable(color), weight="bold")
-    ax.set(title=name, xticks=[], yticks=[], aspect="equal")
+                color=draw.readable(color), weight="bold", bbox=plate)
+    ax.set_title(name)
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.set_axis_off()
 figure.suptitle("The same 300 pictures, three pages")
 draw.describe(axes[0], "Three t-SNE pages of the same pictures.")
 
 # %% [markdown]
-# **Trap: reading distances off the page.** On one page mammals lie beside vehicles, on the next far off. Is any of it true? Take the fifteen
-# distances between the middles of the six groups, on a page and in the 96 numbers, and correlate them. And count whose nearest neighbour
-# on the page is among its ten nearest of 300 in the 96 numbers.
+# Hands and faces stand apart, whatever the seed. Are faces *far* from hands, then, and vehicles a *wide* group?
+#
+# **Trap: reading distances and sizes off the page.** Ask three clouds of which you know the answer, 100 points each. A and B are 5 apart. C is ten
+# times as far away, and four times as wide. **Predict** what t-SNE makes of them.
 
 # %% tags=["nbval-ignore-output"]
-def middles(page):
-    return torch.pdist(torch.stack([page[labels == n].mean(0)
-                                    for n in numbers]))
+dice = torch.Generator().manual_seed(0)
+clouds = torch.randn(3, 100, 96, generator=dice) / 96**0.5
+clouds[2] *= 4
+clouds[1:, :, 0] += torch.tensor([[5], [50]])
+rows = [{"where": "96 numbers", "cloud": clouds}]
+for seed in (0, 1):
+    page = tsne(clouds.flatten(0, 1), seed=seed)
+    rows.append({"where": f"the page, seed {seed}",
+                 "cloud": page.reshape(3, 100, 2)})
+for row in rows:
+    points = row.pop("cloud")
+    middle = points.mean(1)
+    width = (points - middle[:, None]).norm(dim=2).mean(1)
+    far = (middle - middle[0]).norm(dim=1)
+    row |= {"A to B": far[1].item(), "A to C": far[2].item()}
+    row |= {"width of A": width[0].item(), "of C": width[2].item()}
+draw.table(rows, digits=1)
 
-def alike(a, b):
-    return np.corrcoef(middles(a), middles(b))[0, 1]
-
-def near(x, k):
-    apart = torch.cdist(x, x).fill_diagonal_(torch.inf)
-    return apart.argsort(1)[:, :k]
-
-first, rows = pages["perplexity 30"], []
-for name, page in pages.items():
-    kept = (near(page, 1) == near(x, 10)).any(1).float().mean()
-    rows.append({"page": name, "nearest kept": kept.item(),
-                 "distances as in 96 numbers": alike(page, x),
-                 "as on the first page": alike(page, first)})
-draw.table(rows, digits=2)
+# %% tags=["author"]
+assert rows[0]["A to C"] > 9 * rows[0]["A to B"] and rows[0]["of C"] > 3.5 * rows[0]["width of A"]
+for row in rows[1:]:
+    assert 0.7 < row["A to C"] / row["A to B"] < 1.4 and 0.8 < row["of C"] / row["width of A"] < 1.25
 
 # %% [markdown]
-# Neighbours can be trusted, mostly. Distances between groups, their sizes and the gaps between them cannot: another seed is another map. Look at
-# a t-SNE page to find out *what to ask*; answer with k-NN.
+# On the page all clouds are equally far and equally wide. Neighbours can be trusted; distances between groups and their sizes cannot. Look at a t-SNE
+# page to find out *what to ask*, and answer with the numbers themselves.
 #
 # ### How many labels does it save?
 #
 # Good features need few labels. A **linear probe** is one linear layer on features that stand still. Give it four labels of each group, 72 in all.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 dice = np.random.default_rng(0)
 rows = np.concatenate([
     dice.permutation(np.flatnonzero(sets.bank_labels == n))[:4]
@@ -703,8 +751,9 @@ for way in ("untrained", "DINO", "ImageNet's end"):
     print(f"{way:16}{len(rows)} labels: {right:.2f}")
 
 # %% [markdown]
-# One draw of labels is luck. `data/make_neighbours.py` drew three times, with 1 to 32 labels a group (all there are, where a group is smaller), and asked
-# about each of the 127 things three times. It also trained the same transformer **from scratch** on those labels alone, on the same frozen maps.
+# One draw of labels is luck. `data/make_neighbours.py` drew three times, with 1 to 32 labels a group (all there are, where a group is smaller), and
+# asked about each of the 127 things three times. It also trained the same transformer **from scratch** on those labels alone, on the same frozen
+# maps.
 #
 # **Predict:** where does training from scratch catch up?
 
@@ -734,15 +783,18 @@ draw.label_lines(ax)
 draw.describe(ax, "Accuracy by the number of labels a group.")
 
 # %% tags=["author"]
-assert mean["DINO"][0] > mean["untrained"][0]
+assert mean["DINO"][0] > max(mean[way][0] for way in shown if way != "DINO") + 0.06
 
 # %% [markdown]
+# With one label a group, training from scratch is hardly better than a guess among 18, and so are ImageNet's 1,280 numbers. DINO's 96 are right three
+# times as often: the photos are out of its way already. Every label more lifts all of them.
+#
 # ### One table
 #
 # Everything side by side, with the spread over three seeds where there are three. The k-NN of ImageNet's network has no spread: there is one such
 # network.
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Put all ways of looking into one table
 told = record()
 seeds = {"untrained": told["untrained"]["untrained"],
@@ -765,7 +817,11 @@ for way in dict.fromkeys([*seeds, *bank]):
 draw.table(rows, digits=2)
 
 # %% [markdown]
-# TO BE SAID WITH THE NUMBERS
+# Without one label of ours, DINO votes about as well as ImageNet's end, and finds a thing drawn by another company far more often. Told the groups,
+# the same transformer is better still at groups, and no better at things: it learnt what it was asked. "DINO, short" is a fifth of the steps.
+#
+# ImageNet's end deserves a fair word. It was trained on photos, and of 1,000 kinds; here it meets drawings before photos, and is not told which of
+# the two is asked about.
 
 # %% tags=["fold"]
 # Let the large tensors go
@@ -805,7 +861,7 @@ from cvlab.dino.clusters import contingency, purity
 from cvlab.dino.features import features_of
 from cvlab.dino.judging import judged
 from cvlab.dino.records import checkpoint
-from cvlab.dino.search import gallery, nearest, precision_at
+from cvlab.dino.search import gallery, nearest
 from cvlab.distillation.maps import maps_of
 from cvlab.distillation.teaching import small_vit
 from cvlab.widgets import NearestThings
@@ -851,10 +907,10 @@ def k_means(x, centers, rounds=100):
     return mine, centers
 
 # %% [markdown]
-# Every start ends somewhere else. What k-means makes small is the **inertia**, the summed squared distance of each row to its centre. So start ten times
-# and keep the smallest. No label is needed for that choice.
+# Every start ends somewhere else. What k-means makes small is the **inertia**, the summed squared distance of each row to its centre. So start ten
+# times and keep the smallest. No label is needed for that choice.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def sorted_into(x, k, seeds=range(10)):
     """Return the clusters of the start with the least inertia."""
     tries = [k_means(x, spread_start(x, k, seed))
@@ -873,12 +929,12 @@ print(f"inertia {min(inertia):.0f} to {max(inertia):.0f} of "
 assert len(clusters.unique()) == 18
 
 # %% [markdown]
-# Here are eight of the heaps, each by the seven pictures nearest to its centre. **Predict** before you look on: give each heap a name. What would a
+# Here are six of the heaps, each by the seven pictures nearest to its centre. **Predict** before you look on: give each heap a name. What would a
 # child call it?
 
-# %% tags=["fold"]
-# Draw the middle of eight heaps
-large = clusters.bincount().argsort(descending=True)[::2][:8]
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw the middle of six heaps
+large = clusters.bincount().argsort(descending=True)[::3][:6]
 middle = torch.cdist(centers, x).argsort(1)[:, :7]  # (18, 7)
 shown = [pictures[i] for j in large for i in middle[j]]
 titles = [names[groups[i]] for j in large for i in middle[j]]
@@ -886,13 +942,13 @@ axes = show_many(shown, cols=7)
 for ax, name in zip(axes, titles, strict=True):
     ax.set_title(name.split()[0], fontsize=9)
 axes[0].figure.suptitle("A heap a row, and our words for it")
-draw.describe(axes[0], "Eight rows of pictures, a cluster each.")
+draw.describe(axes[0], "Six rows of pictures, a cluster each.")
 
 # %% [markdown]
 # ### How well do they agree with ours?
 #
-# A cluster has a number, and the number means nothing: cluster 3 is not group 3. There are three ways around it. All begin with a table of counts, a row
-# for each cluster, a column for each group. Try them on six pictures first.
+# A cluster has a number, and the number means nothing: cluster 3 is not group 3. There are three ways around it. All begin with a table of counts, a
+# row for each cluster, a column for each group. Try them on six pictures first.
 
 # %%
 few_clusters = torch.tensor([0, 0, 0, 1, 1, 2])
@@ -924,8 +980,8 @@ print(f"NMI {mutual_information(few_clusters, few_groups):.2f}")
 
 # %% [markdown]
 # **Exercise.** Write `cluster_accuracy(clusters, groups)`: the share of pictures that the best matching gets right, a float. Both are (N,) whole
-# numbers from 0. `linear_sum_assignment(table, maximize=True)` gives the rows and the columns of the best cells, no two in one row or column; the table
-# need not be square.
+# numbers from 0. `linear_sum_assignment(table, maximize=True)` gives the rows and the columns of the best cells, no two in one row or column; the
+# table need not be square.
 
 # %% tags=["exercise"]
 def cluster_accuracy(clusters, groups):
@@ -944,7 +1000,7 @@ check(cluster_accuracy)
 # %% [markdown]
 # The lesson goes on with the package's copy. Sort the same 542 pictures by other features, too, and once by lot: what does a score give for nothing?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from cvlab.dino.clusters import cluster_accuracy
 
 torch.manual_seed(0)
@@ -969,23 +1025,25 @@ for name in scores:
     assert by["DINO"][name] > by["untrained"][name] + 0.03
 
 # %% [markdown]
-# Look at the first row: neither NMI nor purity is 0 for heaps by lot. Large groups fill every heap, and small heaps are pure by luck. Read every score
-# beside what luck gives.
+# Look at the first row: neither NMI nor purity is 0 for heaps by lot. Large groups fill every heap, and small heaps are pure by luck. Read every
+# score beside what luck gives.
 #
 # The one told the groups learnt from these very drawings, so its row is no rival: it shows how high the scores go when the groups *are* the task.
 #
 # ### Which groups merge?
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Draw clusters against groups, after the best matching
 table = contingency(clusters, groups)  # (18, 18)
 rows_of, columns = linear_sum_assignment(table, maximize=True)
-order = np.argsort(-np.bincount(groups))
+order = groups.bincount().argsort(descending=True).tolist()
 place = [rows_of[list(columns).index(g)] for g in order]
 share = table[place][:, order] / table.sum(1)[place, None]
+share = share.numpy()
 figure, ax = plt.subplots(figsize=(8, 6.4), layout="constrained")
-image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
-for i, j in np.argwhere(np.array(share) > 0.145):
+ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+ax.grid(False)
+for i, j in np.argwhere(share > 0.145):
     ink = "white" if share[i, j] > 0.55 else "black"
     ax.text(j, i, f"{100 * share[i, j]:.0f}", fontsize=9,
             ha="center", va="center", color=ink)
@@ -998,14 +1056,14 @@ ax.set(title="Of each cluster, % by group: the diagonal holds "
 draw.describe(ax, "Clusters in rows, groups in columns, in percent.")
 
 # %% [markdown]
-# Rows with one dark cell are groups that the network has found by itself. Look at the others: which of our words share a row? And a cluster that hardly
-# holds the group it is matched with only took what was left over.
+# Rows with one dark cell are groups that the network has found by itself. Look at the others: which of our words share a row? And a cluster that
+# hardly holds the group it is matched with only took what was left over.
 #
 # ### What did it find instead?
 #
-# Perhaps the heaps are not worse than ours, only sorted by something else. Name a few candidates that anybody can measure: the drawing's mean colour; how
-# much of its frame it fills; whether it is wide or tall; and the photo behind it. How much of each one's **variance** lies between heaps? For heaps by
-# lot one expects 17 / 541, 0.03.
+# Perhaps the heaps are not worse than ours, only sorted by something else. Name a few candidates that anybody can measure: the drawing's mean colour;
+# how much of its frame it fills; whether it is wide or tall; and the photo behind it. How much of each one's **variance** lies between heaps? For
+# heaps by lot one expects 17 / 541, 0.03.
 #
 # **Predict:** does the colour of a drawing vary more between our groups, or between the network's clusters?
 
@@ -1031,7 +1089,7 @@ def between(values, heaps):
         middle[heaps == j] = values[heaps == j].mean(0)
     return middle.var(0).sum() / values.var(0).sum()
 
-# %%
+# %% tags=["nbval-ignore-output"]
 candidates = {"mean colour of the drawing": facts[:, :3],
               "how much of its frame it fills": facts[:, 3:4],
               "wide or tall": facts[:, 4:],
@@ -1045,8 +1103,17 @@ explained = {name: {way: between(values, heap)
 draw.table([{"measure": name} | row
             for name, row in explained.items()], digits=2)
 
+# %% tags=["author"]
+colour, fills, _, photo = explained.values()
+assert fills["DINO's heaps"] > fills["our groups"] + 0.05 and colour["DINO's heaps"] > colour["our groups"] - 0.02
+assert photo["the frozen maps'"] > 0.2 and photo["DINO's heaps"] < 0.08
+
 # %% [markdown]
-# TOLD WITH NUMBERS
+# More than between ours! Drawings of one heap are more alike in colour, and much more in how they fill their frame, than drawings of one group. They
+# are heaps of round yellow things, of thin grey ones. Our words go by use, and use has no colour.
+#
+# The last row is the lesson in one line. Sorted by the frozen maps' mean, pictures fall into heaps of like *photos*. DINO's heaps know nothing of the
+# photo.
 #
 # ### How many?
 #
@@ -1055,7 +1122,7 @@ draw.table([{"measure": name} | row
 #
 # **Trap: purity.** It rises with k, too. With one cluster a picture it is 1.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 ks = [2, 4, 8, 12, 18, 27, 40, 80, 160, 542]
 runs = {k: sorted_into(x, k, range(2)) for k in ks}
 curves = {name: [score(runs[k][0], groups) for k in ks]
@@ -1065,7 +1132,7 @@ lot = [torch.randint(k, (542,), generator=dice) for k in ks]
 lot = [mutual_information(mine, groups) for mine in lot]
 print("purity:", [round(v, 2) for v in curves["purity"]])
 
-# %% tags=["fold"]
+# %% tags=["fold", "nbval-ignore-output"]
 # Draw inertia and scores by the number of clusters
 wide = {"figsize": (9, 3.6), "layout": "constrained"}
 figure, (left, right) = plt.subplots(1, 2, **wide)
@@ -1090,15 +1157,16 @@ assert curves["best matching"][4] > curves["best matching"][-2]
 assert lot[-2] > lot[4] + 0.1
 
 # %% [markdown]
-# There is no elbow to be seen, and where there is one, it proves nothing: it is a bend of a curve that knows no groups. Purity is 1 at the end, and worth
-# nothing there. NMI climbs by lot, too, because of many small clusters. Best matching alone falls again: too many clusters cost it as too few do.
+# There is no elbow to be seen, and where there is one, it proves nothing: it is a bend of a curve that knows no groups. Purity is 1 at the end, and
+# worth nothing there. NMI climbs by lot, too, because of many small clusters. Best matching alone falls again: too many clusters cost it as too few
+# do.
 #
 # ### A search engine
 #
-# Sorting is done once; searching is asked again and again. The gallery holds 2,497 stickers by five companies on plain grey, with the features of each. A
-# question is any picture.
+# Sorting is done once; searching is asked again and again. The gallery holds 2,497 stickers by five companies on plain grey, with the features of
+# each. A question is any picture.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 def search(picture, k=10):
     """Return the k nearest stickers, and their cosines."""
     with torch.no_grad():
@@ -1110,36 +1178,51 @@ print(gallery(), "asked:", names[sets.labels[5]])
 print([names[gallery().groups[i]] for i in found_now[:5]])
 
 # %% [markdown]
-# How often is a found sticker of the right group? **Precision@10** is the share among the ten. Ask with the 127 judged pictures, each before a photo, by
-# both kinds of features.
+# How often is a found sticker of the right group? **Precision@10** is the share among the ten; the thing itself, drawn by others, is left out. Ask
+# twice: with the 127 judged pictures, each before a photo, and with the same 127 drawings on plain grey.
+#
+# **Predict:** on grey, who wins?
 
-# %%
-every = gallery()
-said = {"DINO": features_of(dino, sets.queries),
-        "frozen": sets.queries.float().mean((2, 3))}
-hits = {way: precision_at(every.features[way], every.groups,
-                          said[way], sets.labels) for way in said}
-for way, each in hits.items():
-    none = (each == 0).float().mean()
-    print(f"{way:8} precision@10 {each.mean():.2f}; "
-          f"all ten wrong: {none:.0%} of the questions")
+# %% tags=["nbval-ignore-output"]
+every, things = gallery(), torch.from_numpy(sets.things)
+
+def precision(way, said):
+    """Return the share of the right group among the ten nearest."""
+    cosines = F.normalize(said, dim=1) @ every.features[way].T
+    cosines[things[:, None] == every.things] = -1  # itself left out
+    found = cosines.topk(10).indices  # (127, 10)
+    same = every.groups[found] == sets.labels[:, None]
+    return same.float().mean().item()
+
+drawn_at = [every.drawings.index(d) for d in drawings_to_judge()]
+before = {"DINO": features_of(dino, sets.queries),
+          "frozen": sets.queries.float().mean((2, 3))}
+rows = [{"features": way, "before a photo": precision(way, said),
+         "on grey": precision(way, every.features[way][drawn_at])}
+        for way, said in before.items()]
+draw.table(rows, digits=2)
 
 # %% tags=["author"]
-assert hits["DINO"].mean() > hits["frozen"].mean() + 0.05
+assert rows[0]["before a photo"] > rows[1]["before a photo"] + 0.05
+assert rows[1]["on grey"] > rows[0]["on grey"] - 0.03
 
 # %% [markdown]
-# Now look for yourself. Here the question is a sticker of the gallery, on plain grey. Find one whose ten nearest all belong to other groups, and say what
-# the network saw in it.
+# Before a photo the frozen maps' mean is lost. On plain grey, where nothing draws the eye away, it is at least as good as DINO: another sign that on
+# these maps DINO learnt where to look, and not what to see.
+#
+# Now look for yourself. The question is a sticker of the gallery. Find one whose ten nearest all belong to other groups, and say what the network saw
+# in it.
 
 # %%
 NearestThings()
 
 # %% [markdown]
-# **In one line:** features sort pictures by what they share to the eye of *this* network; whether that is what you call a group, only labels can tell.
+# **In one line:** features sort pictures by what they share to the eye of *this* network; whether that is what you call a group, only labels can
+# tell.
 
 # %% tags=["fold"]
 # Let the large tensors go
-sets = x = said = None
+sets = x = before = None
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting

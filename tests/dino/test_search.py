@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cvlab.dino.features import features_of
-from cvlab.dino.search import gallery, listed, nearest, precision_at, stickers
+from cvlab.dino.search import gallery, listed, nearest, stickers
 from cvlab.distillation.maps import maps_of
 
 
@@ -14,13 +14,6 @@ def test_the_nearest_come_first_whatever_their_length():
     places, cosines = nearest(stored, torch.tensor([2.0, 0.2]), 3)
     assert places.tolist() == [1, 2, 0]
     assert cosines[0] == pytest.approx(1 / 1.01**0.5)
-
-
-def test_precision_counts_the_group_among_the_k_nearest():
-    stored = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
-    groups = torch.tensor([0, 1, 1, 1])
-    asked = torch.tensor([[1.0, 0.05], [0.05, 1.0]])
-    assert precision_at(stored, groups, asked, torch.tensor([0, 1]), 2).tolist() == [0.5, 1.0]
 
 
 def test_bad_input_is_told():

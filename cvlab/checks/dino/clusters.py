@@ -115,7 +115,6 @@ CLUSTER_ACCURACY = Exercise(
         Mistake("mean over clusters", _matched(lambda table, r, c: float((table[r, c] / table[r].sum(1).clip(1)).mean())), "You average over clusters, so that a cluster of one picture counts as much as one of a hundred. Count pictures."),
         Mistake("the matched pairs counted", _matched(lambda table, r, c: float((table[r, c] > 0).sum() / len(r))), "You count matched pairs. Count the pictures in them."),
         Mistake("the whole columns", _matched(lambda table, r, c: float(table[:, c].sum() / table.sum())), "You add up whole columns. Of each pair only one cell counts: `table[rows, columns]`."),
-        Mistake("the diagonal", _matched(lambda table, r, c: float(table.trace() / table.sum())), "You add up the diagonal of the table. The matching says which cells: `table[rows, columns]`."),
     ],
     hints=[
         "By hand: a table with a row for each cluster and a column for each group. Mark one cell in each row and column, so that the marked sum is largest.",
@@ -126,5 +125,15 @@ CLUSTER_ACCURACY = Exercise(
         "The matched pictures, as a share of all:\n"
         "    return float(table[rows, columns].sum()) / len(groups)",
     ],
+    equivalent={
+        "table = torch.zeros(clusters.max() + 1, int(groups.max()) + 1)": "a tensor of one whole number is a size, too",
+        "table = torch.zeros(int(clusters.max()) + 1, groups.max() + 1)": "a tensor of one whole number is a size, too",
+        "table = torch.zeros(int(clusters.max()) + 2, int(groups.max()) + 1)": "a cluster without pictures adds nothing to a matching",
+        "table = torch.zeros(int(clusters.max()) + 1, int(groups.max()) + 2)": "a group without pictures adds nothing to a matching",
+        "table[cluster - 1, group] += 1": "cluster 0 becomes the last one: the numbers of clusters mean nothing",
+        "table[cluster, group - 1] += 1": "group 0 becomes the last one: the numbers of groups mean nothing",
+        "return int(table[rows, columns].sum()) / len(groups)": "a count is whole, as float or int",
+        "return float(table[rows, columns].sum()) / len(clusters)": "both have one number for each picture",
+    },
     note="It is the accuracy of the kindest naming of your clusters, so it is never below that of any other naming, one to one.",
 )  # fmt: skip

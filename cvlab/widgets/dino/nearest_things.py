@@ -35,7 +35,7 @@ class NearestThings(Widget):
     alt = "A sticker and the ten stickers that are most like it, framed by whether they belong to its group"
     default_task = "Find a sticker whose ten nearest all belong to other groups."
     learnt = "Nobody told the network our groups: where it goes by colour or outline, they are simply not its groups."
-    answer = {"thing": 0, "others": True}
+    answer = {"thing": 668, "others": True}
 
     def controls(self):
         first = next(i for i, t in enumerate(_asked()) if pool.things()[t].name == "badger")

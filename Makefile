@@ -3,7 +3,8 @@
 
 .PHONY: lab quick test test-all build lint setup clean
 
-PYTEST = .venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+# Two workers have two cores: with two threads each, torch waits for itself, and small networks take twice the time.
+PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lab: setup
 	@.venv/bin/cvlab lab $(ARGS)

@@ -187,6 +187,5 @@ def mutual_information(clusters: torch.Tensor, groups: torch.Tensor) -> float:
     """
     both = contingency(clusters, groups).double() / len(groups)
     rows, columns = both.sum(1), both.sum(0)
-    entropy = [-torch.xlogy(p, p).sum() for p in (rows, columns, both)]
-    mean = (entropy[0] + entropy[1]) / 2
-    return float((entropy[0] + entropy[1] - entropy[2]) / mean) if mean > 0 else 1.0
+    a, b, all_ = (-torch.xlogy(p, p).sum() for p in (rows, columns, both))
+    return float(2 * (a + b - all_) / (a + b)) if a + b > 0 else 1.0

@@ -27,6 +27,8 @@ class LiveCurve:
         a net: epoch 1 of 3, loss 2.300, accuracy 10.0 %
     """
 
+    unit = "epoch"
+
     def __init__(self, epochs: int, title: str = "training"):
         import ipywidgets
 
@@ -53,6 +55,18 @@ class LiveCurve:
             self._image.alt = self._alt
             self._image.value = self._png
 
+    def lines(self) -> list[tuple[list[float], str, str]]:
+        """Return what is drawn of the history: values from 0 to 1, the name of their colour, their own name."""
+        top = max(epoch["loss"] for epoch in self.history)
+        losses = [epoch["loss"] / top for epoch in self.history]
+        rights = [epoch["accuracy"] for epoch in self.history]
+        return [(losses, "vermillion", "loss / first"), (rights, "blue", "accuracy")]
+
+    def words(self) -> str:
+        """Return how it stands, in words."""
+        last = self.history[-1]
+        return f"loss {last['loss']:.3f}, accuracy {last['accuracy']:.1%}".replace("%", " %")
+
     @property
     def _alt(self) -> str:
         return f"Learning curve. {self!r}"
@@ -61,26 +75,19 @@ class LiveCurve:
         from cvlab.widgets._engine.chart import Axis, Line, Point, chart
         from cvlab.widgets._engine.palette import LIGHT
 
-        epochs = range(1, len(self.history) + 1)
-        top = max((epoch["loss"] for epoch in self.history), default=1)
-        losses = [epoch["loss"] / top for epoch in self.history]
-        rights = [epoch["accuracy"] for epoch in self.history]
+        done = range(1, len(self.history) + 1)
         lines, points = [], []
-        named = ((losses, LIGHT.vermillion, "loss / first"), (rights, LIGHT.blue, "accuracy"))
-        for values, colour, name in named if self.history else ():
-            lines.append(Line(epochs, values, colour, name=name))
+        for values, hue, name in self.lines() if self.history else ():
+            colour = getattr(LIGHT, hue)
+            lines.append(Line(done, values, colour, name=name))
             points.append(Point(len(values), values[-1], colour))
-        axis = Axis("epoch", 0, self.epochs, max(1, -(-self.epochs // 12)))
+        axis = Axis(self.unit, 0, self.epochs, max(1, -(-self.epochs // 12)))
         return chart(lines, points, x=axis, size=(HIGH, WIDE), room=88)
 
     def __repr__(self) -> str:
         if not self.history:
-            return f"{self.title}: {self.epochs} epochs to come"
-        last = self.history[-1]
-        return (
-            f"{self.title}: epoch {len(self.history)} of {self.epochs}, loss {last['loss']:.3f}, "
-            f"accuracy {last['accuracy']:.1%}".replace("%", " %")
-        )
+            return f"{self.title}: {self.epochs} {self.unit}s to come"
+        return f"{self.title}: {self.unit} {len(self.history)} of {self.epochs}, {self.words()}"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         from cvlab.widgets._engine.base import VIEW

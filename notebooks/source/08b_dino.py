@@ -39,7 +39,7 @@ draw.theme("light")
 # wait for that.
 
 # %%
-thing = drawings_to_learn()[340:341]
+thing = drawings_to_learn()[150:151]
 kinds = [(moved, elsewhere) for elsewhere in (False, True)
          for moved in (False, True)]
 seconds = [make_moments(thing, moments=2, seed=6, moved=moved,
@@ -48,12 +48,10 @@ seconds = [make_moments(thing, moments=2, seed=6, moved=moved,
 
 # %% tags=["fold"]
 # Draw the first moment and four second ones
-words = ["the thing: same place\nbackground: the same",
-         "the thing: moved\nbackground: the same",
-         "the thing: same place\nbackground: another",
-         "the thing: moved\nbackground: another"]
+words = [f"{place},\n{behind} behind" for behind in ("same", "another")
+         for place in ("not moved", "moved")]
 show_many([seconds[0][0], *(pair[1] for pair in seconds)], cols=5,
-          titles=["One moment", *words]);
+          titles=["One moment,\nand another:", *words]);
 
 # %% [markdown]
 # Four kinds of pairs, two questions: has the thing moved, has the background changed?
@@ -62,23 +60,24 @@ show_many([seconds[0][0], *(pair[1] for pair in seconds)], cols=5,
 #
 # All four look through the same frozen eyes: the maps of EfficientNet-Lite0's block 4, 12 x 12 places of 112 numbers. Those eyes learnt from
 # ImageNet's *labels*. So nothing in this lesson is free of labels from the ground up, but for the *Real* DINO at its end. What you see here is what the
-# views and the loss add, without any label of their own.
+# views and the loss add, without a label of their own. Why not from pixels? The paper's small network learnt for three days on two machines of
+# 8 GPUs.
 
 # %% tags=["fold"]
 # The judged pictures with their maps, and second moments of 200
-# things: half a minute, most of it for maps that serve all sections
+# things: half a minute
 from cvlab.dino.judging import judged, labelled_drawings
 from cvlab.distillation.maps import maps_of
 
 sets, few = judged(), labelled_drawings()[:200]
 first = sets.bank[:200]  # the first moments, already there
 other = make_moments(few, moments=2, seed=1).images[1]
-same = make_moments(few, moments=2, seed=1, elsewhere=False).images[1]
-other, same = maps_of(other), maps_of(same)  # (200, 112, 12, 12)
+same = make_moments(few, moments=2, seed=1, elsewhere=False)
+other, same = maps_of(other), maps_of(same.images[1])  # (200, 112, 12, 12)
 print(first.shape, other.shape, same.shape)
 
 # %% [markdown]
-# Two of the four right now, small: 200 things, a hundred steps of 16 pairs. In both the thing moves; only the background differs. `teach` is the
+# Two of the four right now, small: 200 things, 100 steps of 16 pairs. In both the thing moves; only the background differs. `teach` is the
 # training of 08a: a student, a teacher that follows slowly, two crops, the loss. How well does the class token look at the thing? Take as many places as
 # the thing covers, those with the most attention, and compare them with the true ones by IoU: *ranked IoU*, which needs no threshold.
 
@@ -103,7 +102,7 @@ assert found["another background"]["IoU"] > found["same background"]["IoU"] + 0.
 assert found["another background"]["k-NN"] > found["same background"]["k-NN"], found
 
 # %% tags=["fold", "nbval-ignore-output"]
-# Draw where the class token of each student looks, mean of its heads
+# Draw where each class token looks, the mean of its heads
 def looks(net, rows):
     """Return (N, 12, 12) attention of the class token."""
     with torch.no_grad():
@@ -112,13 +111,15 @@ def looks(net, rows):
 
 rows = [3, 20, 41, 66, 90, 110]
 seen = {name: looks(net, rows) for name, net in nets.items()}
-fig, axes = plt.subplots(4, 6, figsize=(9, 6.2), layout="constrained")
+fig, axes = plt.subplots(4, 6, figsize=(9, 6.2),
+                         layout="constrained")
 for ax, image in zip(axes[0], sets.images[rows], strict=True):
     show(image, ax=ax)
-for line, (name, maps) in zip(axes[1:], seen.items(), strict=True):
-    for ax, one in zip(line, maps, strict=True):
+for line, name in zip(axes[1:], nets, strict=True):
+    for ax, one in zip(line, seen[name], strict=True):
         show(one, ax=ax)
-    line[0].set_title(f"{name}: IoU {found[name]['IoU']:.2f}", loc="left")
+    iou = found[name]["IoU"]
+    line[0].set_title(f"{name}: IoU {iou:.2f}", loc="left")
 axes[0, 0].set_title("Things that nobody learnt from", loc="left")
 draw.describe(fig, "Six pictures, and where three networks look")
 
@@ -133,7 +134,8 @@ from cvlab.dino.records import record
 def mean_and_spread(way):
     """Return the last numbers of a way's three trainings."""
     last = [curve[-1] for curve in record()["pair"][way]]
-    values = {k: [run[k] for run in last] for k in ("loss", "k-NN", "IoU")}
+    values = {k: [run[k] for run in last]
+              for k in ("loss", "k-NN", "IoU")}
     return {k: f"{np.mean(v):.2f} ± {np.std(v):.2f}"
             for k, v in values.items()}
 
@@ -141,22 +143,24 @@ draw.table([{"second moment": way, **mean_and_spread(way)}
             for way in record()["pair"]])
 
 # %% [markdown]
-# The background decides. Where it stays, it is what the two views share, and the student answers by it. Whether the thing moves matters little.
+# The background decides. Where it stays, it is what the two views share: the students answer by it, and look at the thing no more than an untrained one
+# does. Where it changes, the thing is all that is left. Whether the thing moves besides matters little.
 #
-# **Trap:** look at the losses. The students that learnt nothing about things have the *lowest* ones: a background that stays is easily foretold.
-# In self-supervised learning a low loss says that the task was easy, not that anything useful was learnt.
+# **Trap:** look at the losses. On average, those who learnt nothing about things have the *lower* ones: a background that stays is easily foretold.
+# A low loss says that the task was easy, not that anything useful was learnt.
 #
 # So two moments of a moving thing are worth a lot, if the surroundings change. DINO's own training has single photos only, no film. It makes its two
 # views by cropping, recolouring and blurring one photo, and a million different photos must do the rest.
 
 # %% tags=["author"]
 last = {way: [run[-1] for run in runs] for way, runs in record()["pair"].items()}
-worst = {part: min(run["IoU"] for way in last if way.startswith(part) for run in last[way])
-         for part in ("another", "same")}
-best = max(run["IoU"] for way in last if way.startswith("same") for run in last[way])
-assert worst["another"] > best + 0.1, (worst, best)
-low = max(run["loss"] for way in last if way.startswith("same") for run in last[way])
-assert low < min(run["loss"] for way in last if way.startswith("another") for run in last[way])
+untrained = np.mean([run[-1]["IoU"] for run in record()["untrained"]["untrained"]])
+same_iou = [run["IoU"] for way in last if way.startswith("same") for run in last[way]]
+other_iou = [run["IoU"] for way in last if way.startswith("another") for run in last[way]]
+assert min(other_iou) > max(same_iou) + 0.2 and np.mean(same_iou) < untrained
+for moved in ("moved", "not moved"):
+    low, high = (np.mean([run["loss"] for run in last[f"{b} background, {moved}"]]) for b in ("same", "another"))
+    assert low < 0.7 * high
 
 # %% [markdown]
 # ## 2 · A minute of training *(30 min)*
@@ -256,21 +260,24 @@ def watch(step, now):
 curve = LiveCurve(EPOCHS, "DINO, k-NN accuracy")
 shown = display(curve, display_id=True)
 begin = time.perf_counter()
-minute = teach(student, sets.bank, second, EPOCH * EPOCHS, watch=watch)
+minute = teach(student, sets.bank, second, EPOCH * EPOCHS,
+               watch=watch)
 shown.update(curve)
 print(f"{time.perf_counter() - begin:.0f} s")
 
 # %% tags=["fold", "nbval-ignore-output"]
 # Draw k-NN accuracy and IoU by epoch, with what is to be beaten
 start = measure(small_vit(), sets)
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.2),
+                         layout="constrained")
 levels = {"k-NN": "frozen features, pooled",
           "IoU": "first principal component"}
 for ax, (name, level), color in zip(
         axes, levels.items(), draw.PALETTE[:2], strict=True):
     values = [start[name], *(row[name] for row in history)]
     ax.plot(values, color=color, label="the student's teacher")
-    ax.axhline(rules[level][name], color="0.5", ls="--", label=level)
+    ax.axhline(rules[level][name], color="0.5", ls="--",
+               label=level)
     ax.set(xlabel="epoch", ylabel=name, ylim=(0, 0.85),
            title=f"{name}: {values[0]:.2f} to {values[-1]:.2f}")
     draw.label_lines(ax)
@@ -286,10 +293,12 @@ draw.describe(fig, "k-NN accuracy and IoU of attention by epoch");
 def recorded(part, way):
     """Return the mean of a way's three recorded trainings."""
     last = [runs[-1] for runs in record()[part][way]]
-    return {k: np.mean([run[k] for run in last]) for k in ("k-NN", "IoU")}
+    return {k: np.mean([run[k] for run in last])
+            for k in ("k-NN", "IoU")}
 
-table = {**rules, "untrained (recipe)": recorded("untrained", "untrained"),
-         "DINO, this minute": {k: history[-1][k] for k in ("k-NN", "IoU")},
+now = {k: history[-1][k] for k in ("k-NN", "IoU")}
+table = {**rules, "DINO, this minute": now,
+         "untrained (recipe)": recorded("untrained", "untrained"),
          "DINO, the recipe": recorded("long", "dino"),
          "told the groups (recipe)":
          recorded("supervised", "told the groups")}
@@ -312,21 +321,23 @@ from cvlab.distillation.teaching import dino_loss, ema_update
 def learn_local(second, local, steps=100, seed=0):
     """Return what a student learnt with `local` small crops."""
     torch.manual_seed(seed)
-    student, center = Projector(small_vit()), torch.zeros(256)
+    student, center = Projector(small_vit()), 0
     teacher = copy.deepcopy(student).requires_grad_(False)
-    opt = torch.optim.AdamW(student.parameters(), weight_decay=0.04)
+    opt = torch.optim.AdamW(student.parameters(), 2e-3)
     for step in range(1, steps + 1):
         falling = 0.5 * (1 + np.cos(np.pi * step / steps))
-        opt.param_groups[0]["lr"] = 2e-3 * min(1, step / 20) * falling
+        opt.param_groups[0]["lr"] = 2e-3 * falling
         some = torch.randperm(200)[:16]
-        pair = [m[:200][some].float() for m in (sets.bank, second)]
+        pair = [m[some].float() for m in (sets.bank, second)]
         large = [crop_maps(m, (0.4, 1), 6) for m in pair]
         small = [crop_maps(pair[i % 2], (0.06, 0.4), 4)
                  for i in range(local)]
-        answers = torch.stack([teacher(view) for view in large])
-        said = torch.stack([student(view) for view in large + small])
-        opt.zero_grad(); dino_loss(said, answers, center).backward()
-        opt.step(); ema_update(teacher, student, 1 - 0.02 * falling)
+        answers = torch.stack([teacher(v) for v in large])
+        said = torch.stack([student(v) for v in large + small])
+        opt.zero_grad()
+        dino_loss(said, answers, center).backward()
+        opt.step()
+        ema_update(teacher, student, 1 - 0.02 * falling)
         center = 0.9 * center + 0.1 * answers.mean((0, 1))
     return teacher.net
 
@@ -336,7 +347,7 @@ for local in (0, 4):
     begin = time.process_time()
     net = learn_local(second, local)
     seconds = time.process_time() - begin
-    lines.append({"small crops": local, "seconds": round(seconds, 1),
+    lines.append({"small crops": local, "seconds": seconds,
                   **measure(net, sets)})
 draw.table(lines, digits=2)
 
@@ -344,34 +355,37 @@ draw.table(lines, digits=2)
 # LOCALTEXT
 
 # %% tags=["author"]
-assert lines[1]["seconds"] > 1.3 * lines[0]["seconds"], lines
+assert lines[1]["seconds"] > lines[0]["seconds"], lines
 
 # %% [markdown]
 # Last, what happened to the distances? In 08a you compared two views of one thing with views of different things, before anything was learnt. Again, with
 # moments that no student has seen: held-out things in the unseen style.
 
 # %% tags=["fold", "nbval-ignore-output"]
-# Draw distances within a thing and between things, before and after
+# Draw distances within and between things, before and after
 from cvlab.distillation.views import auc, view_distances
 
 again = maps_of(make_moments(drawings_to_judge(), split="test",
                              seed=3).images[0])
-fig, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
-ways = {"untrained": nets["untrained"], "after the minute": minute.net}
+fig, axes = plt.subplots(1, 2, figsize=(9, 3),
+                         layout="constrained")
+ways = {"untrained": nets["untrained"],
+        "after the minute": minute.net}
 for ax, (name, net) in zip(axes, ways.items(), strict=True):
     with torch.no_grad():
         pair = [net(m.float()) for m in (sets.queries, again)]
     within, between = view_distances(*pair)
     bins = np.linspace(0, between.quantile(0.99).item(), 40)
-    for d, color, word in ((between, draw.PALETTE[0], "different things"),
-                           (within, draw.PALETTE[1], "one thing")):
-        ax.hist(d.clamp(max=bins[-1]), bins, density=True, color=color,
-                alpha=0.6, label=word)
+    for d, color, word in (
+            (between, draw.PALETTE[0], "different things"),
+            (within, draw.PALETTE[1], "one thing")):
+        ax.hist(d.clamp(max=bins[-1]), bins, density=True,
+                color=color, alpha=0.6, label=word)
     apart = auc(within, between)
     ax.set(xlabel="1 - cosine", yticks=[],
-           title=f"{name}: one thing is nearer in {apart:.0%} of pairs")
+           title=f"{name}: one thing is nearer in {apart:.0%}")
     ax.legend(frameon=False)
-draw.describe(fig, "Histograms of distances, before and after training");
+draw.describe(fig, "Distances before and after training");
 
 # %% tags=["fold"]
 # Give the memory back
@@ -388,7 +402,373 @@ from cvlab.world.moments import drawings_to_judge, drawings_to_learn, make_momen
 # %% [markdown]
 # ## 3 · Judged without a head *(32 min)*
 #
-# To be written.
+# The teacher has no classifier. It gives 96 numbers a picture, and no number has a name. How do you find out whether they are good for
+# anything?
+#
+# Ask their neighbours. Take 929 pictures whose group somebody wrote down, 18 groups in all, and 127 pictures of things that no training ever saw, by a
+# company that no training ever saw. **k-NN**: the 20 nearest of the 929 vote. Nothing is trained on a label; labels only keep the score.
+
+# %% tags=["fold"]
+# What this section needs
+from cvlab.dino.components import to_rgb
+from cvlab.dino.features import features_of, imagenet_features
+from cvlab.dino.judging import judged, knn_accuracy, places
+from cvlab.dino.records import checkpoint, record
+from cvlab.distillation.maps import maps_of
+from cvlab.distillation.teaching import small_vit
+from cvlab.transfer_learning.neighbours import probe
+from cvlab.world import pool
+
+# %% [markdown]
+# First the recipe's training: the one that you saw begin, run on for longer, three times from three seeds.
+#
+# **Predict:** does k-NN climb all the way, or is it done after the first fifth?
+
+# %% tags=["fold"]
+# Draw the recorded k-NN of three long trainings
+told = record()
+runs = told["long"]["dino"]  # of three seeds
+steps = [row["step"] for row in runs[0]]
+knn = np.array([[row["k-NN"] for row in run] for run in runs])
+flat = {"untrained": told["untrained"]["untrained"],
+        "background stays": told["pair"]["same background, moved"]}
+gained = knn[:, -1].mean() - knn[:, len(steps) // 5 - 1].mean()
+figure, ax = plt.subplots(figsize=(9, 3.6), layout="constrained")
+ax.fill_between(steps, knn.min(0), knn.max(0), alpha=0.2)
+ax.plot(steps, knn.mean(0), label="DINO, three seeds")
+for (name, rows), color in zip(flat.items(), draw.PALETTE[1:3],
+                               strict=True):
+    level = np.mean([row[-1]["k-NN"] for row in rows])
+    ax.plot(steps, [level] * len(steps), color=color, label=name)
+ax.set(xlabel="steps", ylabel="k-NN accuracy", ylim=(0.1, None),
+       title=f"After a fifth of the steps, {gained:+.2f} is to come")
+draw.label_lines(ax)
+draw.describe(ax, "k-NN accuracy by training step, three seeds.")
+
+# %% tags=["author"]
+assert knn[:, -1].min() > max(np.mean([row[-1]["k-NN"] for row in rows]) for rows in flat.values()) + 0.03
+assert abs(gained) < 0.15
+
+# %% [markdown]
+# The band is what three seeds differ by. Remember it when you compare two numbers of one seed.
+#
+# Now take the first seed's teacher, and beside it five others: the same transformer untrained; the same one *told* the 18 groups; the frozen maps that
+# all of these read, simply averaged; and what **ImageNet's** network itself makes of those maps at its end, the 1,280 numbers that lesson 04 stood on.
+
+# %%
+sets = judged()
+torch.manual_seed(0)
+ways = {"untrained": small_vit().eval(),
+        "the frozen maps' mean": lambda maps: maps.mean((2, 3)),
+        "DINO": checkpoint("dino"),
+        "told the groups": checkpoint("supervised")}
+bank = {way: features_of(net, sets.bank)
+        for way, net in ways.items()}
+asked = {way: features_of(net, sets.queries)
+         for way, net in ways.items()}
+bank["ImageNet's end"] = imagenet_features(sets.bank)
+asked["ImageNet's end"] = imagenet_features(sets.queries)
+for way in bank:
+    right = knn_accuracy(bank[way], sets.bank_labels,
+                         asked[way], sets.labels)
+    print(f"{way:22}{bank[way].shape[1]:5} numbers, k-NN {right:.2f}")
+
+# %% [markdown]
+# Say it plainly once more: even "DINO" reads maps that were learnt with ImageNet's labels. What is shown here is what the *objective* adds to them, from
+# pictures that nobody labelled.
+#
+# ### Look at neighbours
+#
+# A share of right votes says little about *what* is alike. Look.
+
+# %% tags=["core"]
+def nearest(stored, query, k=10):
+    """Return the places of the k most alike, and cosines."""
+    cosines = F.normalize(stored, dim=1) @ F.normalize(query, dim=0)
+    found = cosines.topk(k)
+    return found.indices, found.values
+
+# %% tags=["fold"]
+# Draw some judged pictures and their six nearest
+def draw_neighbours(way, rows, k=6):
+    pictures, titles, right = [], [], 0
+    for row in rows:
+        found, _ = nearest(bank[way], asked[way][row], k)
+        same = sets.bank_labels[found] == sets.labels[row]
+        pictures += [sets.images[row][1::3, 1::3]]
+        pictures += [*sets.bank_images[found]]
+        titles += ["asked"]
+        titles += ["same group" if s else "other" for s in same]
+        right += int(same.sum())
+    axes = show_many(pictures, cols=k + 1, titles=titles)
+    axes[0].figure.suptitle(f"{way}: {right} of {k * len(rows)} "
+                            "neighbours are of the same group")
+    draw.describe(axes[0], "Pictures and their nearest ones.")
+
+draw_neighbours("DINO", [3, 40, 75, 110])
+
+# %% [markdown]
+# Backgrounds differ within each row: what the two views did not share, the network does not look for. Try `"the frozen maps' mean"` in the last line, and
+# other rows.
+#
+# ### The same thing, drawn by another company
+#
+# A harder question, with one right answer in 127. Paint each of the 127 things once more, as *another* company draws it, before another photo. Is the
+# nearest picture the same thing? By chance it is in 1 of 127, 0.01.
+#
+# **Predict:** who wins: DINO, the one told the groups, or ImageNet's end?
+
+# %%
+other = drawings_to_judge("noto")
+other = make_moments(other, split="test", seed=5)
+maps = maps_of(other.images[0])
+again = {way: features_of(net, maps) for way, net in ways.items()}
+again["ImageNet's end"] = imagenet_features(maps)
+order = [list(sets.things).index(thing) for thing in other.things]
+
+def found_again(way):
+    stored = F.normalize(asked[way][order], dim=1)  # Twemoji's
+    cosines = F.normalize(again[way], dim=1) @ stored.T
+    right = cosines.argmax(1) == torch.arange(127)
+    return right.float().mean().item()
+
+same_thing = {way: found_again(way) for way in bank}
+draw.table([{"features": way, "the same thing is nearest": share}
+            for way, share in same_thing.items()], digits=2)
+
+# %% tags=["author"]
+assert same_thing["DINO"] > same_thing["untrained"] + 0.1
+assert same_thing["DINO"] > same_thing["the frozen maps' mean"] + 0.05
+
+# %% [markdown]
+# ### What patches say, as colour
+#
+# So far each picture was its class token. Its 144 patches have 96 numbers each, too. **PCA** finds the three directions in which the patches of all
+# pictures differ most, and calls them red, green and blue. One PCA serves all pictures, so equal colours mean alike patches, in whichever picture. Do the
+# same with the frozen maps themselves: what was there before?
+
+# %%
+rows = [1, 12, 40, 64, 90, 120]
+tokens = features_of(ways["DINO"].tokens, sets.queries)[:, 1:]
+frozen = sets.queries.float().flatten(2).transpose(1, 2)
+colours = {"frozen maps": to_rgb(frozen), "DINO": to_rgb(tokens)}
+print({way: tuple(c.shape) for way, c in colours.items()})
+
+# %% tags=["fold"]
+# Draw the patches' colours
+thing = places(sets.masks)  # (127, 144)
+
+def told_apart(colour):
+    """Share of the colours' variance between thing and rest."""
+    middle = colour.mean((0, 1))
+    means = torch.where(thing[..., None], colour[thing].mean(0),
+                        colour[~thing].mean(0))
+    return ((means - middle).square().sum()
+            / (colour - middle).square().sum()).item()
+
+share = {way: told_apart(c) for way, c in colours.items()}
+pictures = [*sets.images[rows][:, ::2, ::2]]
+for colour in colours.values():
+    pictures += [*colour[rows].reshape(-1, 12, 12, 3).numpy()]
+axes = show_many(pictures, cols=6)
+axes[0].figure.suptitle("Thing or background explains "
+    f"{share['frozen maps']:.0%} of the frozen maps' colours, "
+    f"{share['DINO']:.0%} of DINO's")
+draw.describe(axes[0], "Six pictures, then the components of the "
+                       "frozen maps and of DINO as colours.")
+# %% [markdown]
+# Equal colours are alike patches. Compare the two lower rows: what keeps one colour from picture to picture, the things or the photos? The title counts it
+# on all 127 pictures, with the exact masks.
+#
+# ### t-SNE: a page of pictures
+#
+# 96 numbers do not fit on a page. **t-SNE** tries to lay pictures on a plane so that neighbours stay neighbours. First, each row gives shares to the
+# others: much to near ones, nothing to far ones. How fast the shares fall off is chosen row by row, so that each one heeds about `perplexity` others.
+
+# %% tags=["core"]
+def neighbourhood(x, perplexity=30):
+    """Return (N, N): how much each pair belongs together."""
+    apart = torch.cdist(x, x).square().fill_diagonal_(torch.inf)
+    low = torch.full((len(x), 1), -20.0)
+    high = -low
+    for _ in range(40):  # halve the range
+        middle = (low + high) / 2
+        p = (-apart * middle.exp()).softmax(1)  # (N, N)
+        wide = -torch.xlogy(p, p).sum(1, True) > np.log(perplexity)
+        low = torch.where(wide, middle, low)
+        high = torch.where(wide, high, middle)
+    return (p + p.T) / (2 * len(x))
+
+# %% [markdown]
+# On the page nearness is turned into shares, too. Then the places are moved, by plain gradient descent, until the shares agree.
+
+# %% tags=["core"]
+def tsne(x, perplexity=30, steps=500, seed=0):
+    """Return (N, 2) places: neighbours in x stay neighbours."""
+    p = neighbourhood(x, perplexity)
+    dice = torch.Generator().manual_seed(seed)
+    place = 1e-4 * torch.randn(len(x), 2, generator=dice)
+    speed, gain = torch.zeros_like(place), torch.ones_like(place)
+    for step in range(steps):
+        early = step < steps / 4
+        near = 1 / (1 + torch.cdist(place, place).square())
+        near.fill_diagonal_(0)
+        pull = ((12 if early else 1) * p - near / near.sum()) * near
+        slope = 4 * (pull.sum(1, True) * place - pull @ place)
+        turned = slope * speed < 0
+        gain = torch.where(turned, gain + 0.2, gain * 0.8)
+        gain = gain.clamp(min=0.01)
+        speed = (0.5 if early else 0.8) * speed - 50 * gain * slope
+        place = place + speed
+    return place
+
+# %% [markdown]
+# `near` falls off slowly, as 1 / (1 + distance²): the t in the name. So what is only fairly near may move far away, and there is room on the page. During
+# the first quarter neighbours attract twelve times as much, so that groups gather before they spread. `gain` speeds up a coordinate that keeps its
+# direction.
+#
+# Take 300 pictures of six groups. The colours are added *afterwards*: t-SNE never sees a group.
+
+# %%
+six = ["face", "meal", "sport", "vehicle", "mammal", "hand"]
+numbers = [pool.groups().index(name) for name in six]
+rows = torch.cat([(sets.bank_labels == n).nonzero()[:50, 0]
+                  for n in numbers])
+x = F.normalize(bank["DINO"][rows], dim=1)
+pages = {"perplexity 30": tsne(x),
+         "again, another seed": tsne(x, seed=1),
+         "perplexity 5": tsne(x, perplexity=5)}
+print(len(x), "pictures,", tuple(pages["perplexity 30"].shape))
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw three pages of the same pictures
+wide = {"figsize": (9, 3.6), "layout": "constrained"}
+figure, axes = plt.subplots(1, 3, **wide)
+labels = sets.bank_labels[rows]
+for ax, (name, page) in zip(axes, pages.items(), strict=True):
+    for group, n, color in zip(six, numbers, draw.PALETTE,
+                               strict=True):
+        here = page[labels == n]
+        ax.scatter(*here.T, s=9, color=color)
+        ax.text(*here.median(0).values, group, ha="center",
+                color=draw.readable(color), weight="bold")
+    ax.set(title=name, xticks=[], yticks=[], aspect="equal")
+figure.suptitle("The same 300 pictures, three pages")
+draw.describe(axes[0], "Three t-SNE pages of the same pictures.")
+
+# %% [markdown]
+# **Trap: reading distances off the page.** On one page mammals lie beside vehicles, on the next far off. Is any of it true? Take the fifteen
+# distances between the middles of the six groups, on a page and in the 96 numbers, and correlate them. And count whose nearest neighbour
+# on the page is among its ten nearest of 300 in the 96 numbers.
+
+# %% tags=["nbval-ignore-output"]
+def middles(page):
+    return torch.pdist(torch.stack([page[labels == n].mean(0)
+                                    for n in numbers]))
+
+def alike(a, b):
+    return np.corrcoef(middles(a), middles(b))[0, 1]
+
+def near(x, k):
+    apart = torch.cdist(x, x).fill_diagonal_(torch.inf)
+    return apart.argsort(1)[:, :k]
+
+first, rows = pages["perplexity 30"], []
+for name, page in pages.items():
+    kept = (near(page, 1) == near(x, 10)).any(1).float().mean()
+    rows.append({"page": name, "nearest kept": kept.item(),
+                 "distances as in 96 numbers": alike(page, x),
+                 "as on the first page": alike(page, first)})
+draw.table(rows, digits=2)
+
+# %% [markdown]
+# Neighbours can be trusted, mostly. Distances between groups, their sizes and the gaps between them cannot: another seed is another map. Look at
+# a t-SNE page to find out *what to ask*; answer with k-NN.
+#
+# ### How many labels does it save?
+#
+# Good features need few labels. A **linear probe** is one linear layer on features that stand still. Give it four labels of each group, 72 in all.
+
+# %%
+dice = np.random.default_rng(0)
+rows = np.concatenate([
+    dice.permutation(np.flatnonzero(sets.bank_labels == n))[:4]
+    for n in range(18)])
+for way in ("untrained", "DINO", "ImageNet's end"):
+    labels = sets.bank_labels[rows]
+    said = probe(bank[way][rows], labels, asked[way])
+    right = (said == sets.labels).float().mean().item()
+    print(f"{way:16}{len(rows)} labels: {right:.2f}")
+
+# %% [markdown]
+# One draw of labels is luck. `data/make_neighbours.py` drew three times, with 1 to 32 labels a group (all there are, where a group is smaller), and asked
+# about each of the 127 things three times. It also trained the same transformer **from scratch** on those labels alone, on the same frozen maps.
+#
+# **Predict:** where does training from scratch catch up?
+
+# %% tags=["fold"]
+# Draw the recorded accuracy by number of labels
+from cvlab.store.records import training_record
+
+few = training_record("neighbours.json")
+figure, ax = plt.subplots(figsize=(9, 4), layout="constrained")
+shown = ["ImageNet's labels", "DINO", "from scratch",
+         "frozen maps' mean", "untrained"]
+for way, color in zip(shown, draw.PALETTE[:5], strict=True):
+    scores = np.array([*few["accuracy"][way].values()])  # (6, 3)
+    ax.fill_between(few["labels"], scores.min(1), scores.max(1),
+                    color=color, alpha=0.2, lw=0)
+    ax.plot(few["labels"], scores.mean(1), color=color, label=way)
+mean = {way: np.mean(list(few["accuracy"][way].values()), 1)
+        for way in shown}
+ax.set(xscale="log", ylim=(0, None), xlabel="labels a group",
+       xticks=few["labels"], xticklabels=few["labels"],
+       ylabel="accuracy",
+       title=f"With one label a group: DINO {mean['DINO'][0]:.2f}, "
+             f"ImageNet {mean[shown[0]][0]:.2f}, "
+             f"from scratch {mean['from scratch'][0]:.2f}")
+ax.minorticks_off()
+draw.label_lines(ax)
+draw.describe(ax, "Accuracy by the number of labels a group.")
+
+# %% tags=["author"]
+assert mean["DINO"][0] > mean["untrained"][0]
+
+# %% [markdown]
+# ### One table
+#
+# Everything side by side, with the spread over three seeds where there are three. The k-NN of ImageNet's network has no spread: there is one such
+# network.
+
+# %% tags=["fold"]
+# Put all ways of looking into one table
+told = record()
+seeds = {"untrained": told["untrained"]["untrained"],
+         "DINO, short": told["pair"]["another background, moved"],
+         "DINO": told["long"]["dino"],
+         "told the groups": told["supervised"]["told the groups"]}
+
+def three(way, number):
+    values = [run[-1][number] for run in seeds.get(way, [])]
+    return (f"{np.mean(values):.2f} ± {np.std(values):.2f}"
+            if values else None)
+
+rows = []
+for way in dict.fromkeys([*seeds, *bank]):
+    voted = three(way, "k-NN") or f"""{knn_accuracy(bank[way],
+        sets.bank_labels, asked[way], sets.labels):.2f}"""
+    rows.append({"features": way, "k-NN": voted,
+                 "same thing": same_thing.get(way),
+                 "attention's IoU": three(way, "IoU")})
+draw.table(rows, digits=2)
+
+# %% [markdown]
+# TO BE SAID WITH THE NUMBERS
+
+# %% tags=["fold"]
+# Let the large tensors go
+sets = bank = asked = again = maps = None
+tokens = frozen = colours = None
 
 # %% [markdown]
 # ## 4 · What each head looks at *(34 min)*
@@ -411,7 +791,353 @@ from cvlab.world.moments import drawings_to_judge, drawings_to_learn, make_momen
 # %% [markdown]
 # ## 6 · Groups that nobody named *(30 min)*
 #
-# To be written.
+# The 18 groups are ours; Unicode's people wrote them down. The network has never heard of them. If you let it sort drawings into 18 heaps, whose
+# groups come out?
+#
+# Take one company's 542 drawings, each before a photo of its own, and 96 numbers of each.
+
+# %% tags=["fold"]
+# What this section needs
+from scipy.optimize import linear_sum_assignment
+from cvlab.dino.clusters import contingency, purity
+from cvlab.dino.features import features_of
+from cvlab.dino.judging import judged
+from cvlab.dino.records import checkpoint
+from cvlab.dino.search import gallery, nearest, precision_at
+from cvlab.distillation.maps import maps_of
+from cvlab.distillation.teaching import small_vit
+from cvlab.widgets import NearestThings
+from cvlab.world import pool
+
+# %%
+sets, dino = judged(), checkpoint("dino")
+groups, pictures = sets.bank_labels[:542], sets.bank_images[:542]
+x = F.normalize(features_of(dino, sets.bank[:542]), dim=1)
+names = pool.groups()
+print(tuple(x.shape), "of", len(names), "groups")
+
+# %% [markdown]
+# ### k-means
+#
+# You met it in 06b, for the shapes of anchors. Each row goes to its nearest centre, each centre moves into the midst of its rows, and again. Here is
+# a better start, **k-means++**: the first centre is drawn by lot, every next one with a chance that grows with its squared distance to the centres so
+# far.
+
+# %% tags=["core"]
+def spread_start(x, k, seed=0):
+    """Return k rows of x that lie apart."""
+    dice = torch.Generator().manual_seed(seed)
+    centers = x[torch.randint(len(x), (1,), generator=dice)]
+    while len(centers) < k:
+        far = torch.cdist(x, centers).amin(1).square()  # (N,)
+        far = far if far.sum() > 0 else torch.ones(len(x))
+        drawn = torch.multinomial(far, 1, generator=dice)
+        centers = torch.cat([centers, x[drawn]])
+    return centers
+
+# %% tags=["core"]
+def k_means(x, centers, rounds=100):
+    """Return (N,) whose each row is, and the centres."""
+    for _ in range(rounds):
+        mine = torch.cdist(x, centers).argmin(1)  # (N,)
+        moved = centers.clone()
+        for j in mine.unique():
+            moved[j] = x[mine == j].mean(0)
+        if torch.equal(moved, centers):
+            break
+        centers = moved
+    return mine, centers
+
+# %% [markdown]
+# Every start ends somewhere else. What k-means makes small is the **inertia**, the summed squared distance of each row to its centre. So start ten times
+# and keep the smallest. No label is needed for that choice.
+
+# %%
+def sorted_into(x, k, seeds=range(10)):
+    """Return the clusters of the start with the least inertia."""
+    tries = [k_means(x, spread_start(x, k, seed))
+             for seed in seeds]
+    inertia = [(x - centers[mine]).square().sum().item()
+               for mine, centers in tries]
+    best = int(np.argmin(inertia))
+    return *tries[best], inertia
+
+clusters, centers, inertia = sorted_into(x, 18)
+print(f"inertia {min(inertia):.0f} to {max(inertia):.0f} of "
+      f"{(x - x.mean(0)).square().sum():.0f}; the sizes:",
+      sorted(clusters.bincount().tolist()))
+
+# %% tags=["author"]
+assert len(clusters.unique()) == 18
+
+# %% [markdown]
+# Here are eight of the heaps, each by the seven pictures nearest to its centre. **Predict** before you look on: give each heap a name. What would a
+# child call it?
+
+# %% tags=["fold"]
+# Draw the middle of eight heaps
+large = clusters.bincount().argsort(descending=True)[::2][:8]
+middle = torch.cdist(centers, x).argsort(1)[:, :7]  # (18, 7)
+shown = [pictures[i] for j in large for i in middle[j]]
+titles = [names[groups[i]] for j in large for i in middle[j]]
+axes = show_many(shown, cols=7)
+for ax, name in zip(axes, titles, strict=True):
+    ax.set_title(name.split()[0], fontsize=9)
+axes[0].figure.suptitle("A heap a row, and our words for it")
+draw.describe(axes[0], "Eight rows of pictures, a cluster each.")
+
+# %% [markdown]
+# ### How well do they agree with ours?
+#
+# A cluster has a number, and the number means nothing: cluster 3 is not group 3. There are three ways around it. All begin with a table of counts, a row
+# for each cluster, a column for each group. Try them on six pictures first.
+
+# %%
+few_clusters = torch.tensor([0, 0, 0, 1, 1, 2])
+few_groups = torch.tensor([0, 0, 1, 1, 1, 1])
+print(contingency(few_clusters, few_groups))
+print(f"purity {purity(few_clusters, few_groups):.2f}")
+
+# %% [markdown]
+# **Purity**: let every cluster take its commonest group. 2 + 2 + 1 of the six belong, 0.83. Two clusters may take the same group.
+#
+# **NMI**, normalised mutual information: how much you learn about the group when somebody tells you the cluster, as a share of what there is to
+# learn. With entropies H: (H(clusters) + H(groups) - H(both)) over the mean of the first two.
+
+# %% tags=["core"]
+def mutual_information(clusters, groups):
+    """Return NMI: 0 tells nothing, 1 tells all."""
+    both = contingency(clusters, groups).double() / len(groups)
+    rows, columns = both.sum(1), both.sum(0)
+    a, b, all_ = (-torch.xlogy(p, p).sum()
+                  for p in (rows, columns, both))
+    return float(2 * (a + b - all_) / (a + b)) if a + b > 0 else 1.0
+
+# %%
+print(f"NMI {mutual_information(few_clusters, few_groups):.2f}")
+
+# %% [markdown]
+# **Best matching** is the strict one: each cluster gets one group at most, each group one cluster at most, so that as many pictures as possible are
+# right. Of the six above: cluster 0 with the first group, cluster 1 with the second, cluster 2 with none: 4 of 6, 0.67.
+
+# %% [markdown]
+# **Exercise.** Write `cluster_accuracy(clusters, groups)`: the share of pictures that the best matching gets right, a float. Both are (N,) whole
+# numbers from 0. `linear_sum_assignment(table, maximize=True)` gives the rows and the columns of the best cells, no two in one row or column; the table
+# need not be square.
+
+# %% tags=["exercise"]
+def cluster_accuracy(clusters, groups):
+    """Return 0 to 1: what the best matching gets right."""
+    ### BEGIN SOLUTION
+    table = torch.zeros(int(clusters.max()) + 1, int(groups.max()) + 1)
+    for cluster, group in zip(clusters, groups, strict=True):
+        table[cluster, group] += 1
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    return float(table[rows, columns].sum()) / len(groups)
+    ### END SOLUTION
+
+# %%
+check(cluster_accuracy)
+
+# %% [markdown]
+# The lesson goes on with the package's copy. Sort the same 542 pictures by other features, too, and once by lot: what does a score give for nothing?
+
+# %%
+from cvlab.dino.clusters import cluster_accuracy
+
+torch.manual_seed(0)
+ways = {"untrained": small_vit().eval(),
+        "the frozen maps' mean": lambda maps: maps.mean((2, 3)),
+        "DINO": dino, "told the groups": checkpoint("supervised")}
+found = {way: sorted_into(F.normalize(
+    features_of(net, sets.bank[:542]), dim=1), 18)[0]
+    for way, net in ways.items()}
+found = {"by lot": torch.randint(18, (542,))} | found
+scores = {"NMI": mutual_information, "purity": purity,
+          "best matching": cluster_accuracy}
+rows = [{"sorted by": way}
+        | {name: score(mine, groups) for name, score in scores.items()}
+        for way, mine in found.items()]
+draw.table(rows, digits=2)
+
+# %% tags=["author"]
+by = {row["sorted by"]: row for row in rows}
+for name in scores:
+    assert by["DINO"][name] > by["the frozen maps' mean"][name] > by["by lot"][name] - 0.02
+    assert by["DINO"][name] > by["untrained"][name] + 0.03
+
+# %% [markdown]
+# Look at the first row: neither NMI nor purity is 0 for heaps by lot. Large groups fill every heap, and small heaps are pure by luck. Read every score
+# beside what luck gives.
+#
+# The one told the groups learnt from these very drawings, so its row is no rival: it shows how high the scores go when the groups *are* the task.
+#
+# ### Which groups merge?
+
+# %% tags=["fold"]
+# Draw clusters against groups, after the best matching
+table = contingency(clusters, groups)  # (18, 18)
+rows_of, columns = linear_sum_assignment(table, maximize=True)
+order = np.argsort(-np.bincount(groups))
+place = [rows_of[list(columns).index(g)] for g in order]
+share = table[place][:, order] / table.sum(1)[place, None]
+figure, ax = plt.subplots(figsize=(8, 6.4), layout="constrained")
+image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+for i, j in np.argwhere(np.array(share) > 0.145):
+    ink = "white" if share[i, j] > 0.55 else "black"
+    ax.text(j, i, f"{100 * share[i, j]:.0f}", fontsize=9,
+            ha="center", va="center", color=ink)
+words = [names[g] for g in order]
+ax.set_xticks(range(18), words, rotation=60, ha="right")
+ax.set_yticks(range(18), [f"matched with {w}" for w in words])
+held = cluster_accuracy(clusters, groups)
+ax.set(title="Of each cluster, % by group: the diagonal holds "
+             f"{held:.0%} of all")
+draw.describe(ax, "Clusters in rows, groups in columns, in percent.")
+
+# %% [markdown]
+# Rows with one dark cell are groups that the network has found by itself. Look at the others: which of our words share a row? And a cluster that hardly
+# holds the group it is matched with only took what was left over.
+#
+# ### What did it find instead?
+#
+# Perhaps the heaps are not worse than ours, only sorted by something else. Name a few candidates that anybody can measure: the drawing's mean colour; how
+# much of its frame it fills; whether it is wide or tall; and the photo behind it. How much of each one's **variance** lies between heaps? For heaps by
+# lot one expects 17 / 541, 0.03.
+#
+# **Predict:** does the colour of a drawing vary more between our groups, or between the network's clusters?
+
+# %% tags=["fold"]
+# Measure the drawings, and how much heaps explain of each measure
+def measured(sprite):
+    """Return mean colour, share filled, log(width / height)."""
+    solid = sprite[..., 3] >= 128
+    h, w = solid.any(1).sum(), solid.any(0).sum()
+    colour = sprite[solid][:, :3].mean(0) / 255
+    return *colour, solid.sum() / (h * w), np.log(w / h)
+
+sprites, drawn = pool.sprites("noto")
+row_of = {thing: row for row, thing in enumerate(drawn)}
+facts = np.array([measured(sprites[row_of[thing]])
+                  for thing in sets.bank_things[:542]])
+edge = np.concatenate([pictures[:, :6], pictures[:, -6:]], 1)
+
+def between(values, heaps):
+    """Share of the variance of (N, D) values between heaps."""
+    middle = np.zeros_like(values)
+    for j in set(heaps.tolist()):
+        middle[heaps == j] = values[heaps == j].mean(0)
+    return middle.var(0).sum() / values.var(0).sum()
+
+# %%
+candidates = {"mean colour of the drawing": facts[:, :3],
+              "how much of its frame it fills": facts[:, 3:4],
+              "wide or tall": facts[:, 4:],
+              "mean colour of the photo's edge": edge.mean((1, 2))}
+heaps = {"our groups": groups, "DINO's heaps": clusters,
+         "the frozen maps'": found["the frozen maps' mean"],
+         "by lot": found["by lot"]}
+explained = {name: {way: between(values, heap)
+                    for way, heap in heaps.items()}
+             for name, values in candidates.items()}
+draw.table([{"measure": name} | row
+            for name, row in explained.items()], digits=2)
+
+# %% [markdown]
+# TOLD WITH NUMBERS
+#
+# ### How many?
+#
+# We said 18 because we knew. k-means does not know, and would be glad of more: inertia falls with every centre. "Take the elbow", some say: the
+# number after which it falls more slowly.
+#
+# **Trap: purity.** It rises with k, too. With one cluster a picture it is 1.
+
+# %%
+ks = [2, 4, 8, 12, 18, 27, 40, 80, 160, 542]
+runs = {k: sorted_into(x, k, range(2)) for k in ks}
+curves = {name: [score(runs[k][0], groups) for k in ks]
+          for name, score in scores.items()}
+dice = torch.Generator().manual_seed(0)
+lot = [torch.randint(k, (542,), generator=dice) for k in ks]
+lot = [mutual_information(mine, groups) for mine in lot]
+print("purity:", [round(v, 2) for v in curves["purity"]])
+
+# %% tags=["fold"]
+# Draw inertia and scores by the number of clusters
+wide = {"figsize": (9, 3.6), "layout": "constrained"}
+figure, (left, right) = plt.subplots(1, 2, **wide)
+left.plot(ks, [min(runs[k][2]) for k in ks], marker="o", ms=4)
+left.set(xlabel="clusters", ylabel="inertia", ylim=(0, None),
+         xscale="log", title="Where is the elbow?")
+for name, values in curves.items():
+    right.plot(ks, values, label=name)
+right.plot(ks, lot, color="0.5", ls="--", label="NMI by lot")
+end = curves["purity"][-1]
+right.set(xlabel="clusters", ylabel="score", xscale="log",
+          ylim=(0, 1.03), title=f"542 clusters: purity is {end:.0f}")
+draw.label_lines(right)
+for ax in (left, right):
+    ax.set_xticks([2, 18, 160], ["2", "18", "160"])
+    ax.minorticks_off()
+draw.describe(left, "Inertia falls smoothly with more clusters.")
+
+# %% tags=["author"]
+assert curves["purity"][-1] == 1 and curves["best matching"][-1] < 0.05
+assert curves["best matching"][4] > curves["best matching"][-2]
+assert lot[-2] > lot[4] + 0.1
+
+# %% [markdown]
+# There is no elbow to be seen, and where there is one, it proves nothing: it is a bend of a curve that knows no groups. Purity is 1 at the end, and worth
+# nothing there. NMI climbs by lot, too, because of many small clusters. Best matching alone falls again: too many clusters cost it as too few do.
+#
+# ### A search engine
+#
+# Sorting is done once; searching is asked again and again. The gallery holds 2,497 stickers by five companies on plain grey, with the features of each. A
+# question is any picture.
+
+# %%
+def search(picture, k=10):
+    """Return the k nearest stickers, and their cosines."""
+    with torch.no_grad():
+        said = dino(maps_of(picture[None]).float())[0]
+    return nearest(gallery().features["DINO"], said, k)
+
+found_now, cosines = search(sets.images[5])
+print(gallery(), "asked:", names[sets.labels[5]])
+print([names[gallery().groups[i]] for i in found_now[:5]])
+
+# %% [markdown]
+# How often is a found sticker of the right group? **Precision@10** is the share among the ten. Ask with the 127 judged pictures, each before a photo, by
+# both kinds of features.
+
+# %%
+every = gallery()
+said = {"DINO": features_of(dino, sets.queries),
+        "frozen": sets.queries.float().mean((2, 3))}
+hits = {way: precision_at(every.features[way], every.groups,
+                          said[way], sets.labels) for way in said}
+for way, each in hits.items():
+    none = (each == 0).float().mean()
+    print(f"{way:8} precision@10 {each.mean():.2f}; "
+          f"all ten wrong: {none:.0%} of the questions")
+
+# %% tags=["author"]
+assert hits["DINO"].mean() > hits["frozen"].mean() + 0.05
+
+# %% [markdown]
+# Now look for yourself. Here the question is a sticker of the gallery, on plain grey. Find one whose ten nearest all belong to other groups, and say what
+# the network saw in it.
+
+# %%
+NearestThings()
+
+# %% [markdown]
+# **In one line:** features sort pictures by what they share to the eye of *this* network; whether that is what you call a group, only labels can tell.
+
+# %% tags=["fold"]
+# Let the large tensors go
+sets = x = said = None
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting
@@ -424,12 +1150,216 @@ from cvlab.world.moments import drawings_to_judge, drawings_to_learn, make_momen
 # %% [markdown]
 # ## 7 · Real *(22 min)*
 #
-# To be written.
+# Does it carry over to a photo of yours, and to a network that was never told a label?
+#
+# Ours stands on features that were learnt with ImageNet's labels, and it has seen drawings only. DINO's authors trained a **ViT-S/16** from pixels,
+# on ImageNet's photos without their labels. It is lesson 08a's class: 12 blocks, 6 heads, 384 numbers a token. timm has its weights, and
+# `from_timm` puts them in.
+#
+# They are a file of 87 MB, so this step asks first. Offline it says what it skips, and the weights are **random**: all shapes are right, the
+# pictures mean nothing. One switch turns it on: `cvlab.settings.online()` before the next cell.
+
+# %% tags=["fold"]
+# The imports of this section
+import math
+import timm
+from cvlab import photo
+from cvlab.dino import real
+from cvlab.dino.components import to_rgb
+from cvlab.dino.masks import mass_mask
+from cvlab.dino.overlay import attention_overlay
+from cvlab.dino.records import checkpoint
+from cvlab.distillation.maps import maps_of
+from cvlab.distillation.pretrained import attention_of, load_timm
+from cvlab.distillation.vit import ViT
+
+# %%
+net, learnt = real.network()
+print(f"{sum(p.numel() for p in net.parameters()):,} parameters,",
+      len(net.blocks), "blocks,", net.blocks[0].attn.heads, "heads")
+
+# %% tags=["author"]
+assert sum(p.numel() for p in net.parameters()) == 21_665_664
+
+# %% [markdown]
+# No sum of this file is published with the paper or with timm. So it must have the sum that the hub states for it, and all of its names and shapes
+# must be the class's. More than that is not known about it.
+#
+# Now a photo: Chelsea the cat, or one of yours. The square in its middle is brought to 224 pixels, which gives 14 x 14 patches.
+
+# %%
+mine = None  # or the path of your own photo
+picture = photo(mine or "chelsea")
+x, shown = real.prepare(picture)
+with torch.no_grad():
+    print("tokens   ", tuple(net.tokens(x).shape))
+    print("attention", tuple(net.attention(x).shape))
+
+# %% [markdown]
+# The functions are those that looked into our own network: where the class token looks, head by head, and three principal components of what the
+# patches say. Ours gets the same photo, by way of its frozen maps.
+
+# %%
+@torch.no_grad()
+def seen(net, x):
+    heads = net.attention(x)[0, :, 0, 1:]  # (heads, P)
+    heads = heads / heads.sum(-1, keepdim=True)
+    colors = to_rgb(net.tokens(x)[:, 1:])[0]  # (P, 3)
+    return heads, colors
+
+small = real.prepare(picture, 192)[1]
+name = "DINO's ViT-S/16" if learnt else "random weights"
+both = {
+    "ours": (small, *seen(checkpoint("dino"), maps_of(small[None]).float())),
+    name: (shown, *seen(net, x)),
+}
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw heads as colours, a mask of 60 % of the attention, and patches as colours
+def draw_both():
+    fig, axes = plt.subplots(2, 4, figsize=(9, 5), layout="constrained")
+    palette = np.array([plt.matplotlib.colors.to_rgb(c) for c in draw.PALETTE])
+    for line, (who, (image, heads, colors)) in zip(axes, both.items(), strict=True):
+        side = math.isqrt(heads.shape[1])
+        mask = mass_mask(heads.mean(0), 0.6).reshape(side, side)
+        pictures = [image, attention_overlay(image, heads.numpy(), palette[: len(heads)]),
+                    mask.numpy(), colors.reshape(side, side, 3).numpy()]
+        titles = [who, f"{len(heads)} heads", f"60 %: {mask.sum()} of {side**2} places",
+                  "patches as colours"]
+        for ax, one, title in zip(line, pictures, titles, strict=True):
+            ax.imshow(one, cmap="gray", interpolation="nearest")
+            ax.set_title(title, size=11)
+            ax.axis("off")
+    words = "the same photo, two networks" if learnt else "ours, and the same functions on random weights"
+    fig.suptitle(words[0].upper() + words[1:])
+    draw.describe(axes[0, 0], "A photo with attention of all heads as colours, a mask, "
+                  "and patches coloured by principal components, for two networks.")
+
+draw_both()
+
+# %% tags=["fold", "nbval-ignore-output"]
+# Draw each head of the networks that learnt
+trained = [who for who in both if who != "random weights"]
+for who in trained:
+    heads = both[who][1]
+    side = math.isqrt(heads.shape[1])
+    show_many([(h / h.max()).reshape(side, side).numpy() for h in heads], cols=6,
+              titles=[f"{who}, head {k + 1}" for k in range(len(heads))])
+
+# %% tags=["author"]
+def share_of_places(who):
+    return mass_mask(both[who][1].mean(0), 0.6).float().mean()
+
+assert share_of_places("ours") < 0.2
+assert learnt or share_of_places("random weights") > 0.35
+
+# %% [markdown]
+# Ours gathers its attention on few places of the face, though it has only ever seen drawings. Random weights spread it. The cat fills the square, so
+# there is no outline to find. Try photos with a small thing, with two, with none, and judge by eye: nobody drew their outlines.
+#
+# Offline the second row is random, and looks it. Online it is DINO's: on ImageNet its class token finds the right class of 74.5 % of the photos by
+# its nearest neighbours alone, as its authors report.
+
+# %% [markdown]
+# ### A larger photo
+#
+# Finer attention needs more patches. At 320 pixels there are 20 x 20. **Predict:** what does the network say?
+
+# %% tags=["raises-exception"]
+larger, shown = real.prepare(picture, 320)
+net(larger)
+
+# %% [markdown]
+# It has learnt 196 positions, not 400. Neighbours have learnt to be neighbours, so their grid can be enlarged like a picture, bicubically. The class
+# token's position stays.
+
+# %% tags=["core"]
+def resized_positions(pos_embed, grid):
+    first, rest = pos_embed[:, :1], pos_embed[:, 1:]
+    side = math.isqrt(rest.shape[1])
+    rest = rest.unflatten(1, (side, side)).permute(0, 3, 1, 2)  # (1, width, side, side)
+    rest = F.interpolate(rest, size=tuple(grid), mode="bicubic", antialias=True)
+    return torch.cat([first, rest.flatten(2).transpose(1, 2)], dim=1)
+
+# %%
+from timm.layers import resample_abs_pos_embed
+
+with torch.no_grad():
+    old = net.pos_embed
+    finer = resized_positions(old, (20, 20))
+    gap = (finer - resample_abs_pos_embed(old, [20, 20])).abs().max()
+    net.pos_embed = nn.Parameter(finer)
+    heads = net.attention(larger)[0, :, 0, 1:]
+print("as timm's:", bool(gap < 1e-5), " heads", tuple(heads.shape))
+
+# %% tags=["author"]
+assert gap < 1e-5 and heads.shape == (6, 400)
+
+# %% [markdown]
+# ### Two slips
+#
+# The weights of patches of 8 pixels have nearly the same names and shapes. **Predict:** which two must differ?
+
+# %% tags=["raises-exception"]
+eight = timm.create_model("vit_small_patch8_224", depth=1, num_classes=0)
+load_timm(ViT(224, 16, width=384, depth=1, heads=6, ratio=4),
+          eight.state_dict(), "dino8.pth")
+
+# %% [markdown]
+# The kernels of the patch layer, and the positions. The patch is told first, by its size.
+#
+# And attention can be read where there is some. DINO's loss trains a ResNet, too, but a ResNet has none to show:
+
+# %% tags=["raises-exception"]
+attention_of(timm.create_model("resnet10t"), x)
+
+# %% tags=["fold"]
+# Let the networks go
+net = both = eight = x = larger = None
 
 # %% [markdown]
 # ## Recap
 #
-# - To be written.
+# - What two views share is what is learnt. The same thing before another background: the thing. Before the same: the background, at a lower loss.
+# - k-NN, neighbours and attention judge without training a head. Each needs a rule to beat: pooled features, a blob, the colour of the border.
+# - Attention finds things that nobody pointed out, better than that of the same network told the groups. Labels name groups better.
+# - Patches of one thing lie close together: colours by principal components, a mask handed on through a film.
+# - Clusters are found, names are given. Which groups were meant, only labels can tell.
+
+# %% [markdown]
+# **In the library.** What you wrote by hand exists, and timm has the networks that Meta's authors trained without a label:
+
+# %%
+import timm
+
+names = timm.list_models("*.dino*", pretrained=True)
+print(*[name for name in names if "vit_small" in name], sep="\n")
+
+# %% tags=["author"]
+assert "vit_small_patch16_224.dino" in names
+
+# %% [markdown]
+# **Where it breaks.**
+#
+# - The maps under all this were learnt with ImageNet's labels. From pixels, in minutes, on one core: nothing.
+# - Painted moments know the outline. A film's moments share most of their background, and crops of one photo all of its light.
+# - A scene with two things: whose is the class token? Attention finds what stands out, which is not always what you ask for.
+# - Twelve places each way: a leg thinner than sixteen pixels is in no mask.
+
+# %% [markdown]
+# **Sources.**
+# [Emerging Properties in Self-Supervised Vision Transformers](https://arxiv.org/abs/2104.14294) (DINO), Caron, Touvron, Misra, Jégou, Mairal,
+# Bojanowski, Joulin, ICCV 2021.
+# [DINOv2](https://arxiv.org/abs/2304.07193), Oquab, Darcet, Moutakanni and others, TMLR 2024.
+# [Vision Transformers Need Registers](https://arxiv.org/abs/2309.16588), Darcet, Oquab, Mairal, Bojanowski, ICLR 2024.
+# [Unsupervised Feature Learning via Non-Parametric Instance Discrimination](https://arxiv.org/abs/1805.01978) (the weighted vote), Wu, Xiong, Yu, Lin,
+# CVPR 2018.
+# [Learning Features by Watching Objects Move](https://arxiv.org/abs/1612.06370), Pathak, Girshick, Dollár, Darrell, Hariharan, CVPR 2017.
+# [The 2017 DAVIS Challenge on Video Object Segmentation](https://arxiv.org/abs/1704.00675), Pont-Tuset and others, 2017.
+# [Space-Time Correspondence as a Contrastive Random Walk](https://arxiv.org/abs/2006.14613) (labels handed on), Jabri, Owens, Efros, NeurIPS 2020.
+# [Visualizing Data using t-SNE](https://www.jmlr.org/papers/v9/vandermaaten08a.html), van der Maaten, Hinton, JMLR 2008.
+#
+# **In one line:** show a network one thing before many backgrounds, and it finds the thing.
 
 # %%
 progress("08b")

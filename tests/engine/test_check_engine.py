@@ -102,11 +102,22 @@ def test_users_interrupt_goes_through_and_stops_the_function(interrupts, fork, m
         while True:
             pass
 
-    timer = threading.Timer(0.3, _thread.interrupt_main)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        check(mirror)
-    timer.join()
+    over = threading.Event()
+
+    def press():  # again after a while, as a user would: Python may forget one, see `interrupts`
+        seconds = 0.3
+        while not over.wait(seconds):
+            _thread.interrupt_main()
+            seconds = 2
+
+    user = threading.Thread(target=press)
+    user.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            check(mirror)
+    finally:
+        over.set()
+    user.join()
     assert_no_worker_is_left()
 
 

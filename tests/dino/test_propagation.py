@@ -64,7 +64,9 @@ def test_a_thing_that_shifts_is_followed():
         wanted.append(label)
     wanted = torch.stack(wanted).argmax(2)  # (frames, P)
     told = follow(torch.stack(frames), torch.eye(2)[wanted[0]], radius=2, k=3, temperature=0.01).argmax(2)
-    never = wanted.sum(0) == 0  # what comes out from under the thing was never seen: it may be taken for anything
+    never = (
+        wanted.sum(0) == 0
+    )  # what comes out from under the thing was never seen: it may be taken for anything
     assert (told[wanted == 1] == 1).all()
     assert (told[:, never] == 0).all()
 

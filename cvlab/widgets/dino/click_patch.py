@@ -38,7 +38,7 @@ class ClickPatch(PointerWidget):
     default_task = "Find a patch that one head sends to the thing (60 % or more) and another one beside it (30 % or less on the thing)."
     learnt = "Heads of one layer, asked by the same patch, look at different things: nobody told them to share the work."
     hint = "Click or drag over the picture, or use the arrow keys."
-    answer: ClassVar = {"picture": 0, "row": 6, "col": 6}
+    answer: ClassVar = {"picture": 0, "row": 5, "col": 3}
     scene = scene_of(__file__)
 
     def controls(self):
@@ -58,7 +58,7 @@ class ClickPatch(PointerWidget):
     def compute(self, picture, layer, asks, row, col):
         image, inside, weights = _seen(picture)
         token = 0 if asks == "class token" else 1 + row * PLACES + col
-        looks = weights[layer == "last", :, token, 1:]  # (heads, P)
+        looks = weights[int(layer == "last"), :, token, 1:]  # (heads, P)
         looks = looks / looks.sum(axis=1, keepdims=True)
         return {
             "image": image,

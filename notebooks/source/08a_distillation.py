@@ -10,7 +10,7 @@
 # a transformer of them. Then it learns from its own past: what would I have said of another view of this? You also see the two ways in which that
 # comes to nothing, and what prevents them.
 #
-# *186 minutes, in three sittings: sections 1 and 2 (60 min), 3 and 4 (66 min), 5 and 6 (60 min). You need lessons 00 to 04.*
+# *180 minutes, in three sittings: sections 1 and 2 (60 min), 3 and 4 (60 min), 5 and 6 (60 min). You need lessons 00 to 04.*
 
 # %% tags=["setup", "fold"]
 
@@ -736,7 +736,7 @@ from cvlab import check, draw, hint, show, show_many, solution
 from cvlab.world.moments import drawings_to_judge, drawings_to_learn, make_moments
 
 # %% [markdown]
-# ## 3 · A vision transformer *(36 min)*
+# ## 3 · A vision transformer *(32 min)*
 #
 # Tokens can look at each other now. What is missing until a network of them says something about a whole picture?
 #
@@ -1321,7 +1321,7 @@ assert 20 < shares["untrained"] < 32 and shares["trained"] > 60
 nets, vits, ours, learn, test = None, None, None, None, None
 
 # %% [markdown]
-# ## 4 · Two views of one thing *(30 min)*
+# ## 4 · Two views of one thing *(28 min)*
 #
 # Nobody tells the network what is in a picture. What can it then be asked?
 #
@@ -1704,7 +1704,7 @@ first = second = views = None
 import matplotlib.pyplot as plt, numpy as np, torch
 import torch.nn.functional as F
 from torch import nn
-from cvlab import check, draw, hint, show, show_many, solution
+from cvlab import check, draw, hint, progress, show, show_many, solution
 from cvlab.world.moments import drawings_to_judge, drawings_to_learn, make_moments
 
 # %% [markdown]

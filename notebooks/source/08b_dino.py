@@ -9,7 +9,7 @@
 # In 08a you built a student that learns from its own past. Now you find out what it learns: things, or backgrounds? That depends on one choice, and you
 # make the experiment. Then you look where it looks, cut things out of a film without one label but the first, and sort pictures into groups that nobody named.
 #
-# *202 minutes, in four sittings: sections 1 and 2 (56 min), 3 and 4 (66 min), 5 and 6 (58 min), 7 (22 min). You need lesson 08a.*
+# *196 minutes, in four sittings: sections 1 and 2 (56 min), 3 and 4 (60 min), 5 and 6 (58 min), 7 (22 min). You need lesson 08a.*
 
 # %% tags=["setup", "fold"]
 
@@ -412,7 +412,7 @@ from cvlab import check, draw, hint, show, show_many, solution
 from cvlab.world.moments import drawings_to_judge, drawings_to_learn, make_moments
 
 # %% [markdown]
-# ## 3 · Judged without a head *(32 min)*
+# ## 3 · Judged without a head *(30 min)*
 #
 # The teacher has no classifier. It gives 96 numbers a picture, and no number has a name. How do you find out whether they are good for anything?
 #
@@ -839,7 +839,7 @@ sets = bank = asked = again = maps = None
 tokens = frozen = colours = None
 
 # %% [markdown]
-# ## 4 · What each head looks at *(34 min)*
+# ## 4 · What each head looks at *(30 min)*
 #
 # The class token has no place of its own. What it says of a picture it gathers from the 144 places, and each head weighs them in its own way. Nobody told
 # it where the thing is. Does it look there?
@@ -1804,7 +1804,7 @@ sets = x = before = None
 import matplotlib.pyplot as plt, numpy as np, torch
 import torch.nn.functional as F
 from torch import nn
-from cvlab import check, draw, hint, show, show_many, solution
+from cvlab import check, draw, hint, progress, show, show_many, solution
 from cvlab.world.moments import drawings_to_judge, drawings_to_learn, make_moments
 
 # %% [markdown]

@@ -333,7 +333,7 @@ from cvlab.distillation.teaching import dino_loss, ema_update
 def learn_local(second, local, steps=100, seed=0):
     """Return what a student learnt with `local` small crops."""
     torch.manual_seed(seed)
-    student, center = Projector(small_vit()), 0
+    student, center = Projector(small_vit()), torch.zeros(256)
     teacher = copy.deepcopy(student).requires_grad_(False)
     opt = torch.optim.AdamW(student.parameters(), 2e-3)
     for step in range(1, steps + 1):

@@ -1216,7 +1216,7 @@ draw.describe(axes[0], "Six frames: a dodo and a doughnut cross the "
 
 # %% [markdown]
 # The score is **J**, DAVIS's name for the mean IoU: of each thing in each frame but the first, averaged over frames. Two ways need no network. Keep the first
-# masks where they are. Or cut each thing's box out of the first frame, look for it in every other one (lesson 06's correlation), and move its mask there.
+# masks where they are. Or cut each thing's box out of the first frame, look for it in every other one (by normalised correlation), and move its mask there.
 
 # %%
 def J(labels, exact=film.labels):

@@ -17,18 +17,22 @@ import torch.nn.functional as F
 from torch import nn
 
 from cvlab import settings
-from cvlab.dino.features import features_of, imagenet_features
-from cvlab.dino.judging import judged
+from cvlab.dino.features import features_of
+from cvlab.dino.judging import judged, knn_accuracy, labelled_drawings
 from cvlab.dino.records import checkpoint
 from cvlab.dino.search import listed, stickers
 from cvlab.distillation.maps import crop_maps, maps_of
 from cvlab.distillation.teaching import small_vit
 from cvlab.store.files import write_whole
+from cvlab.transfer_learning.backbone import backbone, features
 from cvlab.transfer_learning.neighbours import probe
 from cvlab.world.moments import drawings_to_judge, make_moments
 
 LABELS, DRAWS, STEPS, PART = (1, 2, 4, 8, 16, 32), (0, 1, 2), 300, 250
-AGAIN = (3, 4)  # seeds with which the judged things are painted twice more
+AGAIN, OTHER = (
+    (3, 4),
+    5,
+)  # seeds: the judged things painted twice more; the same things as another company draws them
 
 
 def maps_of_stickers(folder: Path) -> torch.Tensor:
@@ -72,6 +76,32 @@ def from_scratch(x: torch.Tensor, labels: torch.Tensor, asked: torch.Tensor, see
     return features_of(net.eval(), asked).argmax(1)
 
 
+def imagenet_end(images: np.ndarray) -> torch.Tensor:
+    """Return (N, 1280), the means of the last maps of the pretrained network: what lesson 04 stood on."""
+    return features(lambda x: backbone().forward_features(x).mean((2, 3)), images)
+
+
+def imagenet(folder: Path) -> tuple[torch.Tensor, torch.Tensor, dict]:
+    """Return what ImageNet's network says of bank and judged pictures, kept in `folder`, and its scores."""
+    file, sets = folder / "imagenet.pt", judged()
+    if not file.exists():
+        bank = make_moments(labelled_drawings(), seed=1).images[0]
+        asked = [make_moments(drawings_to_judge(), split="test", seed=seed).images[0] for seed in AGAIN]
+        noto = make_moments(drawings_to_judge("noto"), split="test", seed=OTHER)
+        said = [
+            imagenet_end(images) for images in (bank, np.concatenate([sets.images, *asked]), noto.images[0])
+        ]
+        torch.save((*said, torch.from_numpy(noto.things)), file)
+    bank, asked, noto, things = torch.load(file)
+    stored = F.normalize(asked[: len(sets.things)], dim=1)
+    found = sets.things[(F.normalize(noto, dim=1) @ stored.T).argmax(1)]
+    scores = {
+        "k-NN": knn_accuracy(bank, sets.bank_labels, asked[: len(sets.things)], sets.labels),
+        "same thing": float((found == things.numpy()).mean()),
+    }
+    return bank, asked, {name: round(score, 4) for name, score in scores.items()}
+
+
 def few_labels(folder: Path) -> dict:
     """Return way -> labels a group -> accuracy of each draw, on the judged things painted three times."""
     done, sets = folder / "few.json", judged()
@@ -84,21 +114,29 @@ def few_labels(folder: Path) -> dict:
         "untrained": small_vit().eval(),
         "frozen maps' mean": lambda x: x.mean((2, 3)),
     }
-    features = {way: [features_of(net, maps) for maps in (sets.bank, asked)] for way, net in ways.items()}
-    features["ImageNet's labels"] = [imagenet_features(maps) for maps in (sets.bank, asked)]
-    found = {way: {str(n): [] for n in LABELS} for way in [*features, "from scratch"]}
+    said_of = {way: [features_of(net, maps) for maps in (sets.bank, asked)] for way, net in ways.items()}
+    *said_of["ImageNet's end"], scores = imagenet(folder)
+    found = {way: {str(n): [] for n in LABELS} for way in [*said_of, "from scratch"]}
     found = json.loads(done.read_text()) if done.exists() else found
     for n in LABELS:
-        for seed in DRAWS[len(found["DINO"][str(n)]) :]:
+        for k, seed in enumerate(DRAWS):
             rows = at_most(sets.bank_labels, n, seed)
             labels = sets.bank_labels[rows]
-            said = {way: probe(bank[rows], labels, queries) for way, (bank, queries) in features.items()}
-            said["from scratch"] = from_scratch(sets.bank[rows], labels, asked, seed)
-            for way, names in said.items():
+            for way in [way for way in found if len(found[way][str(n)]) <= k]:
+                if way == "from scratch":
+                    names = from_scratch(sets.bank[rows], labels, asked, seed)
+                else:
+                    names = probe(said_of[way][0][rows], labels, said_of[way][1])
                 found[way][str(n)].append(round((names == truth).float().mean().item(), 4))
             write_whole(done, json.dumps(found).encode())
-            print(n, seed, {way: found[way][str(n)][-1] for way in said}, flush=True)
-    return {"labels": LABELS, "accuracy": found, "judged": len(truth), "steps from scratch": STEPS}
+            print(n, seed, {way: found[way][str(n)][k] for way in found}, flush=True)
+    return {
+        "labels": LABELS,
+        "accuracy": found,
+        "judged": len(truth),
+        "steps from scratch": STEPS,
+        "ImageNet's end": scores,
+    }
 
 
 def main() -> None:

@@ -1,12 +1,10 @@
-"""One vector a picture, from its maps: by a network, by their mean, and by what ImageNet's labels made of them."""
+"""What a network says of maps, batch by batch."""
 
 from collections.abc import Callable
 
 import torch
 
-from cvlab.transfer_learning.backbone import backbone
-
-__all__ = ["features_of", "imagenet_features"]
+__all__ = ["features_of"]
 
 
 @torch.no_grad()
@@ -27,26 +25,3 @@ def features_of(net: Callable, maps: torch.Tensor, batch: int = 64) -> torch.Ten
         torch.Size([2, 96])
     """
     return torch.cat([net(part.float()) for part in maps.split(batch)])
-
-
-def imagenet_features(maps: torch.Tensor) -> torch.Tensor:
-    """Return what the rest of the pretrained EfficientNet-Lite0 makes of maps: the features that lesson 04 stood on.
-
-    Args:
-        maps: (N, 112, 12, 12), as `maps_of` gives them, of block 4.
-
-    Returns:
-        (N, 1280) float32: blocks 5 and 6, the head, and their mean over the picture.
-
-    Example:
-        >>> imagenet_features(torch.zeros(2, 112, 12, 12)).shape
-        torch.Size([2, 1280])
-    """
-    net = backbone()
-
-    def rest(x):
-        for block in net.blocks[5:]:
-            x = block(x)
-        return net.bn2(net.conv_head(x)).mean((2, 3))
-
-    return features_of(rest, maps.contiguous(memory_format=torch.channels_last), 25)

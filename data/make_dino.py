@@ -8,7 +8,9 @@ pair (thing moved or not, background another or the same), local crops, a long t
 FOLDER keeps the maps and what is done. One thread, three seeds each.
 """
 
+import copy
 import json
+import math
 import platform
 import sys
 import tempfile
@@ -20,9 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cvlab.dino.judging import Judged, judged, measure
+from cvlab.dino.judging import Judged, labelled_drawings, measure
 from cvlab.distillation.maps import crop_maps, maps_of
-from cvlab.distillation.teaching import Projector, small_vit, teach
+from cvlab.distillation.teaching import Projector, dino_loss, ema_update, small_vit, teach
 from cvlab.store.checkpoint import save_weights
 from cvlab.store.files import write_whole
 from cvlab.world import pool
@@ -65,19 +67,20 @@ def groups() -> torch.Tensor:
 
 
 def to_judge() -> Judged:
-    """Return the sets of lesson 08, with each judged picture painted twice more."""
-    sets = judged()
-    more = [make_moments(drawings_to_judge(), split="test", seed=seed) for seed in (3, 4)]
+    """Return the bank, and the judged pictures of lesson 08, each painted three times."""
+    bank = make_moments(sorted(labelled_drawings()), seed=1)
+    small = bank.images[0, :, ::3, ::3]
+    asked = [make_moments(drawings_to_judge(), split="test", seed=seed) for seed in (2, 3, 4)]
     return Judged(
-        sets.bank,
-        sets.bank_labels,
-        sets.bank_things,
-        sets.bank_images,
-        torch.cat([sets.queries, *(maps_of(one.images[0]) for one in more)]),
-        torch.cat([sets.labels, *(torch.from_numpy(one.groups) for one in more)]),
-        np.concatenate([sets.things, *(one.things for one in more)]),
-        np.concatenate([sets.images, *(one.images[0] for one in more)]),
-        np.concatenate([sets.masks, *(one.masks[0] for one in more)]),
+        maps_of(bank.images[0]),
+        torch.from_numpy(bank.groups),
+        bank.things,
+        small,
+        torch.cat([maps_of(one.images[0]) for one in asked]),
+        torch.cat([torch.from_numpy(one.groups) for one in asked]),
+        np.concatenate([one.things for one in asked]),
+        np.concatenate([one.images[0] for one in asked]),
+        np.concatenate([one.masks[0] for one in asked]),
     )
 
 
@@ -122,6 +125,31 @@ def told(seed: int, x: torch.Tensor, labels: torch.Tensor, steps: int, sets: Jud
         said = head(net(sets.queries.float())).argmax(1)
     row = {"step": steps, "accuracy": round((said == sets.labels).float().mean().item(), 4)}
     return net, [row | numbers(net, sets)]
+
+
+def with_small_crops(seed: int, first, second, crops: int, sets: Judged) -> tuple:
+    """Train as `teach` does, but let the student see small crops of both moments, too, the teacher never."""
+    torch.manual_seed(seed)
+    student = Projector(small_vit())
+    teacher, center = copy.deepcopy(student).requires_grad_(False), torch.zeros(len(student.directions))
+    optimizer, begin = torch.optim.AdamW(student.parameters(), 2e-3, weight_decay=0.04), time.process_time()
+    for step in range(1, SHORT + 1):
+        falling = 0.5 * (1 + math.cos(math.pi * step / SHORT))
+        optimizer.param_groups[0]["lr"] = 2e-3 * min(1, step / 50) * (falling + 0.02)
+        some = torch.randperm(len(first))[:16]
+        pair = [x[some].float() for x in (first, second)]
+        large = [crop_maps(x, (0.4, 1), 6) for x in pair]
+        small = [crop_maps(pair[i % 2], (0.06, 0.4), 4) for i in range(crops)]
+        answers = torch.stack([teacher(view) for view in large])
+        loss = dino_loss(torch.stack([student(view) for view in large + small]), answers, center)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(student.parameters(), 3)
+        optimizer.step()
+        ema_update(teacher, student, 1 - 0.02 * falling)
+        center = 0.9 * center + 0.1 * answers.mean((0, 1))
+    row = {"step": SHORT, "seconds": round(time.process_time() - begin, 1), "loss": round(loss.item(), 3)}
+    return teacher.net, [row | numbers(teacher.net, sets)]
 
 
 CARD = """# dino_things, same_things, supervised_things
@@ -194,6 +222,9 @@ def main() -> None:
         other = maps(folder, 2, moved, elsewhere)[1] if other is None else other
         saved = "same" if moved and not elsewhere else None
         keep("pair", way, lambda seed, o=other: learnt(seed, few, o, SHORT, sets), saved)
+    for crops in (0, 2, 4):
+        way = f"{crops} small crops"
+        keep("crops", way, lambda seed, c=crops: with_small_crops(seed, few, moments[1], c, sets))
     finish(folder, record)
 
 

@@ -347,7 +347,7 @@ for ax, (name, net) in zip(axes, ways.items(), strict=True):
                 color=color, alpha=0.6, label=word)
     apart = auc(within, between)
     ax.set(xlabel="1 - cosine", yticks=[],
-           title=f"{name}: one thing is nearer in {apart:.0%}")
+           title=f"{name}: one thing nearer, {apart:.0%}")
     ax.legend(frameon=False)
 draw.describe(fig, "Distances before and after training");
 

@@ -127,7 +127,8 @@ for ax, image in zip(axes[0], sets.images[rows], strict=True):
     show(image, ax=ax)
 for line, name in zip(axes[1:], nets, strict=True):
     for ax, one in zip(line, seen[name], strict=True):
-        show(one, ax=ax)
+        ax.imshow(one, cmap="magma")
+        ax.axis("off")
     iou = found[name]["IoU"]
     line[0].set_title(f"{name}: IoU {iou:.2f}", loc="left")
 axes[0, 0].set_title("Things that nobody learnt from", loc="left")
@@ -244,8 +245,8 @@ assert 0.45 < rules["best of 3 principal components"]["IoU"] < 0.62 and rules["f
 
 # %% tags=["fold"]
 # Another moment of each drawing of the bank, as maps
-second = torch.cat([maps_of(make_moments(
-    labelled_drawings(), seed=5).images[0])])
+second = maps_of(make_moments(labelled_drawings(),
+                              seed=5).images[0])
 print(sets.bank.shape, second.shape)
 
 # %% [markdown]
@@ -256,7 +257,7 @@ import time
 from IPython.display import display
 from cvlab.widgets.live import LiveCurve
 
-EPOCH, EPOCHS = 58, 7  # 58 steps of 16: every picture once
+EPOCH, EPOCHS = 58, 4  # 58 steps of 16: every picture once
 torch.manual_seed(0)
 student, history, losses = Projector(small_vit()), [], []
 
@@ -296,7 +297,8 @@ for ax, (name, level), color in zip(
 draw.describe(fig, "k-NN accuracy and IoU of attention by epoch");
 
 # %% [markdown]
-# In half a minute, and with no label, it passes what it started from: the pooled maps in k-NN, their principal component in IoU.
+# With no label it has left the maps that it stands on behind in k-NN. Its attention, which began worse than a blob in the middle, has found the things:
+# about as well as the best component, and that one was picked with the true masks in hand. Most is learnt in the first two epochs.
 #
 # All together, with what the recipe recorded: the same training for longer, on all 2,018 drawings at six moments, and the same network told the 18 groups.
 
@@ -318,56 +320,16 @@ draw.table([{"what": name, **row} for name, row in table.items()],
            digits=2)
 
 # %% [markdown]
-# One thing is missing that the paper needs: *local crops*. There, the student also sees eight to ten small crops, the teacher never does, and so a part
-# must foretell the whole. The paper counts what they bring: on two machines of 8 GPUs, 72.5 % after 46 hours with two large views only, 74.6 % after 24
-# hours with ten small ones besides.
-#
-# **Predict:** and here, in a hundred steps?
-
-# %% tags=["fold"]
-# The training of 08a, with small crops of each moment besides
-import copy
-from cvlab.distillation.maps import crop_maps
-from cvlab.distillation.teaching import dino_loss, ema_update
-
-def learn_local(second, local, steps=100, seed=0):
-    """Return what a student learnt with `local` small crops."""
-    torch.manual_seed(seed)
-    student, center = Projector(small_vit()), torch.zeros(256)
-    teacher = copy.deepcopy(student).requires_grad_(False)
-    opt = torch.optim.AdamW(student.parameters(), 2e-3)
-    for step in range(1, steps + 1):
-        falling = 0.5 * (1 + np.cos(np.pi * step / steps))
-        opt.param_groups[0]["lr"] = 2e-3 * falling
-        some = torch.randperm(200)[:16]
-        pair = [m[some].float() for m in (sets.bank, second)]
-        large = [crop_maps(m, (0.4, 1), 6) for m in pair]
-        small = [crop_maps(pair[i % 2], (0.06, 0.4), 4)
-                 for i in range(local)]
-        answers = torch.stack([teacher(v) for v in large])
-        said = torch.stack([student(v) for v in large + small])
-        opt.zero_grad()
-        dino_loss(said, answers, center).backward()
-        opt.step()
-        ema_update(teacher, student, 1 - 0.02 * falling)
-        center = 0.9 * center + 0.1 * answers.mean((0, 1))
-    return teacher.net
-
-# %% tags=["nbval-ignore-output"]
-lines = []
-for local in (0, 4):
-    begin = time.process_time()
-    net = learn_local(second, local)
-    seconds = time.process_time() - begin
-    lines.append({"small crops": local, "seconds": seconds,
-                  **measure(net, sets)})
-draw.table(lines, digits=2)
-
-# %% [markdown]
-# LOCALTEXT
+# Read it column by column. In k-NN, names win: the same network, told the groups, names half of the things, the recipe's DINO two fifths. In IoU it is
+# the other way round: DINO's attention covers the things better than that of the network which was told their names. To name a thing, a part of it may
+# do; to know it again before any background, one had better see all of it. That is a guess, not a measurement. And both stay behind the colour rule.
 
 # %% tags=["author"]
-assert lines[1]["seconds"] > lines[0]["seconds"], lines
+recipe, told = recorded("long", "dino"), recorded("supervised", "told the groups")
+assert told["k-NN"] > recipe["k-NN"] + 0.05 and recipe["IoU"] > told["IoU"] + 0.08
+assert 0.45 < told["k-NN"] < 0.55 and 0.35 < recipe["k-NN"] < 0.45 and recipe["IoU"] < rules["border colour"]["IoU"]
+assert now["k-NN"] > rules["frozen maps, largest values"]["k-NN"] + 0.05, now
+assert start["IoU"] < 0.4 and now["IoU"] > rules["best of 3 principal components"]["IoU"] - 0.1, now
 
 # %% [markdown]
 # Last, what happened to the distances? In 08a you compared two views of one thing with views of different things, before anything was learnt. Again, with
@@ -395,7 +357,7 @@ for ax, (name, net) in zip(axes, ways.items(), strict=True):
                 color=color, alpha=0.6, label=word)
     apart = auc(within, between)
     ax.set(xlabel="1 - cosine", yticks=[],
-           title=f"{name}: one thing is nearer in {apart:.0%}")
+           title=f"{name}: one thing nearer, {apart:.0%}")
     ax.legend(frameon=False)
 draw.describe(fig, "Distances before and after training");
 

@@ -360,7 +360,7 @@ assert numbers["4 small crops"][1] < numbers["0 small crops"][1] - 0.05, numbers
 assert crops("4 small crops")["time"] > 1.3 * alone  # as recorded
 
 # %% [markdown]
-# They cost time and bring nothing: k-NN stays, and attention is worse. Why? Not measured, so only a guess: the network learns for minutes where the
+# They cost time and bring nothing: k-NN stays, or falls a little, and attention is worse. Why? Not measured, so only a guess: the network learns for minutes where the
 # paper's learnt for days, and the two moments already differ in what is to be ignored. A crop of one photo has nothing else to differ by.
 
 # %% [markdown]

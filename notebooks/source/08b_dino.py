@@ -766,11 +766,12 @@ draw.label_lines(ax)
 draw.describe(ax, "Accuracy by the number of labels a group.")
 
 # %% tags=["author"]
-assert mean["DINO"][0] > max(mean[way][0] for way in shown if way != "DINO") + 0.06
+assert mean["DINO"][0] > mean["from scratch"][0] + 0.06 and abs(mean["from scratch"][-1] - mean["DINO"][-1]) < 0.06
+assert all(0 < a - b < 0.12 for a, b in zip(mean["DINO"], mean["ImageNet's end"], strict=True))
 
 # %% [markdown]
-# With one label a group, training from scratch is hardly better than a guess among 18, and so are ImageNet's 1,280 numbers. DINO's 96 are right three
-# times as often: the photos are out of its way already. Every label more lifts all of them.
+# With one label a group, training from scratch is hardly better than a guess among 18. It comes near DINO only at 32 labels a group. ImageNet's end,
+# 1,280 numbers learnt from labelled photos, stays below DINO's 96 by a little all the way.
 #
 # ### One table
 #

@@ -546,12 +546,12 @@ draw.table([{"features": way, "the same thing is nearest": share}
             for way, share in same_thing.items()], digits=2)
 
 # %% tags=["author"]
-assert same_thing["DINO"] > max(same_thing[way] for way in ("untrained", "the frozen maps' mean", "ImageNet's end")) + 0.1
-assert abs(same_thing["DINO"] - same_thing["told the groups"]) < 0.08
+assert same_thing["DINO"] > max(same_thing[way] for way in ("untrained", "the frozen maps' mean")) + 0.1
+assert all(abs(same_thing["DINO"] - same_thing[way]) < 0.08 for way in ("told the groups", "ImageNet's end"))
 
 # %% [markdown]
-# One in five, where chance gives one in a hundred, and as often as the one that was told the groups. ImageNet's end hardly ever finds it. Keep that
-# in mind for section 6, where you find out what the frozen maps sort pictures by.
+# One in five, where chance gives one in a hundred, and as often as the one that was told the groups, or ImageNet's end. The frozen maps' mean hardly
+# ever finds it.
 #
 # ### What patches say, as colour
 #
@@ -786,11 +786,12 @@ draw.label_lines(ax)
 draw.describe(ax, "Accuracy by the number of labels a group.")
 
 # %% tags=["author"]
-assert mean["DINO"][0] > max(mean[way][0] for way in shown if way != "DINO") + 0.06
+assert mean["DINO"][0] > mean["from scratch"][0] + 0.06 and abs(mean["from scratch"][-1] - mean["DINO"][-1]) < 0.06
+assert all(0 < a - b < 0.12 for a, b in zip(mean["DINO"], mean["ImageNet's end"], strict=True))
 
 # %% [markdown]
-# With one label a group, training from scratch is hardly better than a guess among 18, and so are ImageNet's 1,280 numbers. DINO's 96 are right three
-# times as often: the photos are out of its way already. Every label more lifts all of them.
+# With one label a group, training from scratch is hardly better than a guess among 18. It comes near DINO only at 32 labels a group. ImageNet's end,
+# 1,280 numbers learnt from labelled photos, stays below DINO's 96 by a little all the way.
 #
 # ### One table
 #
@@ -821,11 +822,9 @@ for way in dict.fromkeys([*seeds, *bank, "ImageNet's end"]):
 draw.table(rows, digits=2)
 
 # %% [markdown]
-# Without one label of ours, DINO votes about as well as ImageNet's end, and finds a thing drawn by another company far more often. Told the groups,
-# the same transformer is better still at groups, and no better at things: it learnt what it was asked. "DINO, short" is a fifth of the steps.
-#
-# ImageNet's end deserves a fair word. It was trained on photos, and of 1,000 kinds; here it meets drawings before photos, and is not told which of
-# the two is asked about.
+# Without one label of ours, 96 numbers of DINO are level with ImageNet's 1,280, in groups and in things. They are learnt on the middle of ImageNet's
+# own network, mind you. Told the groups, the same transformer is better still at groups, and no better at things: it learnt what it was asked. "DINO,
+# short" is a fifth of the steps.
 
 # %% tags=["fold"]
 # Let the large tensors go

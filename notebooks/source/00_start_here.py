@@ -322,7 +322,8 @@ for module in ("cv2", "PIL", "skimage", "logging"):
 # | **06a** Detection: regions | How can a network answer with a list whose length it does not know? | 214 |
 # | **06b** Detection: anchors | How can a single look find everything in a picture? | 252 |
 # | **07** mAP | Detector A or detector B? | 140 |
-# | 08 DINO | Can a network learn to see objects when nobody tells it what is in the picture? | *in preparation* |
+# | **08a** DINO: a student and its own past | How can a network learn when nobody tells it an answer? | 180 |
+# | **08b** DINO: what it sees | Can a network learn to see objects when nobody tells it what is in the picture? | 196 |
 
 # %% [markdown]
 # ## Recap

@@ -1,6 +1,4 @@
-# minimum: code 20, check 5, widget 2
-# draft
-# not yet: lines, live
+# minimum: code 110, check 5, widget 3
 # %% [markdown]
 # # 08a · DINO: a student and its own past
 #

@@ -1,6 +1,4 @@
-# minimum: code 20, check 5, widget 2
-# draft
-# not yet: lines, live
+# minimum: code 85, check 5, widget 2
 # %% [markdown]
 # # 08b · DINO: what it sees
 #

@@ -1362,7 +1362,8 @@ for area, ratio in [(0.25, 1), (0.25, 4), (0.5, 4)]:
 
 # %% [markdown]
 # 272 pixels, from a picture of 192: there is no such crop. Whoever draws areas and ratios at random has to keep both in bounds.
-#
+
+# %% [markdown]
 # **Exercise.** Write `multi_crop(image, crops, large=96, small=48)`. `image` is `(C, H, W)`; each row of `crops` is area, ratio, x, y. The area is a share
 # of the picture's. x and y share out the room that is left beside the crop: 0 is the left or upper edge, 1 the other. Round sides and corner to whole
 # pixels. The first two views are resized to `large`, the others to `small`, by

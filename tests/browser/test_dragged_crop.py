@@ -40,7 +40,7 @@ def test_the_crop_is_dragged_and_stays_inside(live):
 def test_the_task_is_done_by_keys(live):
     live.root.get_by_role("button", name="Reset").click()
     for _ in range(12):
-        press(live, "Shift+ArrowUp")  # 112 to 64
+        press(live, "Shift+ArrowDown")  # 112 to 64
     assert live.drawn_state()["size"] == 64
     goal = CropViews.answer
     for key, part in (("ArrowRight", "x"), ("ArrowDown", "y")):

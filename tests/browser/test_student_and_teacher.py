@@ -6,7 +6,7 @@ from support.shown import agrees, fresh
 from cvlab.widgets import MovingAverage, SharpenCenter
 
 KEYS = {
-    MovingAverage: [("memory, in steps", "ArrowRight", 29)],
+    MovingAverage: [("memory, in steps", "PageUp", 5), ("memory, in steps", "ArrowRight", 4)],
     SharpenCenter: [
         ("centre taken off, in %", "End", 1),
         ("temperature, in hundredths", "Home", 1),

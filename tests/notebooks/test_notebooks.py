@@ -30,6 +30,8 @@ OWN_MORE = {
     "05_segmentation": 850,
     "06a_regions": 850,
     "06b_detection": 850,
+    "08a_distillation": 850,
+    "08b_dino": 850,
 }  # timm and torchvision take them over the limit: CONTRIBUTING.md, "Memory"
 EXERCISES, WIDGETS = 5, 2
 FEWER = {"00_start_here": 2}  # a first lesson is for a first evening

@@ -197,7 +197,7 @@ for ax, name, color in zip(axes, ("k-NN", "IoU"), draw.PALETTE,
            title="{}: {:.2f} to {:.2f}".format(name, *first_to_last))
 level = pixels["k-NN of"]["pixels"]
 axes[0].axhline(level, color="0.5", ls="--")
-axes[0].text(0, level + 0.02, "the pixels themselves", color="0.35")
+axes[0].text(0, level - 0.07, "the pixels themselves", color="0.35")
 draw.describe(fig, "Three trainings from pixels: k-NN and IoU");
 
 # %% [markdown]

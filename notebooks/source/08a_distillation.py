@@ -2003,12 +2003,10 @@ assert with_gradient == len(list(student.parameters()))
 # value to 1, and the centre follows the mean answer.
 
 # %% tags=["core"]
-def teach(student, first, second, steps, *, batch=16, rate=2e-3,
-          momentum=0.98, teacher_temp=0.04, centered=True, size=6,
-          watch=None):
+def teach(student, first, second, steps, *, batch=16, rate=2e-3, momentum=0.98,
+          teacher_temp=0.04, centered=True, size=6, watch=None):
     teacher = copy.deepcopy(student).requires_grad_(False)
-    optimizer = torch.optim.AdamW(student.parameters(), rate,
-                                  weight_decay=0.04)
+    optimizer = torch.optim.AdamW(student.parameters(), rate, weight_decay=0.04)
     center = torch.zeros(len(student.directions))
     for step in range(1, steps + 1):
         falling = 0.5 * (1 + math.cos(math.pi * step / steps))
@@ -2022,8 +2020,7 @@ def teach(student, first, second, steps, *, batch=16, rate=2e-3,
             1 - (1 - momentum) * falling, teacher_temp)
         if watch:
             sure = entropy((answers - center) / teacher_temp).item()
-            watch(step, {"loss": loss, "entropy": sure,
-                         "teacher": teacher})
+            watch(step, {"loss": loss, "entropy": sure, "teacher": teacher})
         if centered:
             center = 0.9 * center + 0.1 * answers.mean((0, 1))
     return teacher

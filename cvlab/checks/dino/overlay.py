@@ -110,7 +110,7 @@ ATTENTION_OVERLAY = Exercise(
     mistakes=[
         Mistake("the picture keeps its colour", _made(ground=lambda image: image / 255), "The picture still has colours of its own, and they mix with the heads'. Take the mean of its three channels."),
         Mistake("bytes", _made(ground=lambda image: image.mean(axis=2, keepdims=True)), "Your grey goes to 255, the colours to 1. Divide the grey by 255."),
-        Mistake("not scaled", _made(scale=lambda maps: maps), "You take the weights as they are: of 144 places that sum to 1 none is strong. Divide each head by its largest."),
+        Mistake("not scaled", _made(scale=lambda maps: maps), "You take the weights as they are: over many places they sum to 1, so none is strong. Divide each head by its largest."),
         Mistake("scaled by the largest of all", _made(scale=lambda maps: maps / maps.max()), "All heads are divided by one number, so a head that looks everywhere vanishes. Divide each by its *own* largest."),
         Mistake("scaled from its smallest", _made(scale=lambda maps: (maps - maps.min((1, 2), keepdims=True)) / np.maximum(np.ptp(maps, axis=(1, 2), keepdims=True), 1e-9)), "You take the smallest weight off first. The strength is a share of the largest: divide only."),
         Mistake("tiled", _made(grow=lambda maps, step: np.tile(maps, (1, step, step))), "`tile` sets the whole map beside itself. Each place becomes a square: `repeat` along both axes."),

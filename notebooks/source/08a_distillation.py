@@ -1631,8 +1631,7 @@ vit = small_vit().eval()
 @torch.no_grad()
 def both(images):
     maps = maps_of(images).float()
-    return {"pooled map": maps.mean((2, 3)),
-            "untrained ViT": vit(maps)}
+    return {"pooled map": maps.mean((2, 3)), "untrained ViT": vit(maps)}
 
 first = both(two.images[0])
 second = {name: both(images) for name, images in pairs.items()}
@@ -1645,10 +1644,8 @@ for net, a in first.items():
         rows.append({"network": net, "pair": name,
                      "mean distance": within.mean().item(),
                      "AUC": auc(within, elsewhere)})
-    rows.append({"network": net,
-                 "pair": "other thing, other background",
-                 "mean distance": elsewhere.mean().item(),
-                 "AUC": 0.5})
+    rows.append({"network": net, "pair": "other thing, other background",
+                 "mean distance": elsewhere.mean().item(), "AUC": 0.5})
     apart[net, "other"] = elsewhere
 draw.table(rows, digits=".2f")
 

@@ -214,7 +214,7 @@ assert min(gains["IoU"]) > 0.2 and max(run[-1]["k-NN"] for run in pixels["runs"]
 # %% [markdown]
 # ## 2 · A minute of training *(30 min)*
 #
-# A loss that falls says only that the student agrees with its teacher, perhaps about the background. So what is to be watched while it learns?
+# A loss that falls says only that the student agrees with its teacher, perhaps about the background. What is to be watched, then?
 #
 # Two numbers that the loss knows nothing of. Ranked IoU you have met. The other one asks whether things of one group lie close together: a *bank* of
 # pictures whose group is known, and for each judged picture a vote of its nearest neighbours in the bank. Nothing is trained for it, and that is why

@@ -281,8 +281,8 @@ assert abs(rows[0]["from its patch"] - rows[1]["from its patch"]) < 1e-4
 
 # %% [markdown]
 # From its neighbours 97 % of a pixel can be foretold, after the shuffle 78 %. From its patch it is 97 %, before and after. So this is what is lost: **the
-# knowledge that two pixels are neighbours**. Within a patch it can only be learnt. A convolution is born with it. The authors of the vision transformer
-# name this, too, when they say why it asks for more pictures.
+# knowledge that two pixels are neighbours**. Within a patch it can only be learnt. A convolution is born with it. The vision transformer's authors
+# name this, too, as why it asks for more pictures.
 #
 # ### Two more vectors
 #
@@ -2243,7 +2243,7 @@ assert both["loss"] < even["loss"] < most + 0.05
 # ln K is 4.16.
 #
 # - **No centring**: the loss falls nicely, and the entropy with it. One or two answers are left for 256 things. One-hot.
-# - **No sharpening**: entropy at ln K. The loss sits there too, from the beginning, and looks as if nothing happened. The divergence fell to nearly 0: there
+# - **No sharpening**: entropy at ln K. The loss sits there too, from the beginning. The divergence fell to nearly 0: there
 #   is nothing left to foretell. Uniform.
 # - **Neither**: divergence nearly 0 as well, and the entropy stays in between. Every picture gets the same mixture. So the two brakes do not only
 #   hold: each one *pushes* too, centring to even, sharpening to sure. They have to push against each other.

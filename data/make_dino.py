@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cvlab.dino.features import features_of
 from cvlab.dino.judging import Judged, labelled_drawings, measure
 from cvlab.distillation.maps import crop_maps, maps_of
 from cvlab.distillation.teaching import Projector, dino_loss, ema_update, small_vit, teach
@@ -60,10 +61,7 @@ def maps(folder: Path, moments: int, moved: bool = True, elsewhere: bool = True)
 
 def groups() -> torch.Tensor:
     """Return the group of each drawing, -1 for none."""
-    names, things = pool.groups(), pool.things()
-    shown = {style: pool.sprites(style)[1] for style in pool.TRAIN_STYLES}
-    words = [things[shown[style][row]].group for style, row in drawings_to_learn()]
-    return torch.tensor([names.index(word) if word else -1 for word in words])
+    return torch.from_numpy(pool.group_numbers(pool.sheet(s)[1][row] for s, row in drawings_to_learn()))
 
 
 def to_judge() -> Judged:
@@ -106,25 +104,28 @@ def learnt(seed: int, first, second, steps: int, sets: Judged, points: int = 1, 
     return teacher.net, curve
 
 
-def told(seed: int, x: torch.Tensor, labels: torch.Tensor, steps: int, sets: Judged) -> tuple:
-    """Train the same architecture on the groups' names, with the same crops."""
+def learn_names(seed: int, x: torch.Tensor, labels: torch.Tensor, names: int, steps: int) -> nn.Sequential:
+    """Train the small transformer and a linear layer on labelled maps, with the crops of `teach`, and return both."""
     torch.manual_seed(seed)
-    net, head = small_vit(), nn.Linear(96, len(pool.groups()))
-    parameters = [*net.parameters(), *head.parameters()]
-    optimizer = torch.optim.AdamW(parameters, 2e-3, weight_decay=0.04)
+    net = nn.Sequential(small_vit(), nn.Linear(96, names))
+    optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.04)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
     for _ in range(steps):
         some = torch.randint(len(labels), (32,))
-        loss = F.cross_entropy(head(net(crop_maps(x[some].float(), (0.4, 1), 6))), labels[some])
+        loss = F.cross_entropy(net(crop_maps(x[some].float(), (0.4, 1), 6)), labels[some])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-    net.eval()
-    with torch.no_grad():
-        said = head(net(sets.queries.float())).argmax(1)
+    return net.eval()
+
+
+def told(seed: int, x: torch.Tensor, labels: torch.Tensor, steps: int, sets: Judged) -> tuple:
+    """Train the same architecture on the groups' names."""
+    net = learn_names(seed, x, labels, len(pool.groups()), steps)
+    said = features_of(net, sets.queries).argmax(1)
     row = {"step": steps, "accuracy": round((said == sets.labels).float().mean().item(), 4)}
-    return net, [row | numbers(net, sets)]
+    return net[0], [row | numbers(net[0], sets)]
 
 
 def with_small_crops(seed: int, first, second, crops: int, sets: Judged) -> tuple:

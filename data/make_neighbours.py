@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from make_dino import learn_names
 
 from cvlab import settings
 from cvlab.dino.features import features_of
 from cvlab.dino.judging import judged, knn_accuracy, labelled_drawings
 from cvlab.dino.records import checkpoint
 from cvlab.dino.search import listed, stickers
-from cvlab.distillation.maps import crop_maps, maps_of
+from cvlab.distillation.maps import maps_of
 from cvlab.distillation.teaching import small_vit
 from cvlab.store.files import write_whole
 from cvlab.transfer_learning.backbone import backbone, features
@@ -58,22 +58,6 @@ def at_most(labels: torch.Tensor, n: int, seed: int) -> torch.Tensor:
     dice = np.random.default_rng(seed)
     groups = [np.flatnonzero(labels == group) for group in labels.unique()]
     return torch.from_numpy(np.concatenate([dice.permutation(places)[:n] for places in groups]))
-
-
-def from_scratch(x: torch.Tensor, labels: torch.Tensor, asked: torch.Tensor, seed: int) -> torch.Tensor:
-    """Train the lesson's small transformer on labelled maps alone, and return what it says of others."""
-    torch.manual_seed(seed)
-    net = nn.Sequential(small_vit(), nn.Linear(96, int(labels.max()) + 1))
-    optimizer = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.04)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=STEPS, pct_start=0.1)
-    for _ in range(STEPS):
-        some = torch.randint(len(x), (32,))
-        loss = F.cross_entropy(net(crop_maps(x[some].float(), (0.4, 1), 6)), labels[some])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    return features_of(net.eval(), asked).argmax(1)
 
 
 def imagenet_end(images: np.ndarray) -> torch.Tensor:
@@ -124,7 +108,8 @@ def few_labels(folder: Path) -> dict:
             labels = sets.bank_labels[rows]
             for way in [way for way in found if len(found[way][str(n)]) <= k]:
                 if way == "from scratch":
-                    names = from_scratch(sets.bank[rows], labels, asked, seed)
+                    net = learn_names(seed, sets.bank[rows], labels, int(labels.max()) + 1, STEPS)
+                    names = features_of(net, asked).argmax(1)
                 else:
                     names = probe(said_of[way][0][rows], labels, said_of[way][1])
                 found[way][str(n)].append(round((names == truth).float().mean().item(), 4))

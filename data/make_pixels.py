@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
+from cvlab.dino.features import features_of
 from cvlab.dino.judging import knn_accuracy, labelled_drawings, places, ranked_iou
 from cvlab.distillation.maps import crop_maps
-from cvlab.distillation.teaching import Projector, dino_loss, ema_update
+from cvlab.distillation.teaching import Projector, teach_step
 from cvlab.distillation.vit import ViT
 from cvlab.store.files import write_whole
 from cvlab.world.moments import drawings_to_judge, drawings_to_learn, make_moments
@@ -52,8 +52,8 @@ def to_judge() -> tuple[tuple, torch.Tensor]:
 def numbers(net: ViT, sets, covered) -> dict[str, float]:
     """Judge a network as lesson 08 does."""
     bank, bank_labels, queries, labels = sets
-    parts = [torch.cat([net(x) for x in part.split(128)]) for part in (bank, queries)]
-    looks = torch.cat([net.attention(x)[:, :, 0, 1:].mean(1) for x in queries.split(64)])
+    parts = [features_of(net, part, 128) for part in (bank, queries)]
+    looks = features_of(lambda x: net.attention(x)[:, :, 0, 1:].mean(1), queries)
     knn = knn_accuracy(parts[0], bank_labels, parts[1], labels)
     return {"k-NN": round(knn, 4), "IoU": round(ranked_iou(looks, covered).mean().item(), 4)}
 
@@ -71,18 +71,11 @@ def learn(seed: int, moments: torch.Tensor, sets, covered) -> list[dict]:
         optimizer.param_groups[0]["lr"] = 2e-3 * min(1, step / 50) * (falling + 0.02)
         some = torch.randperm(moments.shape[1])[:BATCH]
         views = [crop_maps(moments[k, some], (0.4, 1), SIDE) for k in torch.randperm(MOMENTS)[:2].tolist()]
-        with torch.no_grad():
-            answers = torch.stack([teacher(view) for view in views])
-        loss = dino_loss(torch.stack([student(view) for view in views]), answers, center)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(student.parameters(), 3)
-        optimizer.step()
-        ema_update(teacher, student, 1 - 0.02 * falling)
+        loss, answers = teach_step(student, teacher, views, center, optimizer, 1 - 0.02 * falling)
         center = 0.9 * center + 0.1 * answers.mean((0, 1))
         used += time.process_time() - begin
         if step % (STEPS // POINTS) == 0:
-            row = {"step": step, "seconds": round(used, 1), "loss": round(loss.item(), 3)}
+            row = {"step": step, "seconds": round(used, 1), "loss": round(loss, 3)}
             curve.append(row | numbers(teacher.net, sets, covered))
             print(seed, curve[-1], flush=True)
     return curve

@@ -60,7 +60,6 @@ def make_film(
         raise ValueError("drawings must hold at least one (style, row); got none")
     dice = paint.Dice(seed, 8, size)
     wide = paint.background(dice, split, size + PAN)
-    sheets = {style: pool.sprites(style)[0] for style in {style for style, _ in drawings}}
     ways = [_way(dice, i, size) for i in range(len(drawings))]
     images = np.zeros((frames, size, size, 3), np.uint8)
     labels = np.zeros((frames, size, size), np.uint8)
@@ -69,7 +68,7 @@ def make_film(
         images[t] = wide[at // 2 : at // 2 + size, at : at + size]
         for k, ((style, row), way) in enumerate(zip(drawings, ways, strict=True), 1):
             y, x, length, angle = (a + (b - a) * t // (frames - 1) for a, b in way)
-            drawn = paint.sticker(sheets[style][row], length, angle)
+            drawn = paint.sticker(pool.sheet(style)[0][row], length, angle)
             top, left = y - drawn.shape[0] // 2, x - drawn.shape[1] // 2
             paint.draw_on(images[t], drawn, top, left)
             inside, part = paint.overlap((size, size), drawn.shape, top, left)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from cvlab._validate import arguments, as_array, positive_int
+from cvlab.dino.features import features_of
 from cvlab.distillation.maps import PLACES, maps_of
 from cvlab.world import pool
 from cvlab.world.moments import drawings_to_judge, drawings_to_learn, make_moments
@@ -164,7 +165,7 @@ def labelled_drawings() -> list[tuple[str, int]]:
         >>> len(labelled_drawings())
         929
     """
-    things, shown = pool.things(), {style: pool.sprites(style)[1] for style in ("noto", "noto2017")}
+    things, shown = pool.things(), {style: pool.sheet(style)[1] for style in ("noto", "noto2017")}
     labelled = [(s, i) for s, i in drawings_to_learn() if s in shown and things[shown[s][i]].group]
     return [labelled[i] for i in np.random.default_rng(0).permutation(len(labelled))]
 
@@ -206,10 +207,8 @@ def measure(net, sets: Judged | None = None) -> dict[str, float]:
     """
     sets, training = sets or judged(), net.training
     net.eval()
-    parts = [torch.cat([net(x.float()) for x in maps.split(128)]) for maps in (sets.bank, sets.queries)]
-    looks = torch.cat(
-        [net.attention(x.float())[:, :, 0, 1:] for x in sets.queries.split(64)]
-    )  # (N, heads, P)
+    parts = [features_of(net, maps, 128) for maps in (sets.bank, sets.queries)]
+    looks = features_of(lambda x: net.attention(x)[:, :, 0, 1:], sets.queries)  # (N, heads, P)
     net.train(training)
     covered = places(sets.masks)
     heads = [ranked_iou(head, covered).mean().item() for head in looks.unbind(dim=1)]

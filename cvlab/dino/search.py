@@ -47,7 +47,7 @@ def listed() -> list[tuple[str, int, int]]:
         (2497, ('noto', 0, 0))
     """
     things = pool.things()
-    return [(s, i, int(t)) for s in pool.STYLES for i, t in enumerate(_sheet(s)[1]) if things[t].group]
+    return [(s, i, int(t)) for s in pool.STYLES for i, t in enumerate(pool.sheet(s)[1]) if things[t].group]
 
 
 def stickers(drawings, size: int = 192) -> np.ndarray:
@@ -68,7 +68,7 @@ def stickers(drawings, size: int = 192) -> np.ndarray:
     side, images = size * 3 // 4, np.full((len(drawings), size, size, 3), 128, np.uint8)
     for image, (style, row) in zip(images, drawings, strict=True):
         sheet = Image.fromarray(image)
-        drawn = Image.fromarray(_sheet(style)[0][row]).resize((side, side), Image.Resampling.BICUBIC)
+        drawn = Image.fromarray(pool.sheet(style)[0][row]).resize((side, side), Image.Resampling.BICUBIC)
         sheet.paste(drawn, 2 * ((size - side) // 2,), drawn)
         image[:] = sheet
     return images
@@ -82,14 +82,14 @@ def gallery() -> Gallery:
         >>> gallery()
         Gallery(2497 stickers)
     """
-    every, names, things = listed(), pool.groups(), pool.things()
+    every = listed()
     with np.load(settings.data_dir() / "training" / "neighbours.npz") as stored:
         features = {
             name: F.normalize(torch.from_numpy(stored[name]).float(), dim=1) for name in ("DINO", "frozen")
         }
-    shown = torch.tensor([t for *_, t in every])
-    groups = torch.tensor([names.index(things[t].group) for *_, t in every])
-    return Gallery([(s, i) for s, i, _ in every], shown, groups, features)
+    shown = [t for *_, t in every]
+    groups = torch.from_numpy(pool.group_numbers(shown))
+    return Gallery([(s, i) for s, i, _ in every], torch.tensor(shown), groups, features)
 
 
 def _one_width(stored, query, k) -> None:
@@ -125,8 +125,3 @@ def nearest(stored: torch.Tensor, query: torch.Tensor, k: int = 10) -> tuple[tor
     cosines = F.normalize(stored, dim=1) @ F.normalize(query, dim=0)
     found = cosines.topk(k)
     return found.indices, found.values
-
-
-@functools.cache
-def _sheet(style: str) -> tuple[np.ndarray, np.ndarray]:
-    return pool.sprites(style)

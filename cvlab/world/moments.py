@@ -1,6 +1,5 @@
 """Two moments of one thing: pictures in pairs, which nobody labelled, and the exact mask by which they are judged."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,7 +45,7 @@ def drawings_to_learn() -> list[tuple[str, int]]:
         (2018, ('noto', 0))
     """
     held = pool.held_out()
-    return [(s, i) for s in pool.TRAIN_STYLES for i, t in enumerate(_sheet(s)[1]) if not held[t]]
+    return [(s, i) for s in pool.TRAIN_STYLES for i, t in enumerate(pool.sheet(s)[1]) if not held[t]]
 
 
 def drawings_to_judge(style: str = pool.TEST_STYLE) -> list[tuple[str, int]]:
@@ -57,7 +56,7 @@ def drawings_to_judge(style: str = pool.TEST_STYLE) -> list[tuple[str, int]]:
         127
     """
     held, things = pool.held_out(), pool.things()
-    return [(style, i) for i, t in enumerate(_sheet(style)[1]) if held[t] and things[t].group]
+    return [(style, i) for i, t in enumerate(pool.sheet(style)[1]) if held[t] and things[t].group]
 
 
 def make_moments(
@@ -97,7 +96,7 @@ def make_moments(
             images[k, i] = paint.background(behind, split, size)
             before.between(0, 1 << 30)
             drawn = paint.sticker(
-                _sheet(style)[0][row],
+                pool.sheet(style)[0][row],
                 size * before.between(40, 90) // 100,
                 before.between(-25, 25),
                 before.between(0, 1) == 1,
@@ -108,12 +107,5 @@ def make_moments(
             inside, part = paint.overlap((size, size), drawn.shape, top, left)
             masks[k, i][inside] = drawn[part][..., 3] >= 128
     paint.forget()
-    shown = np.array([_sheet(style)[1][row] for style, row in drawings], np.int64)
-    names, things = pool.groups(), pool.things()
-    groups = [names.index(things[t].group) if things[t].group else -1 for t in shown]
-    return Moments(images, masks, shown, np.array(groups, np.int64))
-
-
-@functools.cache
-def _sheet(style: str) -> tuple[np.ndarray, np.ndarray]:
-    return pool.sprites(style)
+    shown = np.array([pool.sheet(style)[1][row] for style, row in drawings], np.int64)
+    return Moments(images, masks, shown, pool.group_numbers(shown))

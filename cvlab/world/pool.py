@@ -9,7 +9,18 @@ import numpy as np
 from cvlab import settings
 from cvlab._validate import one_of, positive_int
 
-__all__ = ["STYLES", "TEST_STYLE", "TRAIN_STYLES", "Thing", "groups", "held_out", "sprites", "things"]
+__all__ = [
+    "STYLES",
+    "TEST_STYLE",
+    "TRAIN_STYLES",
+    "Thing",
+    "group_numbers",
+    "groups",
+    "held_out",
+    "sheet",
+    "sprites",
+    "things",
+]
 
 TRAIN_STYLES = ("noto", "noto2017", "emojione2", "fxemoji")
 TEST_STYLE = "twemoji"  # nobody trains on it
@@ -47,6 +58,17 @@ def groups() -> list[str]:
     Source: subgroups of Unicode's emoji, several of them together.
     """
     return sorted({thing.group for thing in things()} - {""})
+
+
+def group_numbers(shown) -> np.ndarray:
+    """Return (N,) int64, the place in `groups()` of each of `shown`, places in `things()`; -1 where there is no group.
+
+    Example:
+        >>> group_numbers([0, 1, 2]).dtype
+        dtype('int64')
+    """
+    names, every = groups(), things()
+    return np.array([names.index(every[t].group) if every[t].group else -1 for t in shown], np.int64)
 
 
 def held_out(every: int = 5) -> np.ndarray:
@@ -93,6 +115,17 @@ def sprites(style: str) -> tuple[np.ndarray, np.ndarray]:
         sheet = np.array(image.convert("RGBA"))  # (rows * size, columns * size, 4)
     cells = sheet.reshape(-1, size, columns, size, 4).swapaxes(1, 2)  # (rows, columns, size, size, 4)
     return cells.reshape(-1, size, size, 4)[: len(shown)], shown
+
+
+@functools.cache
+def sheet(style: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return `sprites(style)`, read once and shared: not to be written to.
+
+    Example:
+        >>> sheet("noto") is sheet("noto")
+        True
+    """
+    return sprites(style)
 
 
 @functools.cache

@@ -170,7 +170,7 @@ class CropClassifier(nn.Module):
         spread: (D,) and they are divided by it, before the layer sees them.
 
     Example:
-        >>> CropClassifier(nn.Linear(5, 3), torch.zeros(5), torch.ones(5))(torch.zeros(2, 5)).sum(dim=1)
+        >>> CropClassifier(nn.Linear(5, 3), torch.zeros(5), torch.ones(5))(torch.zeros(2, 5)).sum(dim=1).round(decimals=4)
         tensor([1., 1.])
     """
 

@@ -1118,7 +1118,7 @@ step = exact.reshape(-1, 12, 16, 12, 16).mean(axis=(2, 4))
 cover = torch.from_numpy(step).flatten(1)  # share of each place
 parts = {"inside": cover > 0.98, "outline": (cover >= 0.02) & (cover <= 0.98),
          "ground": cover < 0.02}
-rows = [{"layer": name, "head": h + 1} | {
+rows = [{"layer": name, "head": str(h + 1)} | {
             part: (a[:, h] * where).sum(1).mean().item()
             for part, where in parts.items()}
         for name, a in [("first", early), ("last", attention)]

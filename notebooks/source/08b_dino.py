@@ -1828,8 +1828,10 @@ NearestThings()
 # tell.
 
 # %% tags=["fold"]
-# Let the large tensors go
-sets = x = before = None
+# Let the large tensors go, and what is kept ready for later
+sets = x = before = every = None
+for kept in (judged, gallery, pool.sheet):
+    kept.cache_clear()
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting

@@ -120,7 +120,7 @@ def as_patches(words):
 
 show_many([*as_patches(words)[4:8], *as_patches(slips)[4:8]],
           cols=4, titles=["patchify: word 4", "5", "6", "7",
-                          "reshape: word 4", "5", "6", "7"])
+                          "reshape: word 4", "5", "6", "7"]);
 
 # %% tags=["author"]
 assert np.allclose(as_patches(words)[5], squares[5] / 255)
@@ -1181,7 +1181,7 @@ def seen(picture):
 corners = ["top left", "top right", "bottom left", "bottom right"]
 show_many([seen(p) for p in (*x, shuffle_patches(x)[0])], cols=5,
           titles=[*(corners[w] for w in where),
-                  "the first, shuffled"])
+                  "the first, shuffled"]);
 
 # %% [markdown]
 # Does that cost anything? These pictures ask two questions: *what* is it, of eight drawings, and *where*, in which of four corners? A corner is

@@ -90,7 +90,7 @@ def frozen(folder: Path, which: str) -> dict:
             images = np.stack([s.image for s in scenes(which)])
             boxes = [torch.from_numpy(s.boxes).float() for s in scenes(which)]
             labels = [torch.from_numpy(s.labels).long() for s in scenes(which)]
-        fine, coarse = maps_of(images, batch=8, side=SIDE)[2:]
+        fine, coarse = maps_of(images, side=SIDE)[2:]
         kept = {"fine": fine.clone(), "coarse": coarse.clone(), "boxes": boxes, "labels": labels}
         torch.save(kept, path.with_suffix(".new"))
         path.with_suffix(".new").replace(path)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torchvision.ops import roi_align
 
-from cvlab.transfer_learning.backbone import backbone, prepare
+from cvlab.transfer_learning.backbone import folded, prepare
 
 __all__ = ["CHANNELS", "PLACES", "crop_maps", "maps_of"]
 
@@ -12,7 +12,7 @@ CHANNELS, PLACES = 112, 12  # of block 4 of EfficientNet-Lite0 for pictures of 1
 
 
 @torch.no_grad()  # inference tensors could not be trained on
-def maps_of(images, batch: int = 10) -> torch.Tensor:
+def maps_of(images, batch: int = 3) -> torch.Tensor:
     """Return what block 4 of the frozen, pretrained EfficientNet-Lite0 makes of pictures, in half precision.
 
     Each place is brought to mean 0 and spread 1 over its channels. The network was trained with ImageNet's labels:
@@ -30,7 +30,7 @@ def maps_of(images, batch: int = 10) -> torch.Tensor:
         >>> maps_of(np.zeros((2, 192, 192, 3), np.uint8)).shape
         torch.Size([2, 112, 12, 12])
     """
-    net, parts = backbone(), []
+    net, parts = folded(), []
     for i in range(0, len(images), batch):
         x = net.bn1(net.conv_stem(prepare(images[i : i + batch])))
         for block in net.blocks[:5]:

@@ -9,7 +9,7 @@ from torch import nn
 
 from cvlab import _validate
 from cvlab.regions.geometry import box_iou, checked_boxes
-from cvlab.transfer_learning.backbone import backbone, prepare
+from cvlab.transfer_learning.backbone import folded, prepare
 from cvlab.transfer_learning.linear import linear_probe
 from cvlab.world.scenes import Scene
 
@@ -99,7 +99,7 @@ def crop_features(image: np.ndarray, boxes: torch.Tensor, batch: int = 32) -> to
 @torch.no_grad()
 def _described(crops: torch.Tensor) -> torch.Tensor:
     """Return what the frozen network says of crops (N, 3, SIDE, SIDE): (N, 1008)."""
-    net = backbone()
+    net = folded()
     return net.blocks[:5](net.bn1(net.conv_stem(crops))).flatten(1)
 
 

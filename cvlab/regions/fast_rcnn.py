@@ -36,7 +36,7 @@ def map_of(scenes: Sequence[Scene]) -> torch.Tensor:
         torch.Size([1, 112, 12, 12])
     """
     images = np.stack([scene.image for scene in scenes])
-    return maps_of(images, batch=8, side=images.shape[1])[2].float()
+    return maps_of(images, side=images.shape[1])[2].float()
 
 
 class FastHead(nn.Module):

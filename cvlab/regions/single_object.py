@@ -10,7 +10,7 @@ from torch import nn
 from cvlab._validate import arguments, positive_int
 from cvlab.regions.geometry import box_iou, checked_boxes
 from cvlab.regions.keypoints import extreme_points
-from cvlab.transfer_learning.backbone import backbone, prepare
+from cvlab.transfer_learning.backbone import folded, prepare
 from cvlab.world.scenes import make_scenes
 
 __all__ = [
@@ -56,10 +56,10 @@ class Things:
 
 @torch.no_grad()  # inference tensors could not be trained on
 def _raw_cells(images: np.ndarray) -> torch.Tensor:
-    net, parts = backbone(), []
-    for i in range(0, len(images), 8):
-        maps = net.blocks[:5](net.bn1(net.conv_stem(prepare(images[i : i + 8]))))  # (8, 112, 12, 12)
-        parts.append(maps.permute(0, 2, 3, 1).contiguous())  # (8, 12, 12, 112)
+    net, parts = folded(), []
+    for i in range(0, len(images), 3):
+        maps = net.blocks[:5](net.bn1(net.conv_stem(prepare(images[i : i + 3]))))  # (3, 112, 12, 12)
+        parts.append(maps.permute(0, 2, 3, 1).contiguous())  # (3, 12, 12, 112)
     return torch.cat(parts)
 
 

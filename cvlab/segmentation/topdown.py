@@ -7,7 +7,7 @@ from torch import nn
 
 from cvlab._validate import arguments, positive_int
 from cvlab.store import weights
-from cvlab.transfer_learning.backbone import backbone, prepare
+from cvlab.transfer_learning.backbone import folded, prepare
 
 __all__ = ["SIDE", "WIDTHS", "TopDown", "enlarged", "four_levels", "headless", "maps_of", "mixing"]
 
@@ -51,7 +51,7 @@ def four_levels(net, x: torch.Tensor) -> list[torch.Tensor]:
         x: (B, 3, H, W) float, as `enlarged` gives it.
 
     Example:
-        >>> [tuple(maps.shape[1:]) for maps in four_levels(backbone(), torch.zeros(1, 3, 64, 64))]
+        >>> [tuple(maps.shape[1:]) for maps in four_levels(folded(), torch.zeros(1, 3, 64, 64))]
         [(24, 16, 16), (40, 8, 8), (112, 4, 4), (320, 2, 2)]
     """
     maps = [net.bn1(net.conv_stem(x))]
@@ -61,7 +61,7 @@ def four_levels(net, x: torch.Tensor) -> list[torch.Tensor]:
 
 
 @torch.no_grad()  # inference tensors could not be trained on
-def maps_of(images: np.ndarray, batch: int = 50, side: int = SIDE) -> list[torch.Tensor]:
+def maps_of(images: np.ndarray, batch: int = 5, side: int = SIDE) -> list[torch.Tensor]:
     """Return the four levels of the frozen, pretrained network, in half precision: computed once, used in every epoch.
 
     Args:
@@ -74,7 +74,7 @@ def maps_of(images: np.ndarray, batch: int = 50, side: int = SIDE) -> list[torch
         [(24, 32, 32), (40, 16, 16), (112, 8, 8), (320, 4, 4)]
     """
     parts = [
-        [maps.half() for maps in four_levels(backbone(), enlarged(images[i : i + batch], side))]
+        [maps.half() for maps in four_levels(folded(), enlarged(images[i : i + batch], side))]
         for i in range(0, len(images), batch)
     ]
     return [torch.cat(level) for level in zip(*parts, strict=True)]

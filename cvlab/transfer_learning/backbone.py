@@ -1,14 +1,18 @@
 """The pretrained network of lesson 04, and pictures ready for it."""
 
+import copy
 import functools
+import itertools
 
 import numpy as np
 import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cvlab.store import weights
 from cvlab.world.single import Pictures, make_pictures
 
-__all__ = ["backbone", "features", "prepare", "ten_classes"]
+__all__ = ["backbone", "features", "folded", "prepare", "ten_classes"]
 
 
 @functools.cache
@@ -23,6 +27,28 @@ def backbone():
     """
     net = weights.efficientnet_lite0().requires_grad_(False)
     return net.to(memory_format=torch.channels_last)  # two to three times as fast on a CPU
+
+
+@functools.cache
+def folded():
+    """Return `backbone()` with each BatchNorm folded into the convolution before it: the same numbers in less time.
+
+    In evaluation mode BatchNorm multiplies each channel and adds to it, as weights and a bias can. What is left in its
+    place is the activation. The parts keep their names: `conv_stem`, `bn1`, `blocks`, `conv_head`, `bn2`.
+
+    Example:
+        >>> x = torch.rand(1, 3, 64, 64)
+        >>> (folded()(x) - backbone()(x)).abs().max() < 1e-3
+        tensor(True)
+    """
+    net = copy.deepcopy(backbone())
+    for part in list(net.modules()):
+        children = list(part.named_children())
+        for (conv, before), (norm, after) in itertools.pairwise(children):
+            if isinstance(before, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
+                setattr(part, conv, fuse_conv_bn_eval(before, after))
+                setattr(part, norm, after.act)
+    return net.requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def prepare(images: np.ndarray) -> torch.Tensor:
@@ -45,13 +71,13 @@ def prepare(images: np.ndarray) -> torch.Tensor:
 
 
 @torch.no_grad()  # inference tensors could not be trained on
-def features(net, images: np.ndarray, batch: int = 25) -> torch.Tensor:
+def features(net, images: np.ndarray, batch: int = 5) -> torch.Tensor:
     """Return what `net` says of pictures, batch by batch, so that little memory is needed.
 
     Args:
         net: a network from (B, 3, H, W) to (B, D), or a function like one.
         images: (N, H, W, 3) uint8 RGB.
-        batch: pictures at a time; with 50, whose maps no cache holds, it takes a quarter longer.
+        batch: pictures at a time; with 50, whose maps no cache holds, it takes half as long again.
 
     Returns:
         (N, D) float32.

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from cvlab._validate import positive_int
-from cvlab.transfer_learning.backbone import backbone, features, prepare
+from cvlab.transfer_learning.backbone import features, folded, prepare
 
 __all__ = ["LEVELS", "each_level", "patches", "pca_rgb", "pooled"]
 
@@ -44,9 +44,9 @@ def pooled(images: np.ndarray) -> dict[str, torch.Tensor]:
     """
 
     def means(x):
-        return torch.cat([maps.mean((2, 3)) for maps in each_level(backbone(), x)], dim=1)
+        return torch.cat([maps.mean((2, 3)) for maps in each_level(folded(), x)], dim=1)
 
-    every = features(means, images, batch=25)  # (N, the channels of all levels)
+    every = features(means, images)  # (N, the channels of all levels)
     widths = [32, 16, 24, 40, 80, 112, 192, 320, 1280]
     return dict(zip(LEVELS, every.split(widths, dim=1), strict=True))
 
@@ -96,7 +96,7 @@ def patches(images: np.ndarray, side: int = 14) -> dict[str, torch.Tensor]:
     """
     side = positive_int(side, "side")
     with torch.inference_mode():
-        found = each_level(backbone(), prepare(images))
+        found = each_level(folded(), prepare(images))
     return {level: _unit(maps, side) for level, maps in zip(LEVELS, found, strict=True)}
 
 

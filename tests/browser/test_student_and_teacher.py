@@ -13,12 +13,12 @@ KEYS = {
         ("temperature, in hundredths", "ArrowRight", 3),
     ],
 }
+CELLS = [f"from cvlab.widgets import {widget.__name__}\n{widget.__name__}()" for widget in KEYS]
 
 
 @pytest.mark.parametrize("widget", KEYS, ids=lambda widget: widget.__name__)
 def test_the_keyboard_does_the_task(opened, widget):
-    name = widget.__name__
-    live = fresh(opened("lesson 08a.ipynb", [f"from cvlab.widgets import {name}\n{name}()"]), name)
+    live = fresh(opened("student and teacher.ipynb", CELLS), widget.__name__)
     assert "✓Taskdone" not in live.readout()
     for description, key, times in KEYS[widget]:
         handle = live.control(description).locator(".noUi-handle")

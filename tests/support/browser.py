@@ -79,13 +79,14 @@ def opened(tmp_path_factory):
         give_up(f"NOT TESTED: widgets in the browser: no browser found; {chromium.HOW}")
     from playwright.sync_api import sync_playwright
 
-    root, notebooks = tmp_path_factory.mktemp("class"), {}
+    root, notebooks, made_of = tmp_path_factory.mktemp("class"), {}, {}
     for lesson in LESSONS:
         shutil.copy(lesson, root)
     with lab.serve(root, tmp_path_factory.mktemp("lab")) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
 
         def open_notebook(name: str, cells: list[str] | None = None, run: bool = True) -> lab.Notebook:
+            assert made_of.setdefault(name, cells) == cells, f"{name} is open already, made of other cells"
             if name not in notebooks:
                 if cells:
                     made = new_notebook(cells=[new_code_cell(cell) for cell in cells], metadata=KERNEL)

@@ -1,5 +1,7 @@
 """What all tests share: how they are spread over workers, and the table of notebooks at the end."""
 
+import gc
+
 import hypothesis
 import pytest
 from support.browser import cards, gallery, opened
@@ -9,6 +11,9 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 __all__ = ["cards", "gallery", "opened"]
 hypothesis.settings.register_profile("cvlab", deadline=None)  # a busy machine is no bug
 hypothesis.settings.load_profile("cvlab")
+
+# With thousands of modules and tests alive, looking for garbage at Python's usual pace takes a fifth of the time.
+gc.set_threshold(50_000, 50, 100)
 
 collect_ignore = ["network_guard", "support/nbval_course.py"]  # for children only
 FIRST = ("notebooks", "browser", "cnn_training", "course", "engine")  # the slow folders

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import functools
 import io
 import re
 
@@ -47,11 +48,14 @@ each_lesson = pytest.mark.parametrize("name", NAMES)
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
+@functools.cache
 def lesson_of(name):
     return read_lessons(ROOT, [name.partition("_")[0]])[0]
 
 
+@functools.lru_cache(maxsize=2)  # both copies of one lesson: its tests run one after the other
 def committed(name, kind):
+    """Return a notebook as it lies there, read once for all tests of its lesson: change a copy only."""
     return nbformat.read(notebook_path(ROOT, lesson_of(name), kind), as_version=4)
 
 
@@ -76,8 +80,7 @@ def test_notebooks_agree_with_their_sources():
 @each_kind
 @each_lesson
 def test_file_is_slim_and_was_run_in_order(name, kind):
-    path = notebook_path(ROOT, lesson_of(name), kind)
-    notebook = nbformat.read(path, as_version=4)
+    path, notebook = notebook_path(ROOT, lesson_of(name), kind), committed(name, kind)
     nbformat.validate(notebook)
     assert path.stat().st_size <= SIZE
     assert "widgets" not in notebook.metadata
@@ -202,7 +205,7 @@ def test_the_students_outputs_are_the_solutions(name):
 
 def with_authors_cells(notebook, lesson, kind):
     """Put the author's cells of the source, whose outputs nobody compares, into a solution that was run."""
-    ran = {cell.id: cell for cell in notebook.cells}
+    ran = {cell.id: cell for cell in copy.deepcopy(notebook.cells)}
     whole = inputs(lesson, kind, author=True)
     whole.cells = [ran.get(cell.id, cell) for cell in whole.cells]
     for cell in whole.cells:

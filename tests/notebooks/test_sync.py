@@ -1,6 +1,7 @@
 """What a lesson writes out in full is what the package has: core cells and solutions, compared as code."""
 
 import ast
+import functools
 import inspect
 import textwrap
 from pathlib import Path
@@ -56,13 +57,15 @@ def bare(node: ast.AST) -> str:
     return ast.unparse(_Bare().visit(copy))
 
 
+@functools.cache
+def package() -> dict[str, dict[str, ast.AST]]:
+    """Return what each file of the package defines, read once for all tests."""
+    paths = sorted((ROOT / "cvlab").rglob("*.py"))
+    return {str(path.relative_to(ROOT)): definitions(path.read_text(encoding="utf-8")) for path in paths}
+
+
 def package_copies(name: str) -> dict[str, str]:
-    found = {}
-    for path in sorted((ROOT / "cvlab").rglob("*.py")):
-        nodes = definitions(path.read_text(encoding="utf-8"))
-        if name in nodes:
-            found[str(path.relative_to(ROOT))] = bare(nodes[name])
-    return found
+    return {path: bare(nodes[name]) for path, nodes in package().items() if name in nodes}
 
 
 CORE = [

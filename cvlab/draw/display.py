@@ -135,13 +135,9 @@ def _drawn(figure):
     photos = has_picture(figure)
     try:
         with themed_paper(figure) if photos else contextlib.nullcontext():
-            FigureCanvasAgg(figure).print_figure(
-                stream,
-                format="png",
-                dpi=dense,
-                bbox_inches="tight",
-                facecolor=figure.get_facecolor(),
-                pil_kwargs={"compress_level": 1},
+            canvas = FigureCanvasAgg(figure)
+            canvas.print_figure(
+                stream, format="rgba", dpi=dense, bbox_inches="tight", facecolor=figure.get_facecolor()
             )
     finally:
         figure.set_canvas(own)
@@ -149,7 +145,8 @@ def _drawn(figure):
             text._renderer = (
                 None  # it would hold the big canvas, 5 MB, as long as a cell's name holds the figure
             )
-    drawn = Image.open(stream).convert("RGBA")
+    size = int(canvas.renderer.width), int(canvas.renderer.height)
+    drawn = Image.frombytes("RGBA", size, stream.getvalue())
     page = Image.new("RGBA", drawn.size, paper() if photos else "white")
     page.alpha_composite(drawn)
     return page.convert("RGB")

@@ -121,7 +121,7 @@ def _differs(get: Callable[[], Any], before: Any) -> bool:
 def _owners() -> Iterator[Any]:
     """Return the modules whose names are watched, our own among them, and classes whose methods could be replaced."""
     for name, module in list(sys.modules.items()):
-        own = name[:6] in ("cvlab", "cvlab.")  # thousands of modules for every function judged
+        own = name == "cvlab" or name.startswith("cvlab.")
         if (own or name in _NAMESPACES) and isinstance(module, types.ModuleType):
             yield module
             if name.startswith("cvlab.checks._engine"):

@@ -1,6 +1,9 @@
 # The course in a few commands. `make lab` opens it, `make test` tests it; each sets `.venv` up first.
 # Options: ARGS="..." goes to the tool behind the command, PYTHON=... picks the Python that `.venv` is made with.
 
+# Some images set this; then every kernel and every process of a test compiles all of PyTorch's Python anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: lab quick test test-all build lint setup clean
 
 # Two workers have two cores: with two threads each, torch waits for itself, and small networks take twice the time.

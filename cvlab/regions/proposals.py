@@ -6,6 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
+from scipy.ndimage import find_objects
 from skimage.segmentation import felzenszwalb
 
 from cvlab import _validate
@@ -120,12 +121,12 @@ def describe_regions(pixels: np.ndarray, labels: np.ndarray) -> list[Region]:
     """
     colour = histograms(pixels, labels, 25)
     texture = histograms(slopes(pixels), labels, 10)
-    regions = []
-    for number in range(labels.max() + 1):
-        row, col = np.nonzero(labels == number)
-        box = np.array([col.min(), row.min(), col.max() + 1, row.max() + 1])
-        regions.append(Region(len(row), box, colour[number], texture[number]))
-    return regions
+    sizes = np.bincount(labels.ravel()).tolist()
+    parts = zip(sizes, find_objects(labels + 1), colour, texture, strict=True)  # 0 is nobody's region there
+    return [
+        Region(size, np.array([col.start, row.start, col.stop, row.stop]), *both)
+        for size, (row, col), *both in parts
+    ]
 
 
 def neighbours(labels: np.ndarray) -> set[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 LEAST = 0.02  # of a score that is worth a detection
+_known: dict[
+    int, torch.Tensor
+] = {}  # proposals of the pictures that regions were drawn from, by their bytes' hash
 
 
 def _pairs(boxes, truth) -> None:
@@ -118,6 +122,14 @@ def region_targets(boxes: torch.Tensor, scene: Scene) -> tuple[torch.Tensor, tor
     return labels, edge_shares(boxes, truth[which])
 
 
+def _proposals(image: np.ndarray) -> torch.Tensor:
+    """Search a picture once, though two sections learn from it; what is kept is its boxes alone."""
+    key = hash(image.tobytes())
+    if key not in _known:
+        _known[key] = selective_search(image)
+    return _known[key]
+
+
 def sample_regions(scene: Scene, seed: int = 0, most: int = 6) -> torch.Tensor:
     """Return boxes of one scene to learn from: its objects', some moved a little, and proposals.
 
@@ -130,7 +142,7 @@ def sample_regions(scene: Scene, seed: int = 0, most: int = 6) -> torch.Tensor:
         (N, 4) float32; by `region_targets` none of them is -1.
     """
     near, _ = sample_crops(scene, seed, far=0)
-    proposals = selective_search(scene.image)
+    proposals = _proposals(scene.image)
     labels, _ = region_targets(proposals, scene)
     mixed = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     chosen = [mixed[labels[mixed] > 0][:most], mixed[labels[mixed] == 0][:most]]

@@ -3,9 +3,12 @@
 import torch
 
 from cvlab import _validate
-from cvlab.regions.geometry import box_iou, checked_boxes
+from cvlab.regions import geometry
+from cvlab.regions.geometry import checked_boxes
 
 __all__ = ["answers_of", "batched_nms", "matrix_nms", "nms", "soft_nms"]
+
+box_iou = geometry.box_iou.__wrapped__  # boxes are checked once, where they come in, not in every round
 
 
 def _number(value, name: str) -> float:
@@ -104,7 +107,10 @@ def nms(boxes: torch.Tensor, scores: torch.Tensor, threshold: float = 0.5) -> to
     return torch.tensor(kept, dtype=torch.int64)
 
 
-@_validate.arguments(_one_each, boxes=checked_boxes, scores=_scores, threshold=_iou)
+_nms = nms.__wrapped__
+
+
+@_validate.arguments(_one_each, boxes=checked_boxes, scores=_scores, threshold=_threshold)
 def batched_nms(
     boxes: torch.Tensor, scores: torch.Tensor, labels: torch.Tensor, threshold: float = 0.5
 ) -> torch.Tensor:
@@ -130,7 +136,7 @@ def batched_nms(
     stays = torch.zeros(len(boxes), dtype=torch.bool)
     for label in labels.unique():
         mine = (labels == label).nonzero()[:, 0]
-        stays[mine[nms(boxes[mine], scores[mine], threshold)]] = True
+        stays[mine[_nms(boxes[mine], scores[mine], threshold)]] = True
     best_first = scores.argsort(descending=True, stable=True)
     return best_first[stays[best_first]]
 

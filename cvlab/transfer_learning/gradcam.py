@@ -1,5 +1,7 @@
 """Where a classifier looked: Grad-CAM and occlusion, and two scores of such a map against an exact mask."""
 
+from copy import deepcopy
+
 import torch
 import torch.nn.functional as F
 
@@ -25,14 +27,13 @@ def ten_class_net(train):
 
     Source: Kornblith, Shlens and Le, Do Better ImageNet Models Transfer Better?, CVPR 2019.
     """
-    from cvlab.store import weights
-    from cvlab.transfer_learning.backbone import features
+    from cvlab.transfer_learning.backbone import features, folded
 
-    net = weights.efficientnet_lite0(0)  # no head: (N, 1280) pooled features
-    net.to(memory_format=torch.channels_last)
+    net = deepcopy(folded())
+    net.reset_classifier(0)  # no head: (N, 1280)
     inputs, labels = features(net, train.images), torch.from_numpy(train.labels)
     net.classifier = linear_probe(inputs, labels, C=0.01)
-    return net.requires_grad_(False)
+    return net
 
 
 def _asked_well(net, x, classes, layer) -> None:
@@ -152,7 +153,7 @@ def occlusion(net, x: torch.Tensor, label: int, patch: int = 56, stride: int = 2
         copy[:, row : row + patch, col : col + patch] = 0
     with torch.inference_mode():
         before = net(x[None]).softmax(dim=1)[0, label]
-        parts = [net(part).softmax(dim=1) for part in covered.split(10)]
+        parts = [net(part).softmax(dim=1) for part in covered.split(5)]
     after = torch.cat(parts)[:, label]
     return (before - after).reshape(len(rows), len(cols))
 

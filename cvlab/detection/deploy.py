@@ -1,5 +1,8 @@
 """A detector that leaves PyTorch: written as ONNX, run by OpenCV, with letterbox, decoding and suppression by hand."""
 
+import multiprocessing
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -8,7 +11,7 @@ import numpy as np
 from cvlab import _validate
 from cvlab.boxes import box_iou
 
-__all__ = ["OUTPUTS", "answers", "detect", "export", "letterbox", "read_onnx", "unletterbox"]
+__all__ = ["OUTPUTS", "answers", "apart", "detect", "export", "letterbox", "read_onnx", "unletterbox"]
 
 OUTPUTS = ("boxes", "scores")
 
@@ -103,6 +106,31 @@ def answers(
         overlap = box_iou(boxes[[best]], boxes[order])[0]
         order = order[(label[order] != label[best]) | (overlap <= threshold)]
     return {"boxes": boxes[kept], "scores": score[kept], "labels": label[kept]}
+
+
+def apart(work: Callable[[], object]) -> None:
+    """Call `work` in a copy of this process, which takes the memory that it needed with it when it ends.
+
+    On Linux alone: elsewhere a process with threads cannot be copied safely, and `work` is called here.
+
+    Raises:
+        RuntimeError: the copy failed; what it said stands on stderr.
+    """
+    if sys.platform != "linux":
+        work()
+        return
+    copy = multiprocessing.get_context("fork").Process(target=_one_thread, args=(work,))
+    copy.start()
+    copy.join()
+    if copy.exitcode:
+        raise RuntimeError(f"work must end without an error; its process ended with {copy.exitcode}")
+
+
+def _one_thread(work: Callable[[], object]) -> None:
+    import torch
+
+    torch.set_num_threads(1)  # the copy has none of the threads that OpenMP counts on
+    work()
 
 
 def export(net, path: Path, side: int = 192) -> Path:

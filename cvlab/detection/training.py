@@ -24,7 +24,7 @@ def levels_of(scenes: Sequence[Scene], *, mirrored: bool = False) -> list[torch.
     """
     images = np.stack([scene.image for scene in scenes])
     images = np.ascontiguousarray(images[:, :, ::-1]) if mirrored else images
-    return maps_of(images, 8, images.shape[1])[1:]
+    return maps_of(images, 3, images.shape[1])[1:]
 
 
 def train_head(

@@ -1,12 +1,14 @@
 """A detector as ONNX: written, read, asked by OpenCV alone; and what is no such file, no picture, no score."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torchvision.ops import batched_nms
 
-from cvlab.detection.deploy import answers, detect, export, letterbox, read_onnx, unletterbox
+from cvlab.detection.deploy import answers, apart, detect, export, letterbox, read_onnx, unletterbox
 
 
 class Toy(nn.Module):
@@ -127,3 +129,18 @@ def test_pictures_that_are_none_are_told(toy):
     for image, words in ((np.zeros((5, 5)), "image must have shape"), (np.zeros((5, 5, 3)), "must be uint8")):
         with pytest.raises(ValueError, match=words):
             detect(read_onnx(toy[1]), image)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_is_done_apart_stays_there_and_its_failure_is_told(tmp_path):
+    kept = []
+
+    def work():
+        kept.append(1)
+        (tmp_path / "there").write_text(str(len(kept)))
+
+    apart(work)
+    assert (tmp_path / "there").read_text() == "1"
+    assert kept == ([] if sys.platform == "linux" else [1])
+    with pytest.raises((RuntimeError, ZeroDivisionError), match=r"ended with 1|division"):
+        apart(lambda: 1 / 0)

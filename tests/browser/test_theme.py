@@ -46,7 +46,7 @@ def test_pictures_follow_the_theme_and_go_back(looks):
 
 
 @pytest.fixture(scope="module")
-def blank(opened, gallery):
+def blank(gallery):
     """A page with nothing in it."""
     page = gallery.page.context.browser.new_page()
     yield page

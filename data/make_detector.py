@@ -11,9 +11,9 @@ import json
 import platform
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+import long_training
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -22,14 +22,11 @@ from make_segmenter import colours
 from cvlab.detection.one_stage import Detector, detect, loss_of, targets
 from cvlab.map.judge import judge
 from cvlab.store import weights
-from cvlab.store.checkpoint import save_weights
 from cvlab.store.files import write_whole
 from cvlab.world.scenes import make_scene, make_scenes
 
-FOLDER, SEED, BATCH, EVERY, SAVE, SIDE = Path(__file__).parent, 30, 16, 300, 25, 192
-STEPS, SLOWER = 3300, 1650  # in all; the last of them with falling rates
-RATES = {"encoder": 5e-4, "head": 2e-3}
-KEEP = 0.99  # of the averaged weights, a step
+FOLDER, SEED, BATCH, SIDE = Path(__file__).parent, 30, 16, 192
+PLAN = long_training.Plan(steps=3300, warm=50, slower=1650, every=300, keep=0.99)
 JUDGED = {"seen": ("train", 5, 200), "val": ("val", 1, 200), "unseen": ("test", 1, 300)}
 
 
@@ -104,62 +101,25 @@ def judged(net: Detector, n: int | None = None) -> dict:
     return record
 
 
-def learning(net: Detector) -> list[dict]:
-    """Let what is to learn learn, and return it as groups for the optimizer; BatchNorm of the encoder stays as it is."""
-    net.requires_grad_(False)
-    groups = []
-    for name, parts in (("encoder", net.encoder.blocks[2:]), ("head", net.head)):
-        parts.requires_grad_(True)
-        groups.append({"params": list(parts.parameters()), "lr": RATES[name], "rate": RATES[name]})
-    net.encoder.eval(), net.head.train()
-    return groups
-
-
 def train(folder: Path) -> dict:
-    """Train from where `folder` says, and return the record."""
+    """Train from where `folder` says, and return the record; BatchNorm of the encoder stays as it is."""
     torch.manual_seed(SEED)
     net, averaged, rng = Detector(), Detector(), torch.Generator().manual_seed(SEED)
-    optimizer = torch.optim.AdamW(learning(net), weight_decay=0.05)
     begun = weights.load(FOLDER / "weights" / "segmenter_scenes.safetensors")
     begun = {name[8:]: value.float() for name, value in begun.items() if name.startswith("encoder.")}
     net.encoder.load_state_dict(begun, strict=False)
-    averaged.load_state_dict(net.state_dict())
-    record, step, state = {"seconds": 0.0, "losses": [], "curve": []}, 0, folder / "state.pt"
-    if state.exists():
-        saved = torch.load(state, weights_only=True)
-        net.load_state_dict(saved["net"]), averaged.load_state_dict(saved["averaged"])
-        optimizer.load_state_dict(saved["optimizer"]), rng.set_state(saved["rng"])
-        record, step = json.loads(saved["record"]), saved["step"]
-    begin = time.process_time()
-    while step < STEPS:
-        for group in optimizer.param_groups:
-            group["lr"] = group["rate"] * min(1, (step + 1) / 50, (STEPS - step) / SLOWER)
+    net.requires_grad_(False), net.encoder.eval(), net.head.train()
+    groups = long_training.learning([(net.encoder.blocks[2:], 5e-4), (net.head, 2e-3)])
+
+    def losses_of(step):
         x, truths = batch_of(step, rng)
         wanted, truth = zip(*(targets(*one, net.cells) for one in truths), strict=True)
-        parts = loss_of(*net.raw(x), net.cells, torch.stack(wanted), torch.stack(truth))
-        optimizer.zero_grad()
-        sum(parts).backward()
-        optimizer.step()
-        step += 1
-        record["losses"].append([round(part.item(), 3) for part in parts])
-        keep = min(KEEP, step / (step + 10))
-        for mean, new in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
-            mean.lerp_(new, 1 - keep) if mean.is_floating_point() else mean.copy_(new)
-        if step % SAVE == 0:
-            record["seconds"] = round(record["seconds"] + time.process_time() - begin, 1)
-            print(step, record["seconds"], np.mean(record["losses"][-SAVE:], 0).round(3), flush=True)
-            if step % EVERY == 0 or step == STEPS:
-                record["curve"].append({"step": step, "seconds": record["seconds"], **judged(averaged, 100)})
-                print(record["curve"][-1], flush=True)
-                save_weights(folder / "detector_scenes.safetensors", averaged, half=True)
-            saved = {
-                "net": net.state_dict(),
-                "averaged": averaged.state_dict(),
-                "optimizer": optimizer.state_dict(),
-            }
-            saved |= {"rng": rng.get_state(), "record": json.dumps(record), "step": step}
-            torch.save(saved, folder / "state.new"), (folder / "state.new").replace(state)
-            begin = time.process_time()
+        return loss_of(*net.raw(x), net.cells, torch.stack(wanted), torch.stack(truth))
+
+    file = folder / "detector_scenes.safetensors"
+    record = long_training.train(
+        PLAN, file, net, averaged, groups, rng, losses_of, lambda last: judged(averaged, 100)
+    )
     return record | {"final": judged(averaged)}
 
 
@@ -184,15 +144,15 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     record = train(folder)
     machine = f"{platform.machine()}, torch {torch.__version__}"
-    record |= {"machine": f"{machine}, one thread", "steps": STEPS, "seed": SEED}
+    record |= {"machine": f"{machine}, one thread", "steps": PLAN.steps, "seed": SEED}
     few = np.array_split(np.array(record["losses"]), 40)
     record["losses"] = [part.mean(0).round(3).tolist() for part in few]
     write_whole(FOLDER / "training" / "detector.json", (json.dumps(record, indent=1) + "\n").encode())
     made = (folder / "detector_scenes.safetensors").read_bytes()
     write_whole(FOLDER / "weights" / "detector_scenes.safetensors", made)
     words = CARD.format(
-        shown=STEPS * BATCH,
-        steps=STEPS,
+        shown=PLAN.steps * BATCH,
+        steps=PLAN.steps,
         minutes=round(record["seconds"] / 60),
         machine=machine,
         **{style: f"{n['AP']:.2f} / {n['AP50']:.2f}" for style, n in record["final"].items()},

@@ -4,8 +4,8 @@
     python data/make_stickers.py --hashes        # then bring the table of data/README.md up to date
 
 The decoder of seed 0 is where it begins. Then EfficientNet-Lite0 from block 2 on and the decoder learn together, from scenes
-that are never shown twice. FOLDER keeps the state of the training and, every `EVERY` steps, what would be shipped if it
-ended there. `STEPS` is as long as there was time for; an hour of a quiet core has room for some 6000. One thread.
+that are never shown twice. FOLDER keeps the state of the training and, every some steps, what would be shipped if it
+ended there. `PLAN.steps` is as long as there was time for; an hour of a quiet core has room for some 6000. One thread.
 """
 
 import json
@@ -13,9 +13,9 @@ import math
 import platform
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+import long_training
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -24,14 +24,12 @@ from cvlab.segmentation.scores import judged_maps
 from cvlab.segmentation.segmenter import Segmenter, label_scores
 from cvlab.segmentation.targets import label_map
 from cvlab.segmentation.topdown import SIDE
-from cvlab.store.checkpoint import save_weights
 from cvlab.store.files import write_whole
 from cvlab.world.scenes import make_scene, make_scenes
 
-FOLDER, SEED, BATCH, EVERY, SAVE = Path(__file__).parent, 20, 16, 100, 25
-STEPS, SLOWER = 400, 150  # in all; the last of them with falling rates
-RATES = {"encoder": 5e-4, "decoder": 1e-3}
-BACKGROUND, SMOOTH, KEEP = 0.4, 0.05, 0.98  # its weight in the loss; of the labels; of the averaged weights
+FOLDER, SEED, BATCH = Path(__file__).parent, 20, 16
+PLAN = long_training.Plan(steps=400, warm=30, slower=150, every=100, keep=0.98)
+BACKGROUND, SMOOTH = 0.4, 0.05  # its weight in the loss; of the labels
 JUDGED = {"seen": ("train", 5, 200), "val": ("val", 1, 200), "unseen": ("test", 1, 300)}
 
 
@@ -104,61 +102,23 @@ def judged(net, n: int | None = None, flips: bool = True) -> dict:
     return record
 
 
-def learning(net: Segmenter) -> list[dict]:
-    """Let what is to learn learn, and return it as groups for the optimizer; BatchNorm of the encoder stays as it is."""
-    net.requires_grad_(False)
-    groups = []
-    for name, parts in (("encoder", net.encoder.blocks[2:]), ("decoder", net.decoder)):
-        parts.requires_grad_(True)
-        groups.append({"params": list(parts.parameters()), "lr": RATES[name], "rate": RATES[name]})
-    net.encoder.eval(), net.decoder.train()
-    return groups
-
-
 def train(folder: Path) -> dict:
-    """Train from where `folder` says, and return the record."""
+    """Train from where `folder` says, and return the record; BatchNorm of the encoder stays as it is."""
     torch.manual_seed(SEED)
     net, averaged, rng = Segmenter(), Segmenter(), torch.Generator().manual_seed(SEED)
-    optimizer = torch.optim.AdamW(learning(net), weight_decay=0.05)
     net.decoder.load_state_dict(torch.load(folder / "decoder.pt", weights_only=True))
-    averaged.load_state_dict(net.state_dict())
-    record, step, state = {"seconds": 0.0, "losses": [], "curve": []}, 0, folder / "state.pt"
-    if state.exists():
-        saved = torch.load(state, weights_only=True)
-        net.load_state_dict(saved["net"]), averaged.load_state_dict(saved["averaged"])
-        optimizer.load_state_dict(saved["optimizer"]), rng.set_state(saved["rng"])
-        record, step = json.loads(saved["record"]), saved["step"]
-    begin = time.process_time()
-    while step < STEPS:
-        left = (STEPS - step) / SLOWER
-        for group in optimizer.param_groups:
-            group["lr"] = group["rate"] * min(1, (step + 1) / 30, left)
+    net.requires_grad_(False), net.encoder.eval(), net.decoder.train()
+    groups = long_training.learning([(net.encoder.blocks[2:], 5e-4), (net.decoder, 1e-3)])
+
+    def losses_of(step):
         x, labels = batch_of(step, SIDE, rng)
-        loss = loss_of(net(x), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        step += 1
-        record["losses"].append(round(loss.item(), 3))
-        keep = min(KEEP, step / (step + 10))
-        for mean, new in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
-            mean.lerp_(new, 1 - keep) if mean.is_floating_point() else mean.copy_(new)
-        if step % SAVE == 0:
-            record["seconds"] = round(record["seconds"] + time.process_time() - begin, 1)
-            print(step, record["seconds"], round(float(np.mean(record["losses"][-SAVE:])), 3), flush=True)
-            if step % EVERY == 0 or step == STEPS:
-                scores = judged(averaged, None if step == STEPS else 100, flips=False)
-                record["curve"].append({"step": step, "seconds": record["seconds"], **scores})
-                print(record["curve"][-1], flush=True)
-                save_weights(folder / "segmenter_scenes.safetensors", averaged, half=True)
-            saved = {
-                "net": net.state_dict(),
-                "averaged": averaged.state_dict(),
-                "optimizer": optimizer.state_dict(),
-            }
-            saved |= {"rng": rng.get_state(), "record": json.dumps(record), "step": step}
-            torch.save(saved, folder / "state.new"), (folder / "state.new").replace(state)
-            begin = time.process_time()
+        return [loss_of(net(x), labels)]
+
+    def scores(last):
+        return judged(averaged, None if last else 100, flips=False)
+
+    weights = folder / "segmenter_scenes.safetensors"
+    record = long_training.train(PLAN, weights, net, averaged, groups, rng, losses_of, scores)
     return record | {"final": judged(averaged), "without flips": judged(averaged, flips=False)}
 
 
@@ -182,8 +142,8 @@ def main() -> None:
     folder = Path(sys.argv[1] if sys.argv[1:] else Path(tempfile.gettempdir(), "cvlab_segmentation"))
     record = train(folder)
     machine = f"{platform.machine()}, torch {torch.__version__}"
-    record |= {"machine": f"{machine}, one thread", "steps": STEPS, "seed": SEED}
-    few = np.array_split(record["losses"], 20)
+    record |= {"machine": f"{machine}, one thread", "steps": PLAN.steps, "seed": SEED}
+    few = np.array_split([loss for (loss,) in record["losses"]], 20)
     record["losses"] = [round(float(np.mean(part)), 3) for part in few]
     write_whole(FOLDER / "training" / "segmenter.json", (json.dumps(record, indent=1) + "\n").encode())
     write_whole(
@@ -192,12 +152,12 @@ def main() -> None:
     )
     seen, unseen = record["final"]["seen"], record["final"]["unseen"]
     words = CARD.format(
-        shown=STEPS * BATCH,
+        shown=PLAN.steps * BATCH,
         seen=f"{seen['classes']:.3f}",
         unseen=f"{unseen['classes']:.3f}",
         seen_groups=f"{seen['groups']:.3f}",
         unseen_groups=f"{unseen['groups']:.3f}",
-        steps=STEPS,
+        steps=PLAN.steps,
         minutes=round(record["seconds"] / 60),
         machine=machine,
     )

@@ -123,8 +123,7 @@ def move_boxes(film: Film, notebook) -> None:
     goal = at(state["truth_x"] + state["truth_w"] + 2, state["truth_y"] + state["truth_h"] - 3)
     film.glide(corner, goal, 12)
     mouse.up()
-    notebook.page.wait_for_function(lab.IDLE)
-    notebook.page.wait_for_timeout(500)
+    notebook.rest()
     film.shoot(1700)
 
 

@@ -4,11 +4,11 @@ import gc
 
 import hypothesis
 import pytest
-from support.browser import cards, gallery, opened
+from support.browser import cards, gallery, looks, opened
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 # A second conftest.py, in tests/browser, would be taken for this one by doctest.
-__all__ = ["cards", "gallery", "opened"]
+__all__ = ["cards", "gallery", "looks", "opened"]
 hypothesis.settings.register_profile("cvlab", deadline=None)  # a busy machine is no bug
 hypothesis.settings.load_profile("cvlab")
 

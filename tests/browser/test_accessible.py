@@ -1,10 +1,12 @@
 """What axe finds in the course's outputs, in both themes: every widget, every kind of card. (A whole lesson: test_lessons.)"""
 
-from support.accessible import findings, ours
+import pytest
+from support.accessible import THEMES, findings, ours
 
 
-def test_widgets(gallery):
-    assert ours(gallery) == []
+@pytest.mark.parametrize("theme", THEMES)
+def test_widgets(looks, theme):
+    assert looks[theme].axe == []
 
 
 def test_cards(cards):

@@ -1,30 +1,10 @@
 """Lesson 02's canvases in a real browser: they answer while the kernel is busy, and say what Python says."""
 
 import pytest
-from support import lab
 from support.frames import smoothness
-from support.shown import agrees, shown
+from support.shown import agrees, fresh, twin_of
 
 from cvlab.widgets import KernelLab, ReceptiveField, SlidingKernel
-
-NAMES = ("SlidingKernel", "KernelLab", "ReceptiveField")
-COUNT = """() => { window.sent = 0;
-  const send = WebSocket.prototype.send;
-  WebSocket.prototype.send = function (...message) { window.sent += 1; return send.apply(this, message); }; }"""
-
-
-@pytest.fixture
-def notebook(opened):
-    """The three widgets in one notebook, run."""
-    return opened("canvases.ipynb", [f"from cvlab.widgets import {name}\n{name}()" for name in NAMES])
-
-
-@pytest.fixture
-def counted(notebook):
-    """Count, from a quiet moment on, what the page sends to the kernel: `window.sent`."""
-    notebook.page.wait_for_timeout(700)
-    notebook.page.wait_for_function(lab.IDLE)
-    notebook.page.evaluate(COUNT)
 
 
 def press(live, name: str, times: int = 1) -> None:
@@ -32,8 +12,9 @@ def press(live, name: str, times: int = 1) -> None:
         live.root.get_by_role("button", name=name).click()
 
 
-def test_the_kernel_slides_without_a_round_trip(notebook, counted):
-    live = shown(notebook, "SlidingKernel")
+def test_the_kernel_slides_without_a_round_trip(gallery):
+    live = fresh(gallery, "SlidingKernel")
+    before = gallery.page.evaluate("window.sent")
     seen = live.root.evaluate("""async e => {
       const step = [...e.querySelectorAll("button")].find(b => b.textContent === "Step"), seen = [];
       for (let i = 0; i < 3; i++) {
@@ -48,45 +29,42 @@ def test_the_kernel_slides_without_a_round_trip(notebook, counted):
     ] * 3
     assert "sum:21" in seen[1][0]
     assert "✓Taskdone" in seen[1][0]
-    assert [sent for _, sent in seen] == [0, 0, 0]
+    assert [sent - before for _, sent in seen] == [0, 0, 0]
 
 
-def test_play_walks_alone_and_pauses(notebook):
-    live = shown(notebook, "SlidingKernel")
-    live.canvas.press("Home")
+def test_play_walks_alone_and_pauses(gallery):
+    live = fresh(gallery, "SlidingKernel")
     before = live.look()
     press(live, "Play")
     assert live.changed(before)
     press(live, "Pause")
     stopped = live.readout()
     assert "place:1of16" not in stopped
-    notebook.page.wait_for_timeout(900)
+    gallery.page.wait_for_timeout(900)
     assert live.readout() == stopped
 
 
-def test_python_hears_of_the_last_step(notebook):
-    live = shown(notebook, "SlidingKernel")
-    live.canvas.press("Home")
+def test_python_hears_of_the_last_step(gallery):
+    live = fresh(gallery, "SlidingKernel")
+    before = gallery.page.evaluate("window.sent")
     press(live, "Step", 5)
-    notebook.page.wait_for_timeout(700)
-    notebook.page.wait_for_function(lab.IDLE)
+    gallery.page.wait_for_function("before => window.sent > before", arg=before)
+    gallery.rest()
     before = live.look()
     live.control("kernel").locator("select").select_option(index=2)  # Python answers with its own state
     assert live.changed(before)
     assert "place:6of16" in live.readout()
-    agrees(live, SlidingKernel())
+    agrees(live, twin_of("SlidingKernel"))
 
 
-def test_a_click_moves_the_window(notebook):
-    live = shown(notebook, "SlidingKernel")
-    press(live, "Reset")
-    notebook.page.wait_for_timeout(700)
+def test_a_click_moves_the_window(gallery):
+    live = fresh(gallery, "SlidingKernel")
     live.canvas.click(position={"x": 6 + 6.5 * 30, "y": 26 + 6.5 * 30})
     assert "row3,column3" in live.readout()
 
 
-def test_a_typed_weight_is_drawn_at_once(notebook):
-    live = shown(notebook, "KernelLab")
+def test_a_typed_weight_is_drawn_at_once(gallery):
+    live = fresh(gallery, "KernelLab")
     live.canvas.press("ArrowRight")
     drawn = live.canvas.evaluate("""async c => {
       const before = c.toDataURL();
@@ -97,40 +75,31 @@ def test_a_typed_weight_is_drawn_at_once(notebook):
     assert drawn == [True, 7]
 
 
-def test_the_lab_agrees_with_python_and_a_preset_forgets_edits(notebook):
-    live = shown(notebook, "KernelLab")
-    notebook.page.wait_for_function(lab.IDLE)
-    agrees(live, KernelLab())
+def test_the_lab_agrees_with_python_and_a_preset_forgets_edits(gallery):
+    live = fresh(gallery, "KernelLab")
+    agrees(live, twin_of("KernelLab"))
     before = live.look()
     live.control("kernel").locator("select").select_option(index=5)
     live.changed(before)
     assert not any(value for key, value in live.drawn_state().items() if key.startswith("edit"))
-    agrees(live, KernelLab())
+    agrees(live, twin_of("KernelLab"))
 
 
-def test_a_weight_is_dragged(notebook):
-    live = shown(notebook, "KernelLab")
-    press(live, "Reset")
-    notebook.page.wait_for_timeout(700)
-    box, mouse = live.canvas.bounding_box(), notebook.page.mouse
-    x, y = box["x"] + 6 + 80, box["y"] + 26 + 80  # the middle weight
-    mouse.move(x, y)
-    mouse.down()
-    mouse.move(x, y - 36, steps=6)
-    mouse.up()
-    notebook.page.wait_for_function(lab.IDLE)
-    notebook.page.wait_for_timeout(300)
+def test_a_weight_is_dragged(gallery):
+    live = fresh(gallery, "KernelLab")
+    x, y = 6 + 80, 26 + 80  # the middle weight
+    live.drag((x, y), (x, y - 36))
     assert live.drawn_state()["edit_11"] == 3
-    agrees(live, KernelLab())
+    agrees(live, twin_of("KernelLab"))
 
 
-def test_a_cell_is_chosen_by_a_click(notebook):
-    live = shown(notebook, "ReceptiveField")
+def test_a_cell_is_chosen_by_a_click(gallery):
+    live = fresh(gallery, "ReceptiveField")
     before = live.look()
     live.canvas.click(position={"x": 60 + (4 + 20.5) * 13, "y": 2 + 2 * 58 + 14})
     assert live.changed(before)
     assert "chosen:cell20oflayer2" in live.readout()
-    agrees(live, ReceptiveField())
+    agrees(live, twin_of("ReceptiveField"))
 
 
 @pytest.mark.parametrize(
@@ -141,19 +110,10 @@ def test_a_cell_is_chosen_by_a_click(notebook):
         (ReceptiveField, (300, 120), (200, 0)),
     ],
 )
-def test_a_drag_ends_where_python_ends(notebook, kind, start, radius, record_property):
-    """Four circles of dragging; the speed is reported, not judged: machines differ."""
-    live = shown(notebook, kind.__name__)
-    press(live, "Reset")
-    notebook.page.wait_for_timeout(700)
+def test_a_drag_ends_where_python_ends(gallery, kind, start, radius, record_property):
+    """A circle of dragging; the speed is reported, not judged: machines differ."""
+    live = fresh(gallery, kind.__name__)
     numbers = f"{kind.__name__}: {smoothness(live, start, radius)}"
     record_property("frames", numbers)
     print(numbers)
-    notebook.page.wait_for_timeout(700)
-    notebook.page.wait_for_function(lab.IDLE)
-    agrees(live, kind())
-
-
-def test_nothing_went_wrong_in_the_page(notebook):
-    assert notebook.errors == []
-    assert notebook.strangers() == []
+    agrees(live, twin_of(kind.__name__))

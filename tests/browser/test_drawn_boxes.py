@@ -11,20 +11,13 @@ from cvlab.widgets.regions.proposal_recall import PARTS, ZOOM
 
 
 @pytest.fixture
-def widget(opened):
-    notebook = opened("lesson 06a.ipynb", ["from cvlab.widgets import ProposalRecall\nProposalRecall()"])
-    return fresh(notebook, "ProposalRecall")
+def widget(gallery):
+    return fresh(gallery, "ProposalRecall")
 
 
 def drag(widget: Shown, start: tuple, stop: tuple) -> None:
     """Drag between two places (x, y) in pixels of the scene."""
-    box, mouse, before = widget.canvas.bounding_box(), widget.root.page.mouse, widget.look()
-    (ax, ay), (bx, by) = ((box["x"] + ZOOM * x, box["y"] + ZOOM * y) for x, y in (start, stop))
-    mouse.move(ax, ay)
-    mouse.down()
-    mouse.move(bx, by, steps=5)
-    mouse.up()
-    assert widget.changed(before)
+    widget.drag(*((ZOOM * x, ZOOM * y) for x, y in (start, stop)))
 
 
 def drawn(widget: Shown, i: int) -> list[int]:
@@ -58,14 +51,10 @@ def test_draw_resize_and_move_by_pointer(widget):
 
 def test_draw_by_keyboard(widget):
     for key in (" ", "ArrowLeft", "ArrowUp", "Shift+ArrowRight", " ", "Shift+ArrowDown"):
-        before = widget.look()
-        widget.canvas.press(key)
-        assert widget.changed(before), key
+        widget.press(key)
     assert (drawn(widget, 1), drawn(widget, 2)) == ([60, 60, 68, 64], [64, 64, 64, 68])
     agrees(widget)
-    before = widget.look()
-    widget.canvas.press("Delete")
-    assert widget.changed(before)
+    widget.press("Delete")
     assert drawn(widget, 2) == [0, 0, 0, 0]
     agrees(widget)
 

@@ -5,39 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
-from support import lab
 from support.frames import smoothness
-from support.shown import Shown
+from support.shown import Shown, fresh
 
 from cvlab.widgets import IouBoxes, RankingGame
-
-
-@pytest.fixture
-def notebook(opened):
-    cells = [f"from cvlab.widgets import {name}\n{name}()" for name in ("IouBoxes", "RankingGame")]
-    return opened("lesson 07.ipynb", cells)
-
-
-def live(notebook, name: str) -> Shown:
-    root = notebook.page.locator(f".cvlab-{name}").first
-    root.scroll_into_view_if_needed()
-    return Shown(notebook, root)
-
-
-def drag(widget: Shown, start: tuple, stop: tuple) -> None:
-    box, mouse, before = widget.canvas.bounding_box(), widget.root.page.mouse, widget.look()
-    mouse.move(box["x"] + start[0], box["y"] + start[1])
-    mouse.down()
-    mouse.move(box["x"] + stop[0], box["y"] + stop[1], steps=6)
-    mouse.up()
-    assert widget.changed(before)
-
-
-def reset(widget: Shown) -> dict:
-    before = widget.look()
-    widget.root.get_by_role("button", name="Reset").press("Enter")
-    widget.changed(before, seconds=1)
-    return widget.drawn_state()
 
 
 def agrees(widget: Shown, kind, number: str) -> None:
@@ -52,24 +23,24 @@ def agrees(widget: Shown, kind, number: str) -> None:
         assert ax + aw <= bx or bx + bw <= ax or ay + ah <= by or by + bh <= ay, "the names collide"
 
 
-def test_boxes_are_moved_and_resized_by_pointer(notebook):
-    widget = live(notebook, "IouBoxes")
-    first = reset(widget)
-    drag(widget, (first["box_x"] + 60, first["box_y"] + 150), (first["box_x"] + 40, first["box_y"] + 130))
+def test_boxes_are_moved_and_resized_by_pointer(gallery):
+    widget = fresh(gallery, "IouBoxes")
+    first = widget.drawn_state()
+    widget.drag((first["box_x"] + 60, first["box_y"] + 150), (first["box_x"] + 40, first["box_y"] + 130))
     state = widget.drawn_state()
     assert (state["box_x"], state["box_y"]) == (first["box_x"] - 20, first["box_y"] - 20)
     assert (state["box_w"], state["box_h"]) == (first["box_w"], first["box_h"])
     agrees(widget, IouBoxes, "iou")
     right, middle = state["box_x"] + state["box_w"], state["box_y"] + state["box_h"] // 2
     onto = (first["truth_x"] + 60, first["truth_y"] + 150)
-    drag(widget, (state["box_x"] + 60, state["box_y"] + 150), onto)  # both names at one corner
+    widget.drag((state["box_x"] + 60, state["box_y"] + 150), onto)  # both names at one corner
     agrees(widget, IouBoxes, "iou")
-    drag(widget, onto, (state["box_x"] + 60, state["box_y"] + 150))
-    drag(widget, (right, middle), (right - 50, middle + 30))  # the right edge: only the width
+    widget.drag(onto, (state["box_x"] + 60, state["box_y"] + 150))
+    widget.drag((right, middle), (right - 50, middle + 30))  # the right edge: only the width
     assert widget.drawn_state() == state | {"box_w": state["box_w"] - 50}
     agrees(widget, IouBoxes, "iou")
     left, top = first["truth_x"], first["truth_y"]
-    drag(widget, (left, top), (left - 30, top + 10))  # a corner of the other box
+    widget.drag((left, top), (left - 30, top + 10))  # a corner of the other box
     state = widget.drawn_state()
     assert state["active"] == "truth"
     assert (state["truth_x"], state["truth_y"]) == (left - 30, top + 10)
@@ -77,45 +48,41 @@ def test_boxes_are_moved_and_resized_by_pointer(notebook):
     agrees(widget, IouBoxes, "iou")
 
 
-def test_boxes_stay_on_the_photo_and_never_turn_inside_out(notebook):
-    widget = live(notebook, "IouBoxes")
-    first = reset(widget)
-    drag(widget, (first["box_x"] + 60, first["box_y"] + 150), (-200, 900))
+def test_boxes_stay_on_the_photo_and_never_turn_inside_out(gallery):
+    widget = fresh(gallery, "IouBoxes")
+    first = widget.drawn_state()
+    widget.drag((first["box_x"] + 60, first["box_y"] + 150), (-200, 900))
     state = widget.drawn_state()
     assert (state["box_x"], state["box_y"] + state["box_h"]) == (0, 320)
     right = state["box_w"]
-    drag(widget, (right, state["box_y"] + 100), (-90, state["box_y"] + 100))
+    widget.drag((right, state["box_y"] + 100), (-90, state["box_y"] + 100))
     assert widget.drawn_state()["box_w"] == 0
     agrees(widget, IouBoxes, "iou")
 
 
-def test_boxes_are_moved_and_resized_by_keyboard(notebook):
-    widget = live(notebook, "IouBoxes")
-    first = reset(widget)
+def test_boxes_are_moved_and_resized_by_keyboard(gallery):
+    widget = fresh(gallery, "IouBoxes")
+    first = widget.drawn_state()
     for key, changes in [
         ("ArrowRight", {"box_x": 5}),
         ("ArrowDown", {"box_y": 5}),
         ("Shift+ArrowLeft", {"box_w": -5}),
         ("Shift+ArrowUp", {"box_h": -5}),
     ]:
-        before, state = widget.look(), widget.drawn_state()
-        widget.canvas.press(key)
-        assert widget.changed(before)
+        state = widget.drawn_state()
+        widget.press(key)
         assert widget.drawn_state() == state | {name: state[name] + by for name, by in changes.items()}
         agrees(widget, IouBoxes, "iou")
-    before = widget.look()
-    widget.canvas.press("Space")
-    assert widget.changed(before)
-    widget.canvas.press("ArrowRight")
-    notebook.page.wait_for_timeout(500)
+    widget.press("Space")
+    widget.press("ArrowRight")
     assert widget.drawn_state()["truth_x"] == first["truth_x"] + 5
 
 
-def test_ranking_by_pointer_and_keyboard(notebook):
-    widget = live(notebook, "RankingGame")
-    first = reset(widget)
+def test_ranking_by_pointer_and_keyboard(gallery):
+    widget = fresh(gallery, "RankingGame")
+    first = widget.drawn_state()
     x, y = 18 + first["score_10"] / 100 * 354, 34 + 9 * 25
-    drag(widget, (x, y), (18 + 354, y))
+    widget.drag((x, y), (18 + 354, y))
     assert widget.drawn_state() == first | {"score_10": 100, "selected": 10}
     agrees(widget, RankingGame, "ap")
     assert "✓Taskdone" in widget.readout()
@@ -124,23 +91,19 @@ def test_ranking_by_pointer_and_keyboard(notebook):
         ("ArrowLeft", ("score_9", 26)),
         ("Shift+ArrowRight", ("score_9", 36)),
     ]:
-        before = widget.look()
-        widget.canvas.press(key)
-        assert widget.changed(before)
+        widget.press(key)
         assert widget.drawn_state()[wanted[0]] == wanted[1]
     agrees(widget, RankingGame, "ap")
 
 
 @pytest.mark.parametrize("name", ["IouBoxes", "RankingGame"])
-def test_a_drag_ends_where_python_ends(notebook, name, record_property):
-    """Four circles of dragging; the speed is reported, not judged: machines differ."""
-    widget = live(notebook, name)
-    reset(widget)
+def test_a_drag_ends_where_python_ends(gallery, name, record_property):
+    """A circle of dragging; the speed is reported, not judged: machines differ."""
+    widget = fresh(gallery, name)
     numbers = f"{name}: {smoothness(widget, (250, 150), (60, 80))}"
     record_property("frames", numbers)
     print(numbers)
-    notebook.page.wait_for_function(lab.IDLE)
-    notebook.page.wait_for_timeout(1000)
+    gallery.rest()
     agrees(
         widget,
         {"IouBoxes": IouBoxes, "RankingGame": RankingGame}[name],
@@ -148,4 +111,4 @@ def test_a_drag_ends_where_python_ends(notebook, name, record_property):
     )
     if folder := os.environ.get("CVLAB_SCREENSHOTS"):
         Path(folder, f"{name} dragged.png").write_bytes(widget.root.screenshot())
-    assert not notebook.errors
+    assert not gallery.errors

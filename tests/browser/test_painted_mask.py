@@ -12,9 +12,8 @@ from cvlab.widgets.segmentation.paint_mask import CELL, LEFT, SIDE, TOP
 
 
 @pytest.fixture
-def widget(opened):
-    notebook = opened("lesson 05.ipynb", ["from cvlab.widgets import PaintMask\nPaintMask()"])
-    return fresh(notebook, "PaintMask")
+def widget(gallery):
+    return fresh(gallery, "PaintMask")
 
 
 def painted(widget: Shown) -> np.ndarray:
@@ -25,15 +24,7 @@ def painted(widget: Shown) -> np.ndarray:
 
 def drag(widget: Shown, start: tuple, stop: tuple) -> None:
     """Drag from the middle of a square (row, column) to that of another one."""
-    box, mouse, before = widget.canvas.bounding_box(), widget.root.page.mouse, widget.look()
-    places = [
-        (box["x"] + LEFT + (c + 0.5) * CELL, box["y"] + TOP + (r + 0.5) * CELL) for r, c in (start, stop)
-    ]
-    mouse.move(*places[0])
-    mouse.down()
-    mouse.move(*places[1], steps=5)
-    mouse.up()
-    assert widget.changed(before)
+    widget.drag(*((LEFT + (col + 0.5) * CELL, TOP + (row + 0.5) * CELL) for row, col in (start, stop)))
 
 
 def agrees(widget: Shown) -> None:
@@ -58,9 +49,7 @@ def test_paint_and_erase_by_pointer(widget):
 
 def test_paint_by_keyboard(widget):
     for key in ("ArrowUp", "ArrowLeft", " ", "Shift+ArrowRight", "ArrowDown", "ArrowDown", " "):
-        before = widget.look()
-        widget.canvas.press(key)
-        assert widget.changed(before), key
+        widget.press(key)
     state = widget.drawn_state()
     assert (state["row"], state["col"]) == (17, 16)
     wanted = np.zeros((SIDE, SIDE), bool)

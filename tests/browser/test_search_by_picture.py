@@ -1,20 +1,18 @@
 """Lesson 08b's search engine in a real browser: the task is done by its slider."""
 
 import pytest
-from support.shown import agrees, shown
+from support.shown import agrees, fresh, twin_of
 
 from cvlab.widgets import NearestThings
 
 
 @pytest.fixture
-def live(opened):
-    notebook = opened("nearest.ipynb", ["from cvlab.widgets import NearestThings\nNearestThings()"])
-    return shown(notebook, "NearestThings")
+def live(gallery):
+    return fresh(gallery, "NearestThings")
 
 
 def test_the_task_is_done_by_the_slider(live):
-    twin = NearestThings()
-    live.root.get_by_role("button", name="Reset").click()
+    twin = twin_of("NearestThings")
     handle = live.control("thing").locator(".noUi-handle")
     key = "End" if NearestThings.answer["thing"] else "Home"
     before = live.look()

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from support import lab
+from support.accessible import THEMES
 from support.browser import NAMES
-from support.shown import shown
+from support.shown import shown, twin_of
 
-import cvlab.widgets
 from cvlab.widgets._engine.controls import allowed
 
 
@@ -36,7 +36,7 @@ MOVE = """async ([index, key, values, widths]) => {
   };
   const seen = new Set();
   for (const value of values) {
-    await run(`gallery[${index}].set(**{${JSON.stringify(key)}: ${value}})`);
+    await run(`w = gallery[${index}]; w.set(**w._first | {${JSON.stringify(key)}: ${value}})`);
     seen.add(root.innerHTML);
     widths.forEach((width, i) => {
       root.style.width = `${width}px`;
@@ -44,7 +44,6 @@ MOVE = """async ([index, key, values, widths]) => {
     });
     root.style.width = "";
   }
-  await run(`gallery[${index}].reset()`);
   return [heights, seen.size];
 }"""
 WIDTHS = {800: 632, 1200: 1032}
@@ -53,7 +52,7 @@ WIDTHS = {800: 632, 1200: 1032}
 @pytest.mark.parametrize("page", WIDTHS)
 def test_an_output_is_as_wide_as_the_test_takes_it_to_be(gallery, page):
     gallery.page.set_viewport_size({"width": page, "height": 1500})
-    gallery.page.wait_for_timeout(300)
+    gallery.rest()
     width = shown(gallery, NAMES[0]).root.bounding_box()["width"]
     gallery.page.set_viewport_size(lab.VIEW)
     assert abs(width - WIDTHS[page]) < 20
@@ -62,7 +61,7 @@ def test_an_output_is_as_wide_as_the_test_takes_it_to_be(gallery, page):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_widget_keeps_its_height(gallery, name, record_property):
     heights, moved = [set(), set()], 0
-    for key, control in getattr(cvlab.widgets, name)()._controls.items():
+    for key, control in twin_of(name)._controls.items():
         if control.layout.display == "none" and key[-1].isdigit() and not key.endswith("_1"):
             continue  # moved on the canvas: one of many alike is enough
         values = [repr(value) for value in ends(control)]
@@ -84,10 +83,9 @@ def border(png: bytes) -> float:
     return float(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]).mean())
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_a_widget_stands_on_the_ground_of_its_page(gallery, theme):
-    gallery.theme(theme)
-    grounds = {name: border(shown(gallery, name).root.screenshot()) for name in NAMES}
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_widget_stands_on_the_ground_of_its_page(looks, theme):
+    grounds = {name: border(png) for name, png in looks[theme].screenshots.items()}
     strange = {n: round(g) for n, g in grounds.items() if (g < 200 if "Light" in theme else g > 60)}
     assert strange == {}, f"{theme}: the borders of these have another grey"
 
@@ -98,4 +96,3 @@ def test_a_dark_page_turns_charts_over_and_no_photo(cards):
     assert cards.page.evaluate(filters) == ["invert(0.9333) hue-rotate(180deg)", "none"]
     cards.theme("JupyterLab Light")
     assert cards.page.evaluate(filters) == ["none", "none"]
-    cards.page.wait_for_function(lab.IDLE)

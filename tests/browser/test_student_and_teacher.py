@@ -1,7 +1,7 @@
 """Lesson 08a's sliders in a real browser: a longer memory, a lower temperature and a centre do the tasks."""
 
 import pytest
-from support.shown import agrees, fresh
+from support.shown import agrees, fresh, twin_of
 
 from cvlab.widgets import MovingAverage, SharpenCenter
 
@@ -13,12 +13,11 @@ KEYS = {
         ("temperature, in hundredths", "ArrowRight", 3),
     ],
 }
-CELLS = [f"from cvlab.widgets import {widget.__name__}\n{widget.__name__}()" for widget in KEYS]
 
 
 @pytest.mark.parametrize("widget", KEYS, ids=lambda widget: widget.__name__)
-def test_the_keyboard_does_the_task(opened, widget):
-    live = fresh(opened("student and teacher.ipynb", CELLS), widget.__name__)
+def test_the_keyboard_does_the_task(gallery, widget):
+    live = fresh(gallery, widget.__name__)
     assert "✓Taskdone" not in live.readout()
     for description, key, times in KEYS[widget]:
         handle = live.control(description).locator(".noUi-handle")
@@ -26,5 +25,5 @@ def test_the_keyboard_does_the_task(opened, widget):
             before = live.look()
             handle.press(key)
             assert live.changed(before)
-    agrees(live, widget())
+    agrees(live, twin_of(widget.__name__))
     assert "✓Taskdone" in live.readout()

@@ -4,18 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
-from support.shown import agrees, fresh
+from support.shown import agrees, fresh, twin_of
 
-from cvlab.widgets import UpsamplingExplorer
 from cvlab.widgets.segmentation.upsampling import CELL, GAP, GROWN, LEFT, MOST, TOP
 
 RIGHT = LEFT + MOST * CELL + GAP
 
 
 @pytest.fixture
-def live(opened):
-    notebook = opened("growing.ipynb", ["from cvlab.widgets import UpsamplingExplorer\nUpsamplingExplorer()"])
-    return fresh(notebook, "UpsamplingExplorer")
+def live(gallery):
+    return fresh(gallery, "UpsamplingExplorer")
 
 
 def click(live, row: int, col: int, pixels: int) -> None:
@@ -25,7 +23,7 @@ def click(live, row: int, col: int, pixels: int) -> None:
 
 
 def test_the_task_is_done_by_pointer_and_slider(live):
-    twin = UpsamplingExplorer()
+    twin = twin_of("UpsamplingExplorer")
     click(live, 0, 9, 10)
     assert "newpixel:row0,column9of10×10" in live.readout()
     agrees(live, twin)
@@ -50,11 +48,9 @@ def test_keys_walk_over_the_grown_map(live):
         ("ArrowUp", "row8,column9"),
         ("ArrowLeft", "row8,column8"),
     ]:
-        before = live.look()
-        live.canvas.press(key)
-        assert live.changed(before)
+        live.press(key)
         assert wanted in live.readout()
-        agrees(live, UpsamplingExplorer())
+        agrees(live, twin_of("UpsamplingExplorer"))
     if folder := os.environ.get("CVLAB_SCREENSHOTS"):
         for look in ("Light", "Dark"):
             live.notebook.theme(f"JupyterLab {look}")

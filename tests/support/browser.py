@@ -1,5 +1,6 @@
 """One JupyterLab and one browser for all browser tests; without a browser they are skipped, or fail on CI."""
 
+import dataclasses
 import os
 import shutil
 from pathlib import Path
@@ -8,10 +9,12 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from support import chromium, lab
+from support.accessible import THEMES, findings
+from support.shown import contrasts, shown
 
 import cvlab.widgets
 
-__all__ = ["LESSONS", "NAMES", "cards", "gallery", "opened"]
+__all__ = ["LESSONS", "NAMES", "cards", "gallery", "looks", "opened"]
 
 NAMES = sorted(cvlab.widgets.__all__)
 GALLERY = "every widget, все, 모두.ipynb"
@@ -100,14 +103,43 @@ def opened(tmp_path_factory):
         browser.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def gallery(opened):
-    """Every widget as it opens, in a list `gallery` too, and one made for the tests, in one notebook that was run."""
+    """Every widget, in a list `gallery` too, and one made for the tests, in one notebook: each test resets what it moves."""
     first = f"from cvlab import widgets\ngallery = [getattr(widgets, name)() for name in {NAMES}]"
     return opened(GALLERY, [first, *(f"gallery[{i}]" for i in range(len(NAMES))), POINTER])
 
 
-@pytest.fixture
+@dataclasses.dataclass
+class Look:
+    """How the gallery looks in one theme: what axe has against it, and by widget a screenshot, the contrasts of its words
+    and the picture that Python sent."""
+
+    axe: list[str]
+    screenshots: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    contrasts: dict[str, list[tuple[float, str]]] = dataclasses.field(default_factory=dict)
+    pictures: dict[str, bytes | None] = dataclasses.field(default_factory=dict)
+
+
+@pytest.fixture(scope="session")
+def looks(gallery) -> dict[str, Look]:
+    """How the gallery looks in each theme; in the light one last, where all other tests are at home."""
+    gallery.execute("for widget in gallery: widget.reset()")
+    found = {}
+    for theme in THEMES:
+        gallery.theme(theme)
+        look = found[theme] = Look(findings(gallery.page))
+        for name in NAMES:
+            live = shown(gallery, name)
+            look.screenshots[name] = live.root.screenshot()
+            look.contrasts[name] = contrasts(live)
+            look.pictures[name] = live.read()["picture"]
+            if folder := os.environ.get("CVLAB_SCREENSHOTS"):
+                Path(folder, f"{name} {theme}.png").write_bytes(look.screenshots[name])
+    return found
+
+
+@pytest.fixture(scope="session")
 def cards(opened):
     """Every kind of card, a chart, a picture and a widget, in one notebook that was run."""
     return opened("cards.ipynb", CARDS.strip().split("\n---\n"))

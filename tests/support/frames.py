@@ -24,7 +24,7 @@ STOP = """() => {
 }"""
 
 
-def smoothness(live, start: tuple, radius: tuple, turns: int = 4, steps: int = 60) -> str:
+def smoothness(live, start: tuple, radius: tuple, turns: int = 1, steps: int = 60) -> str:
     """Drag the mouse from a place of the canvas in circles, and say how the browser kept up.
 
     Args:

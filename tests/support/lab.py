@@ -1,7 +1,6 @@
 """A real JupyterLab on loopback and a real browser in it, for the browser tests."""
 
 import ast
-import base64
 import contextlib
 import os
 import socket
@@ -17,19 +16,58 @@ IDLE = """() => {
   const kernel = panel && panel.context && panel.context.sessionContext.session?.kernel;
   return !!kernel && kernel.status === 'idle';
 }"""
-RUN = """() => {
-  window.ran = null;
-  window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.ran = true }, e => { window.ran = String(e) });
+# What was asked of the kernel and is not answered yet, and how many messages were sent to it.
+WATCH = """() => {
+  const kernel = window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel;
+  window.asked = new Set();
+  window.sent = 0;
+  kernel.anyMessage.connect((_, { msg, direction }) => {
+    if (direction !== 'send' || msg.channel !== 'shell') return;
+    window.sent += 1;
+    window.asked.add(msg.header.msg_id);
+  });
+  kernel.iopubMessage.connect((_, msg) => { // after the page has done what the message says
+    if (msg.content.execution_state === 'idle') window.asked.delete(msg.parent_header.msg_id);
+  });
 }"""
-RUN_ONE = """index => {
-  const notebook = window.jupyterapp.shell.currentWidget.content;
-  notebook.activeCellIndex = index;
-  notebook.deselectAll();
-  window.ran = null;
-  window.jupyterapp.commands.execute('notebook:run-cell').then(() => { window.ran = true }, e => { window.ran = String(e) });
+# An answer may make the page ask again, and a canvas draws in the next frame.
+REST = """async patience => {
+  const end = performance.now() + patience;
+  for (let calm = 0; calm < 3; calm = window.asked.size ? 0 : calm + 1) {
+    await new Promise(requestAnimationFrame);
+    if (performance.now() > end) throw new Error(`no answer to ${window.asked.size} messages`);
+  }
 }"""
-PATIENCE = 600_000  # milliseconds: only what hangs takes so long
+RUN = """index => {
+  const { commands, shell } = window.jupyterapp, notebook = shell.currentWidget.content;
+  const code = notebook.widgets.map(({ model }) => model).filter((model) => model.type === 'code' && model.sharedModel.source.trim());
+  window.running = index === null ? code : [notebook.widgets[index].model];
+  window.running.forEach((model) => { model.executionCount = null; });
+  if (index !== null) {
+    notebook.activeCellIndex = index;
+    notebook.deselectAll();
+  }
+  commands.execute(index === null ? 'notebook:run-all-cells' : 'notebook:run-cell');
+}"""
+# The command's own promise is of no use: run-all ends early, and the kernel is idle between two cells.
+RAN = """() => {
+  const failed = (model) => !model.getMetadata('tags')?.includes('raises-exception')
+    && model.outputs.toJSON().find((output) => output.output_type === 'error');
+  const error = window.running.map(failed).find(Boolean);
+  if (error) return `${error.ename}: ${error.evalue}`;
+  return window.running.every((model) => model.executionCount !== null) && !window.asked.size;
+}"""
+EXECUTE = """async code => {
+  const kernel = window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel;
+  const reply = await kernel.requestExecute({ code, silent: true, store_history: false }).done;
+  if (reply.content.status !== 'ok') throw new Error(`${code}: ${reply.content.evalue}`);
+}"""
+PATIENCE = 600_000  # milliseconds: only a kernel that hangs takes so long
+APPEARS = 90_000  # milliseconds: only what never appears in the page takes so long
 VIEW = {"width": 1300, "height": 1500}  # pixels of the page
+# The style sheet may come later than the mark.
+THEMED = """light => document.body.dataset.jpThemeLight === light && light ===
+  String(['#fff', '#ffffff', 'white'].includes(getComputedStyle(document.body).getPropertyValue('--jp-layout-color0').trim()))"""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SETTINGS = {
     "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
@@ -130,7 +168,7 @@ class Notebook:
 
     def __init__(self, browser, address: str, name: str):
         self.page = browser.new_page(viewport=VIEW)
-        self.page.set_default_timeout(PATIENCE)
+        self.page.set_default_timeout(APPEARS)
         self.errors: list[str] = []
         self.requests: set[str] = set()
         self.page.on("pageerror", lambda error: self.errors.append(f"page error: {error}"))
@@ -139,19 +177,29 @@ class Notebook:
         self.page.goto(f"{address}/doc/tree/{quote(name)}?reset")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE)
         self.page.wait_for_function(IDLE, timeout=PATIENCE)
+        self.page.evaluate(WATCH)
 
     def _console(self, message) -> None:
         if message.type == "error":
             self.errors.append(f"console: {message.text} ({message.location.get('url', '')})")
 
-    def run(self, cells: list[int] | None = None, timeout: float = PATIENCE) -> "Notebook":
-        """Run all cells, or those, and wait until the kernel is idle; do not await the command, poll a flag."""
-        for script, index in [(RUN, None)] if cells is None else [(RUN_ONE, index) for index in cells]:
-            self.page.evaluate(script, index)
-            self.page.wait_for_function("() => window.ran !== null", timeout=timeout)
-            self.page.wait_for_function(IDLE, timeout=timeout)
-            assert self.page.evaluate("window.ran") is True
+    def run(self, cells: list[int] | None = None) -> "Notebook":
+        """Run all cells, or those, and wait until each has run, or one has failed that should not."""
+        for cell in cells or [None]:
+            self.page.evaluate(RUN, cell)
+            ended = self.page.wait_for_function(RAN, timeout=PATIENCE, polling=100).json_value()
+            assert ended is True, ended
+        self.rest()
         return self
+
+    def execute(self, code: str) -> None:
+        """Have the kernel run code of the test's own, beside the cells."""
+        self.page.evaluate(EXECUTE, code)
+        self.rest()
+
+    def rest(self) -> None:
+        """Wait until the kernel has answered all that the page asked, and the page has drawn it."""
+        self.page.evaluate(REST, PATIENCE)
 
     def close(self) -> None:
         """Shut the kernel down and close the page: a class of open lessons would fill the memory."""
@@ -159,20 +207,11 @@ class Notebook:
         self.page.close()
 
     def theme(self, name: str) -> None:
-        """Change JupyterLab's theme, "JupyterLab Light" or "JupyterLab Dark"."""
+        """Change JupyterLab's theme, "JupyterLab Light" or "JupyterLab Dark"; wait until the pictures follow."""
         change = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
         self.page.evaluate(change, name)
-        light = "true" if "Light" in name else "false"
-        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
-        self.page.wait_for_timeout(500)  # its style sheet arrives a little later
-
-    def bytes_of(self, image) -> bytes:
-        """Return the encoded picture that an <img> shows."""
-        script = """async img => {
-          const data = new Uint8Array(await (await fetch(img.src)).arrayBuffer());
-          return btoa(Array.from(data, b => String.fromCharCode(b)).join(''));
-        }"""
-        return base64.b64decode(image.evaluate(script))
+        self.page.wait_for_function(THEMED, arg=str("Light" in name).lower())
+        self.rest()
 
     def strangers(self) -> list[str]:
         """The addresses asked for that are not on this machine."""

@@ -1,17 +1,42 @@
 """What the browser tests do to one widget in the page: read it, drag it, press its keys, compare it with Python."""
 
+import base64
+import functools
 import json
 import re
+import time
 
 import ipywidgets
 import numpy as np
-from support import lab
 
-from cvlab.widgets._engine.base import encode
+import cvlab.widgets
 from cvlab.widgets._engine.controls import allowed
 from cvlab.widgets._engine.palette import DARK, LIGHT
 
-IS_DARK = "() => document.body.dataset.jpThemeLight === 'false'"
+# All that a widget shows, at one moment: what each control says, the canvas' state, the picture.
+READ = """async (root, descriptions) => {
+  const rows = [...root.querySelectorAll(".widget-inline-hbox, .widget-toggle-buttons")];
+  const says = (row, words) => [...row.querySelectorAll("*")].some((e) => e.textContent.trim() === words);
+  const controls = descriptions.map((words) => {
+    const row = rows.find((one) => says(one, words));
+    return {
+      checked: row.querySelector("input[type=checkbox]")?.checked,
+      pressed: [...row.querySelectorAll("button")].findIndex((b) => b.classList.contains("mod-active")),
+      chosen: row.querySelector("select")?.selectedIndex,
+      readout: row.querySelector(".widget-readout")?.innerText,
+    };
+  });
+  const canvas = root.querySelector("canvas"), img = root.querySelector("img.widget-image");
+  const readout = root.querySelector(".cvlab-readout").innerText, dark = document.body.dataset.jpThemeLight === "false";
+  const data = img && new Uint8Array(await (await fetch(img.src)).arrayBuffer());
+  const picture = img && btoa(Array.from(data, (b) => String.fromCharCode(b)).join(""));
+  return { controls, readout, dark, picture, alt: img?.alt, state: canvas?.dataset.state };
+}"""
+LOOK = """root => [
+  root.querySelector(".cvlab-readout").innerText,
+  root.querySelector("canvas")?.dataset.state ?? root.querySelector("img.widget-image")?.src,
+]"""
+PATIENCE = 60  # seconds: only what hangs takes so long
 
 
 def only_words(text: str) -> str:
@@ -34,52 +59,83 @@ class Shown:
         )
         return by_label.first
 
-    def value(self, control, description: str):
-        """What the page shows for a control, in the type of `control` (the same widget's, in this process)."""
-        part = self.control(description)
-        if isinstance(control.value, bool):
-            return part.locator("input").is_checked()
-        if isinstance(control, ipywidgets.ToggleButtons):
-            marks = part.locator("button").evaluate_all(
-                "all => all.map(b => b.classList.contains('mod-active'))"
-            )
-            return allowed(control)[marks.index(True)]
-        if isinstance(control, ipywidgets.SelectionSlider):
-            labels = [pair[0] if isinstance(pair, tuple) else str(pair) for pair in control.options]
-            return allowed(control)[labels.index(part.locator(".widget-readout").inner_text())]
-        if hasattr(control, "options"):
-            return allowed(control)[part.locator("select").evaluate("e => e.selectedIndex")]
-        words = part.locator(".widget-readout").inner_text().replace("−", "-")
-        if isinstance(control.value, tuple):
-            return tuple(type(control.value[0])(word) for word in words.split("–"))
-        return type(control.value)(words)
+    def read(self, controls=()) -> dict:
+        """All that the page shows; the values of `controls` (the same widget's, in this process) in their types."""
+        controls = list(controls)
+        seen = self.root.evaluate(READ, [control.description for control in controls])
+        seen["controls"] = [
+            told(control, row) for control, row in zip(controls, seen["controls"], strict=True)
+        ]
+        seen["state"] = state_of(seen.get("state"))
+        seen["readout"] = only_words(seen["readout"])
+        seen["picture"] = base64.b64decode(seen["picture"]) if seen["picture"] else None
+        return seen
 
     def drawn_state(self) -> dict:
-        """The state that the canvas shows, where the widget has one."""
-        if not self.canvas.count():
-            return {}
-        state = json.loads(self.canvas.get_attribute("data-state"))
-        return {key: tuple(value) if isinstance(value, list) else value for key, value in state.items()}
+        """The state that the canvas shows."""
+        return state_of(self.canvas.get_attribute("data-state"))
 
     def readout(self) -> str:
-        return only_words(self.root.locator(".cvlab-readout").inner_text())
+        return self.look()[0]
 
     def look(self) -> tuple[str, str | None]:
         """What there is to see: the readout, and the state of the canvas or the picture's address, always new."""
-        if self.canvas.count():
-            return self.readout(), self.canvas.get_attribute("data-state")
-        return self.readout(), self.image.get_attribute("src") if self.image.count() else None
+        readout, other = self.root.evaluate(LOOK)
+        return only_words(readout), other
 
-    def changed(self, old: tuple, seconds: float = 60) -> bool:
-        """Wait until the readout or the picture is another; then until Python has nothing more to do."""
-        page = self.root.page
-        for _ in range(int(seconds * 20)):
+    def changed(self, old: tuple) -> bool:
+        """Wait until Python has nothing more to do, and the readout or the picture is another."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            self.notebook.rest()
             if self.look() != old:
-                break
-            page.wait_for_timeout(50)
-        page.wait_for_function(lab.IDLE)
-        page.wait_for_timeout(150)
-        return self.look() != old
+                return True
+            if time.monotonic() > end:
+                return False
+
+    def press(self, key: str) -> None:
+        """Press a key on the canvas; something changes."""
+        before = self.look()
+        self.canvas.press(key)
+        assert self.changed(before), key
+
+    def drag(self, start: tuple, stop: tuple) -> None:
+        """Drag by the mouse between two places (x, y) in pixels of the canvas; something changes."""
+        box, mouse, before = self.canvas.bounding_box(), self.root.page.mouse, self.look()
+        mouse.move(box["x"] + start[0], box["y"] + start[1])
+        mouse.down()
+        mouse.move(box["x"] + stop[0], box["y"] + stop[1], steps=6)
+        mouse.up()
+        assert self.changed(before)
+
+    def reset(self) -> "Shown":
+        """Press Reset, and wait until Python has put everything back."""
+        self.root.get_by_role("button", name="Reset").press("Enter")
+        self.notebook.rest()
+        return self
+
+
+def told(control, row: dict):
+    """What the page shows for a control, in the control's type."""
+    if isinstance(control.value, bool):
+        return row["checked"]
+    if isinstance(control, ipywidgets.ToggleButtons):
+        return allowed(control)[row["pressed"]]
+    if isinstance(control, ipywidgets.SelectionSlider):
+        labels = [pair[0] if isinstance(pair, tuple) else str(pair) for pair in control.options]
+        return allowed(control)[labels.index(row["readout"])]
+    if hasattr(control, "options"):
+        return allowed(control)[row["chosen"]]
+    words = row["readout"].replace("−", "-")
+    if isinstance(control.value, tuple):
+        return tuple(type(control.value[0])(word) for word in words.split("–"))
+    return type(control.value)(words)
+
+
+def state_of(text: str | None) -> dict:
+    """The state that a canvas wrote down, {} without one."""
+    state = json.loads(text or "{}")
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in state.items()}
 
 
 def shown(notebook, name: str) -> Shown:
@@ -89,39 +145,49 @@ def shown(notebook, name: str) -> Shown:
 
 
 def fresh(notebook, name: str) -> Shown:
-    """Find a widget and reset it; wait until Python has put it back, because what is done before that would be undone."""
-    live = shown(notebook, name)
-    before = live.look()
-    live.root.get_by_role("button", name="Reset").press("Enter")
-    live.changed(before, seconds=1)
-    return live
+    """Find a widget, and reset it."""
+    return shown(notebook, name).reset()
 
 
-def agrees(live: Shown, twin, seconds: float = 60) -> None:
+@functools.cache
+def twin_of(name: str):
+    """The widget of that name in this process, one for all tests: `agrees` moves it to where the page is."""
+    return getattr(cvlab.widgets, name)()
+
+
+def agrees(live: Shown, twin) -> None:
     """Wait until the page shows the readout and the very picture that Python makes for the state of the controls.
 
-    A move may reach the page in several messages: what counts is where it comes to rest.
+    A canvas may tell Python of a pause only: what counts is where it comes to rest.
     """
-    for _ in range(int(seconds * 10)):
+    end = time.monotonic() + PATIENCE
+    while True:
+        live.notebook.rest()
         try:
             return _agrees_now(live, twin)
         except AssertionError:
-            live.root.page.wait_for_timeout(100)
-    return _agrees_now(live, twin)
+            if time.monotonic() > end:
+                raise
 
 
 def _agrees_now(live: Shown, twin) -> None:
-    state = live.drawn_state()
-    for key, control in twin._controls.items():
-        if control.layout.display != "none":  # the others are moved on the canvas only
-            value = live.value(control, control.description)
-            assert state.setdefault(key, value) == value, f"the canvas and the control disagree about {key}"
+    visible = visible_of(twin)
+    now = live.read(visible.values())
+    state = now["state"]
+    for key, value in zip(visible, now["controls"], strict=True):
+        assert state.setdefault(key, value) == value, f"the canvas and the control disagree about {key}"
+    if now["picture"]:
+        twin.palette = DARK if now["dark"] else LIGHT
     twin.set(**state)
-    assert live.readout() == only_words(twin.readout)
-    if live.image.count():
-        picture = twin._drawn(DARK if live.root.page.evaluate(IS_DARK) else LIGHT)
-        assert live.notebook.bytes_of(live.image) == encode(picture, twin.format, twin.quality)
-        assert only_words(live.image.get_attribute("alt")) == only_words(f"{twin.alt}. {twin.readout}")
+    assert now["readout"] == only_words(twin.readout)
+    if now["picture"]:
+        assert now["picture"] == twin._image.value
+        assert only_words(now["alt"]) == only_words(f"{twin.alt}. {twin.readout}")
+
+
+def visible_of(twin) -> dict:
+    """The controls that a learner sees; the others are moved on the canvas only."""
+    return {key: one for key, one in twin._controls.items() if one.layout.display != "none"}
 
 
 def drag(live: Shown, description: str, share: float) -> None:
@@ -174,18 +240,24 @@ def moves(control) -> list:
     ]
 
 
-def contrast(words) -> float:
-    """The contrast of text with what lies behind it, 1 to 21, as WCAG 2 defines it."""
-    script = """e => {
-      const numbers = s => (s.match(/[\\d.]+/g) || []).map(Number);
-      let behind = [255, 255, 255];
-      for (let up = e; up; up = up.parentElement) {
-        const c = numbers(getComputedStyle(up).backgroundColor);
-        if (c.length === 3 || c[3] > 0.99) { behind = c.slice(0, 3); break; }
-      }
-      return [numbers(getComputedStyle(e).color), behind];
-    }"""
-    ink, paper = words.evaluate(script)
+# The words of a widget with their ink and what lies behind them.
+INKS = """root => [...root.querySelectorAll(".cvlab-readout div, .cvlab-task, .widget-label")].map((e) => {
+  const numbers = s => (s.match(/[\\d.]+/g) || []).map(Number);
+  let behind = [255, 255, 255];
+  for (let up = e; up; up = up.parentElement) {
+    const c = numbers(getComputedStyle(up).backgroundColor);
+    if (c.length === 3 || c[3] > 0.99) { behind = c.slice(0, 3); break; }
+  }
+  return [e.innerText, numbers(getComputedStyle(e).color), behind];
+})"""
+
+
+def contrasts(live: Shown) -> list[tuple[float, str]]:
+    """The contrast of each text of a widget with what lies behind it, 1 to 21, as WCAG 2 defines it, and the text."""
+    return [(contrast(ink, paper), words) for words, ink, paper in live.root.evaluate(INKS)]
+
+
+def contrast(ink: list, paper: list) -> float:
     alpha = ink[3] if len(ink) > 3 else 1
     ink = [alpha * a + (1 - alpha) * b for a, b in zip(ink, paper, strict=False)]
     light, dark = sorted((luminance(ink), luminance(paper)), reverse=True)

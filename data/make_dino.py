@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cvlab.dino.features import features_of
-from cvlab.dino.judging import Judged, labelled_drawings, measure
+from cvlab.dino.judging import Judged, judged, labelled_drawings, measure
 from cvlab.distillation.maps import crop_maps, maps_of
 from cvlab.distillation.teaching import Projector, dino_loss, ema_update, small_vit, teach
 from cvlab.store.checkpoint import save_weights
@@ -33,6 +33,7 @@ from cvlab.world.moments import drawings_to_judge, drawings_to_learn, make_momen
 
 FOLDER, SEEDS, MOMENTS, PART = Path(__file__).parent, (0, 1, 2), 6, 200
 SHORT, LONG, POINTS = 300, 1500, 10  # steps, and how often the long training is judged
+MINUTE, EPOCHS = 232, 4  # steps of the page's live training, which passes 4 times over its pictures
 SLOWLY = {"batch": 32, "rate": 1e-3, "momentum": 0.99, "teacher_temp": 0.06}
 PAIRS = {
     f"{'another' if elsewhere else 'same'} background, {'moved' if moved else 'not moved'}": (
@@ -126,6 +127,14 @@ def told(seed: int, x: torch.Tensor, labels: torch.Tensor, steps: int, sets: Jud
     said = features_of(net, sets.queries).argmax(1)
     row = {"step": steps, "accuracy": round((said == sets.labels).float().mean().item(), 4)}
     return net[0], [row | numbers(net[0], sets)]
+
+
+def page_moments() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return maps (929, 112, 12, 12) of the two moments that lesson 08b learns from live."""
+    drawings = labelled_drawings()
+    other = make_moments(drawings[:200], moments=2, seed=1).images[1]
+    rest = make_moments(drawings[200:], seed=5).images[0]
+    return judged().bank, torch.cat([maps_of(other), maps_of(rest)])
 
 
 def with_small_crops(seed: int, first, second, crops: int, sets: Judged) -> tuple:
@@ -226,6 +235,9 @@ def main() -> None:
     for crops in (0, 2, 4):
         way = f"{crops} small crops"
         keep("crops", way, lambda seed, c=crops: with_small_crops(seed, few, moments[1], c, sets))
+    one, two = page_moments()
+    way = f"{MINUTE} steps"
+    keep("minute", way, lambda seed: learnt(seed, one, two, MINUTE, judged(), EPOCHS))
     finish(folder, record)
 
 

@@ -172,7 +172,7 @@ def labelled_drawings() -> list[tuple[str, int]]:
 
 @functools.cache
 def judged() -> Judged:
-    """Return the pictures that every network is judged on, with their maps; 15 to 25 seconds, once in a kernel.
+    """Return the pictures that every network is judged on, with their maps; 10 to 15 seconds, once in a kernel.
 
     Example:
         >>> judged()  # doctest: +SKIP

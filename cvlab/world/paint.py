@@ -71,7 +71,10 @@ def background(dice: Dice, split: str, size: int) -> np.ndarray:
         gain = [light * dice.between(190, 256) >> 8 for _ in range(3)]
         lift = [dice.between(0, (255 - (255 * g >> 8)) // 2) for g in gain]
     # 255 * 256 fits 16 bits, and the lift is too small to pass 255: nothing to clip
-    return ((cut * np.array(gain, np.uint16) >> 8) + np.array(lift, np.uint16)).astype(np.uint8)
+    image = np.empty(cut.shape, np.uint8)
+    for c in range(3):  # channel by channel: five times as fast as three numbers against the last axis
+        image[..., c] = (cut[..., c] * np.uint16(gain[c]) >> 8) + np.uint16(lift[c])
+    return image
 
 
 @cache
@@ -144,8 +147,10 @@ def _sample(lanes: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
 def draw_on(image: np.ndarray, drawn: np.ndarray, top: int, left: int) -> None:
     """Lay a drawn sticker on `image` in place; what hangs over the edge is cut."""
     inside, part = overlap(image.shape, drawn.shape, top, left)
-    seen = drawn[part].astype(np.uint16)
-    image[inside] = (image[inside] * (255 - seen[..., 3:]) + 127) // 255 + seen[..., :3]
+    below, seen = image[inside], drawn[part]
+    rest = 255 - seen[..., 3].astype(np.uint16)
+    for c in range(3):
+        below[..., c] = (below[..., c] * rest + 127) // 255 + seen[..., c]
 
 
 def overlap(shape: tuple, drawn: tuple, top: int, left: int) -> tuple[tuple, tuple]:
@@ -169,7 +174,7 @@ def _photo(name: str, shrink: int) -> np.ndarray:
 
 def _level(drawing: Path | np.ndarray, length: int) -> tuple[np.ndarray, int, int]:
     """Return the smallest halving of a drawing that is still at least `length` long, and its size."""
-    levels = _halvings(drawing) if isinstance(drawing, np.ndarray) else _levels(drawing)
+    levels = _halvings(drawing, length) if isinstance(drawing, np.ndarray) else _levels(drawing)
     fitting = [level for level in levels if max(level[1:]) >= length]
     return fitting[-1] if fitting else levels[0]
 
@@ -182,8 +187,8 @@ def _levels(path: Path) -> list[tuple[np.ndarray, int, int]]:
         return _halvings(np.array(image.convert("RGBA")))
 
 
-def _halvings(pixels: np.ndarray) -> list[tuple[np.ndarray, int, int]]:
-    """A drawing cut to its outline at full, half and quarter size, channels times alpha, in 64-bit lanes."""
+def _halvings(pixels: np.ndarray, least: int = 1) -> list[tuple[np.ndarray, int, int]]:
+    """A drawing cut to its outline at full, half and quarter size, none of the smaller ones under `least`; 64-bit lanes."""
     pixels = pixels.astype(np.uint16)
     pixels[..., :3] = (pixels[..., :3] * pixels[..., 3:] + 127) // 255
     rows, cols = (np.flatnonzero((pixels[..., 3] >= 8).any(axis=axis)) for axis in (1, 0))
@@ -195,6 +200,8 @@ def _halvings(pixels: np.ndarray) -> list[tuple[np.ndarray, int, int]]:
             pixels, ((1, 2), (1, 2), (0, 0))
         )  # see-through border; the second one keeps at + 1 inside
         levels.append((np.ascontiguousarray(padded).view(np.uint64)[..., 0], height, width))
+        if max(height, width) < 2 * least - 1:  # its half is too small
+            break
         even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)))
         blocks = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2, 4)
         pixels = ((blocks.sum(axis=(1, 3), dtype=np.uint32) + 2) // 4).astype(np.uint16)

@@ -73,7 +73,7 @@ show_many([seconds[0][0], *(pair[1] for pair in seconds)], cols=5,
 
 # %% tags=["fold"]
 # The judged pictures with their maps, and second moments of 200
-# things: half a minute
+# things: a quarter of a minute
 from cvlab.dino.judging import judged, labelled_drawings
 from cvlab.distillation.maps import maps_of
 
@@ -197,7 +197,7 @@ for ax, name, color in zip(axes, ("k-NN", "IoU"), draw.PALETTE,
            title="{}: {:.2f} to {:.2f}".format(name, *first_to_last))
 level = pixels["k-NN of"]["pixels"]
 axes[0].axhline(level, color="0.5", ls="--")
-axes[0].text(0, level - 0.07, "the pixels themselves", color="0.35")
+axes[0].text(0, level - 0.1, "the pixels themselves", color="0.35")
 draw.describe(fig, "Three trainings from pixels: k-NN and IoU");
 
 # %% [markdown]
@@ -281,9 +281,10 @@ assert 0.45 < rules["best of 3 principal components"]["IoU"] < 0.62 and rules["f
 # angle, another photo behind.
 
 # %% tags=["fold"]
-# Another moment of each drawing of the bank, as maps
-second = maps_of(make_moments(labelled_drawings(),
-                              seed=5).images[0])
+# Another moment of each drawing of the bank, as maps; those of 200
+# are there already
+rest = make_moments(labelled_drawings()[200:], seed=5).images[0]
+second = torch.cat([other, maps_of(rest)])
 print(sets.bank.shape, second.shape)
 
 # %% [markdown]
@@ -316,8 +317,8 @@ shown.update(curve)
 print(f"{time.perf_counter() - begin:.0f} s")
 
 # %% tags=["fold", "nbval-ignore-output"]
-# Draw k-NN accuracy and IoU by epoch, with what is to be beaten
-start = measure(small_vit(), sets)
+# Draw k-NN and IoU by epoch, with three seeds and what is to be beaten
+start = found["untrained"]
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.2),
                          layout="constrained")
 levels = {"k-NN": "frozen maps, largest values",
@@ -325,6 +326,10 @@ levels = {"k-NN": "frozen maps, largest values",
 for ax, (name, level), color in zip(
         axes, levels.items(), draw.PALETTE[:2], strict=True):
     values = [start[name], *(row[name] for row in history)]
+    three = np.array([[row[name] for row in run] for run in
+                      record()["minute"]["232 steps"]])
+    ax.fill_between(range(1, EPOCHS + 1), three.min(0),
+                    three.max(0), color=color, alpha=0.2, lw=0)
     ax.plot(values, color=color, label="the student's teacher")
     ax.axhline(rules[level][name], color="0.5", ls="--",
                label=level)
@@ -335,7 +340,8 @@ draw.describe(fig, "k-NN accuracy and IoU of attention by epoch");
 
 # %% [markdown]
 # With no label it has left the maps that it stands on behind in k-NN. Its attention, which began worse than a blob in the middle, has found the things:
-# about as well as the best component, and that one was picked with the true masks in hand. Most is learnt in the first two epochs.
+# about as well as the best component, and that one was picked with the true masks in hand. Most is learnt in the first two epochs. How well it ends is
+# luck, too: the band is three seeds that the recipe recorded, 0.52 to 0.65 in IoU and 0.28 to 0.40 in k-NN.
 #
 # All together, with what the recipe recorded: the same training for longer, on all 2,018 drawings at six moments, and the same network told the 18 groups.
 
@@ -349,6 +355,7 @@ def recorded(part, way):
 
 now = {k: history[-1][k] for k in ("k-NN", "IoU")}
 table = {**rules, "DINO, this minute": now,
+         "three seeds of it (recipe)": recorded("minute", "232 steps"),
          "untrained (recipe)": recorded("untrained", "untrained"),
          "DINO, the recipe": recorded("long", "dino"),
          "told the groups (recipe)":
@@ -433,7 +440,7 @@ draw.describe(fig, "Distances before and after training");
 
 # %% tags=["fold"]
 # Give the memory back
-second = other = same = first = again = None
+second = rest = other = same = first = again = None
 
 # %% tags=["again", "fold"]
 # Start here again: imports of this sitting
@@ -879,14 +886,13 @@ tokens = frozen = colours = None
 
 # %% tags=["fold"]
 # The judged pictures, their maps, and the recipe's network
-from cvlab.dino.judging import places, ranked_iou
+from cvlab.dino.judging import judged, places, ranked_iou
 from cvlab.dino.records import checkpoint
 from cvlab.distillation.maps import maps_of
 
-judge = make_moments(drawings_to_judge(), split="test", seed=2)
-seen, exact = judge.images[0], judge.masks[0]
+seen, exact = judged().images, judged().masks
 truth = places(exact)  # (127, 144) more than half of a place
-seen_maps = maps_of(seen).float()
+seen_maps = judged().queries.float()
 net = checkpoint("dino")
 
 # %%
@@ -1193,7 +1199,7 @@ def pixels(attention, some):
 
 few = np.arange(0, len(seen), 4)
 large = seen[few].repeat(2, axis=1).repeat(2, axis=2)
-fine = looks(net, 0, maps_of(large, batch=4).float()).mean(1)
+fine = looks(net, 0, maps_of(large, batch=1).float()).mean(1)
 coarse = early[few].mean(1)
 ideal = F.adaptive_avg_pool2d(
     torch.from_numpy(exact[few]).float(), 12).flatten(1)
@@ -1209,7 +1215,7 @@ assert fine < coarse - 0.01 and ideal > coarse + 0.08
 
 # %% tags=["fold"]
 # Let the large arrays of this section go
-judge = seen = exact = seen_maps = large = early = attention = None
+seen = exact = seen_maps = large = early = attention = None
 
 # %% [markdown]
 # They do not: the finer map is worse, although its places are smaller. And the grid is not what holds us back: the exact mask, rounded to 12 x 12 places and
@@ -1332,7 +1338,7 @@ def features_of(images, side):
     """Return {name: (T, P, D)} of frames with side x side places."""
     zoom, step = side // 12, 192 // side
     large = images.repeat(zoom, axis=1).repeat(zoom, axis=2)
-    maps = maps_of(large, batch=4).float()
+    maps = maps_of(large, batch=1).float()
     pixels = torch.from_numpy(images).float().div(255).sub(0.5)
     pixels = pixels.reshape(-1, side, step, side, step, 3).transpose(2, 3)
     def tokens(net):

@@ -3231,6 +3231,7 @@ line = torch.arange(224) - 111.5
 spot = torch.exp(-(line[:, None] ** 2 + line**2) / (2 * 56**2))
 dice = torch.Generator().manual_seed(0)
 noise = torch.randn(10, 1280, generator=dice)
+# Identity takes the maps in: grad_cam listens there.
 rest = nn.Sequential(nn.Identity(), behind, ten.global_pool, head)
 earlier = enlarged(grad_cam(rest, middle, answers, "0"))
 tried = {

@@ -20,7 +20,7 @@ def each_level(net, x: torch.Tensor) -> list[torch.Tensor]:
         x: (B, 3, H, W) float, as `prepare` gives it.
 
     Example:
-        >>> [len(maps[0]) for maps in each_level(backbone(), torch.zeros(1, 3, 64, 64))]
+        >>> [len(maps[0]) for maps in each_level(folded(), torch.zeros(1, 3, 64, 64))]
         [32, 16, 24, 40, 80, 112, 192, 320, 1280]
     """
     maps = [net.bn1(net.conv_stem(x))]  # (B, 32, H / 2, W / 2)

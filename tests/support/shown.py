@@ -155,16 +155,18 @@ def twin_of(name: str):
     return getattr(cvlab.widgets, name)()
 
 
-def agrees(live: Shown, twin) -> None:
+def agrees(live: Shown, twin, state: dict | None = None) -> None:
     """Wait until the page shows the readout and the very picture that Python makes for the state of the controls.
 
-    A canvas may tell Python of a pause only: what counts is where it comes to rest.
+    A canvas may tell Python of a pause only: what counts is where it comes to rest, in `state` where one is expected.
     """
     end = time.monotonic() + PATIENCE
     while True:
         live.notebook.rest()
         try:
-            return _agrees_now(live, twin)
+            _agrees_now(live, twin)
+            assert state in (None, twin.state)
+            return
         except AssertionError:
             if time.monotonic() > end:
                 raise

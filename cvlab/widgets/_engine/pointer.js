@@ -92,6 +92,7 @@ function cvlabMount(scene) {
         if (!changes) return;
         unsaved = true;
         model.set("state", { ...model.get("state"), ...changes });
+        model.set("based", model.get("turn")); // what Python had said before this move
         paint();
       };
       const point = ({ x, y }) => {

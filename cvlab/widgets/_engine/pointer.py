@@ -57,6 +57,7 @@ class PointerWidget(Widget):
     scene = ""
     hint = "Drag, or use the arrow keys."  # how it is moved
     lines = 0  # of text that room is kept for, where the readout's lines may be of several lengths
+    _by_canvas = False  # whether the update that runs comes from a move on the canvas
 
     def data(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return what the scene draws beyond the state: plain numbers, lists and text."""
@@ -81,10 +82,23 @@ class PointerWidget(Widget):
         return self.canvas
 
     def _dragged(self, change) -> None:
-        """The canvas changed the state: let the controls judge it, as if they had been moved."""
+        """The canvas changed the state: let the controls judge it, as if they had been moved.
+
+        A page holds moves back while Python is busy. One made before Reset, or before a control moved, may come after
+        it and would put everything back: such a move is dropped.
+        """
+        if self._quiet:
+            return
+        if self.canvas.based not in (None, self.canvas.turn):
+            self._show(self.values, self.readout)
+            return
         changes = {name: value for name, value in change.new.items() if self.state.get(name) != value}
-        if changes and not self._quiet:
-            self._try_set(changes)
+        if changes:
+            self._by_canvas = True
+            try:
+                self._try_set(changes)
+            finally:
+                self._by_canvas = False
 
     def _try_set(self, changes: dict[str, Any]) -> None:
         try:
@@ -97,7 +111,10 @@ class PointerWidget(Widget):
 
     def _show(self, values: dict[str, Any], readout: str) -> None:
         self.canvas.data = self.data(values)
-        self._quiet, self.canvas.state = True, self.state
+        self._quiet = True
+        with self.canvas.hold_sync():  # one message: the page never has a new turn with an old state
+            self.canvas.turn += not self._by_canvas
+            self.canvas.state = self.state
         self._quiet = False
 
     def _tell(self, readout: str, other: str = "") -> None:
@@ -116,6 +133,8 @@ def _canvas_class(owner: type[PointerWidget]) -> type:
         )
         _css = f"{PAGE_CSS}\n{STYLE.read_text(encoding='utf-8')}"
         state = traitlets.Dict().tag(sync=True)
+        turn = traitlets.Int().tag(sync=True)  # counts what Python itself changed
+        based = traitlets.Int(None, allow_none=True).tag(sync=True)  # the turn that a move of the page began from
         data = traitlets.Dict().tag(sync=True)
         readout = traitlets.Unicode().tag(sync=True)
         said = traitlets.Unicode().tag(sync=True)  # the readout without its layout

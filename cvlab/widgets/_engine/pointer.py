@@ -134,7 +134,9 @@ def _canvas_class(owner: type[PointerWidget]) -> type:
         _css = f"{PAGE_CSS}\n{STYLE.read_text(encoding='utf-8')}"
         state = traitlets.Dict().tag(sync=True)
         turn = traitlets.Int().tag(sync=True)  # counts what Python itself changed
-        based = traitlets.Int(None, allow_none=True).tag(sync=True)  # the turn that a move of the page began from
+        based = traitlets.Int(None, allow_none=True).tag(
+            sync=True
+        )  # the turn that a move of the page began from
         data = traitlets.Dict().tag(sync=True)
         readout = traitlets.Unicode().tag(sync=True)
         said = traitlets.Unicode().tag(sync=True)  # the readout without its layout

@@ -2113,13 +2113,12 @@ for ax, (step, found) in zip(axes[1:], seen_at.items(), strict=True):
     draw_found(scene, found, ax)
     ax.set_title(f"step {step}")
 draw.describe(axes[0], "The answers after 10, 50, 150 and 400 steps: "
-              "at first none, at last nearly the truth")
+              "at first none, then boxes on things, their names last")
 train_maps = maps = logits = edges = None
 
 # %% [markdown]
 # Boxes with a score below 0.35 are not drawn. The bias of -4 begins with "nothing anywhere", and after ten steps that is still the answer. Then come
-# boxes
-# with wrong classes, and at last most of the truth.
+# boxes where things are. Their names come last, and in a style that it never saw some stay wrong.
 #
 # ### How well, honestly
 #

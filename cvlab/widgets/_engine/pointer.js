@@ -44,6 +44,9 @@ function cvlabMount(scene) {
       readout.style.setProperty("--lines", model.get("lines"));
       hint.textContent = model.get("hint");
       let grab = null, last = null, to = null, frame = 0, unsaved = false, later = null, theme = null;
+      let mine = null; // the state after the newest move, until it is on its way to Python
+
+      const save = () => { mine = null; model.save_changes(); };
 
       const paint = () => { frame ||= requestAnimationFrame(step); };
       const now = () => ({ state: model.get("state"), data: model.get("data"), theme: (theme ??= cvlabTheme()), grab, repaint: paint });
@@ -83,15 +86,16 @@ function cvlabMount(scene) {
         draw();
         if (!unsaved) return;
         unsaved = false;
-        if (!scene.tell) return model.save_changes();
+        if (!scene.tell) return save();
         tell();
         clearTimeout(later);
-        later = setTimeout(() => { later = null; model.save_changes(); }, 300);
+        later = setTimeout(() => { later = null; save(); }, 300);
       };
       const change = (changes) => {
         if (!changes) return;
         unsaved = true;
-        model.set("state", { ...model.get("state"), ...changes });
+        mine = { ...model.get("state"), ...changes };
+        model.set("state", mine);
         model.set("based", model.get("turn")); // what Python had said before this move
         paint();
       };
@@ -132,7 +136,7 @@ function cvlabMount(scene) {
         if (later === null) return;
         clearTimeout(later);
         later = null;
-        model.save_changes();
+        save();
       });
       const restyle = () => {
         theme = null;
@@ -142,6 +146,10 @@ function cvlabMount(scene) {
         model.save_changes();
       };
       const ends = [cvlabOnTheme(restyle), cvlabKeepNames(el, () => model.get("title"))];
+      model.on("change:turn", () => { clearTimeout(later); later = mine = null; }); // Python's word counts
+      model.on("change:state", () => { // the echo of an earlier move: the newest one counts
+        if (mine && model.get("turn") === model.get("based")) model.set("state", mine);
+      });
       model.on("change:state change:data", () => { paint(); if (scene.tell && !unsaved) tell(); });
       model.on("change:readout change:label", tell);
       tell();

@@ -116,6 +116,8 @@ class PointerWidget(Widget):
             self.canvas.turn += not self._by_canvas
             self.canvas.state = self.state
         self._quiet = False
+        if not self._by_canvas:
+            self.canvas.send_state("state")  # though it be the same here: the page may hold a move back
 
     def _tell(self, readout: str, other: str = "") -> None:
         with self.canvas.hold_sync():

@@ -311,17 +311,31 @@ for module in ("cv2", "PIL", "skimage", "logging"):
 # %% [markdown]
 # ## The map
 #
+# Each lesson asks one question, in sittings of at most an hour. First, pictures and the networks that read them:
+#
 # | Lesson | The question | Minutes |
 # |---|---|---|
 # | **00** Start here | What happens when I run a cell, move a slider, pass a check? | 38 |
 # | **01** Images and preprocessing | What is a picture to a program, and why do two libraries disagree about the same file? | 136 |
 # | **02** Convolutions | How can nine numbers find an edge anywhere in a picture? | 182 |
 # | **03** Training a CNN | Can a network find those nine numbers by itself, and what does it still not understand? | 193 |
+
+# %% [markdown]
+# Then trained networks at work: they name, outline and find things, and are judged:
+#
+# | Lesson | The question | Minutes |
+# |---|---|---|
 # | **04** Transfer learning | How do you train a good model with eight pictures a class? | 192 |
 # | **05** Segmentation | How does a network that shrinks pictures answer for every pixel? | 200 |
 # | **06a** Detection: regions | How can a network answer with a list whose length it does not know? | 214 |
 # | **06b** Detection: anchors | How can a single look find everything in a picture? | 252 |
 # | **07** mAP | Detector A or detector B? | 140 |
+
+# %% [markdown]
+# At last, learning without labels:
+#
+# | Lesson | The question | Minutes |
+# |---|---|---|
 # | **08a** DINO: a student and its own past | How can a network learn when nobody tells it an answer? | 180 |
 # | **08b** DINO: what it sees | Can a network learn to see objects when nobody tells it what is in the picture? | 196 |
 

@@ -4,8 +4,8 @@
     python data/make_stickers.py --hashes        # then bring the table of data/README.md up to date
 
 The decoder of seed 0 is where it begins. Then EfficientNet-Lite0 from block 2 on and the decoder learn together, from scenes
-that are never shown twice. FOLDER keeps the state of the training and, every some steps, what would be shipped if it
-ended there. `PLAN.steps` is as long as there was time for; an hour of a quiet core has room for some 6000. One thread.
+that are never shown twice. FOLDER keeps the state of the training and, every `PLAN.every` steps, what would be shipped if
+it ended there. `PLAN.steps` is as long as there was time for; an hour of a quiet core has room for some 6000. One thread.
 """
 
 import json

@@ -26,9 +26,7 @@ __all__ = [
 ]
 
 LEAST = 0.02  # of a score that is worth a detection
-_known: dict[
-    int, torch.Tensor
-] = {}  # proposals of the pictures that regions were drawn from, by their bytes' hash
+_known: dict[int, torch.Tensor] = {}  # proposals, by the hash of the picture's bytes
 
 
 def _pairs(boxes, truth) -> None:

@@ -111,13 +111,14 @@ class PointerWidget(Widget):
 
     def _show(self, values: dict[str, Any], readout: str) -> None:
         self.canvas.data = self.data(values)
+        known = self.canvas.state == self.state
         self._quiet = True
         with self.canvas.hold_sync():  # one message: the page never has a new turn with an old state
             self.canvas.turn += not self._by_canvas
             self.canvas.state = self.state
         self._quiet = False
-        if not self._by_canvas:
-            self.canvas.send_state("state")  # though it be the same here: the page may hold a move back
+        if known and not self._by_canvas:
+            self.canvas.send_state("state")  # nothing new here, but the page may hold a move back
 
     def _tell(self, readout: str, other: str = "") -> None:
         with self.canvas.hold_sync():
@@ -135,10 +136,8 @@ def _canvas_class(owner: type[PointerWidget]) -> type:
         )
         _css = f"{PAGE_CSS}\n{STYLE.read_text(encoding='utf-8')}"
         state = traitlets.Dict().tag(sync=True)
-        turn = traitlets.Int().tag(sync=True)  # counts what Python itself changed
-        based = traitlets.Int(None, allow_none=True).tag(
-            sync=True
-        )  # the turn that a move of the page began from
+        # `turn` counts what Python itself changed; `based` is the turn from which a move of the page began.
+        turn, based = traitlets.Int().tag(sync=True), traitlets.Int(None, allow_none=True).tag(sync=True)
         data = traitlets.Dict().tag(sync=True)
         readout = traitlets.Unicode().tag(sync=True)
         said = traitlets.Unicode().tag(sync=True)  # the readout without its layout

@@ -112,6 +112,7 @@ FOCAL_LOSS = Exercise(
         Mistake("the wrong way round", _made(hush=lambda right, gamma: right**gamma), "You hush the hard and keep the easy: the factor is `(1 - right) ** gamma`, small where the truth is likely."),
         Mistake("p in place of p of the truth", _made(right=lambda p, targets: p), "You use `1 - p` for negatives too. Of a negative the truth has the probability `1 - p`, so its factor is `p ** gamma`."),
         Mistake("the negatives' way for all", _made(right=lambda p, targets: 1 - p), "You use `p ** gamma` for positives too. Of a positive the truth has the probability `p`, so its factor is `(1 - p) ** gamma`."),
+        Mistake("the positives' formula for all", _made(side=lambda alpha, targets: alpha, right=lambda p, targets: p), "You use the positives' formula for negatives too. Of a negative the weight is `1 - alpha` and the factor `p ** gamma`."),
         Mistake("gamma as a factor", _made(hush=lambda right, gamma: gamma * (1 - right)), "gamma is an exponent: `(1 - right) ** gamma`."),
         Mistake("no factor", _made(hush=lambda right, gamma: 1), "That is cross-entropy with two weights. The factor `(1 - right) ** gamma` is missing."),
         Mistake("always gamma 2", _made(gamma_is=2.0), "gamma is an argument: use the one that was given."),

@@ -198,7 +198,7 @@ tried |= {f"fitted {k}": fit_shapes(sizes_of, k, apart)
 rows = [{"shapes": name, "k": len(shapes),
          "mean best IoU": covered(shapes)}
         for name, shapes in tried.items()]
-draw.table(rows, digits=".2f")
+draw.table(rows, digits={"mean best IoU": 2})
 
 # %% tags=["author"]
 ious = [row["mean best IoU"] for row in rows]
@@ -276,7 +276,8 @@ two = torch.tensor([[0., 0, 10, 10], [20, 0, 30, 10]])
 table = box_iou(two, few)  # (2, 4)
 names = [f"anchor {n}" for n in range(4)]
 draw.table([{"object": m, **dict(zip(names, row, strict=True))}
-            for m, row in enumerate(table.tolist())], digits=".1f")
+            for m, row in enumerate(table.tolist())],
+           digits=dict.fromkeys(names, 1))
 
 # %% [markdown]
 # Three rules, in this order, with the thresholds of Faster R-CNN:
